@@ -1,0 +1,1 @@
+"""Questions to reviewers about destinations, their lifecycle, and the grants they leave behind."""

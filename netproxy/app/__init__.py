@@ -1,0 +1,1 @@
+"""Settings, wiring and command line: knows everybody, decides nothing."""

@@ -1,0 +1,54 @@
+"""The command line: one module a verb, imported only when that verb is typed.
+
+Each verb module has `SUMMARY`, `add_arguments(parser)` and `main(options) -> int`. `run` must start
+fast, so nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+VERBS = {
+    "run": "run a command that reaches the network only where someone said yes",
+    "connect": "open one tunnel through the sandbox's proxy (for ssh's ProxyCommand)",
+    "audit": "read and verify the audit journal",
+    "doctor": "say what this host can and can't enforce",
+    "demo": "show the main job on local origins",
+}
+
+_HELP = """usage: netproxy VERB [options]
+
+{verbs}
+
+netproxy VERB --help explains a verb."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb. Returns the exit status (sysexits for our own failures)."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in {"-h", "--help", "help"}:
+        verbs = "\n".join(f"  {name:<9} {summary}" for name, summary in VERBS.items())
+        stream = sys.stdout if words else sys.stderr
+        stream.write(_HELP.format(verbs=verbs) + "\n")
+        return 0 if words else _usage()
+    verb, rest = words[0], words[1:]
+    if verb == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"netproxy {version('netproxy')}\n")
+        return 0
+    if verb not in VERBS:
+        from netproxy.app.cli.usage import did_you_mean
+
+        sys.stderr.write(f"netproxy: unknown verb '{verb}'{did_you_mean(verb, VERBS)}\n")
+        return _usage()
+    module = importlib.import_module(f"netproxy.app.cli.{verb}")
+    status: int = module.main(rest)
+    return status
+
+
+def _usage() -> int:
+    from netproxy.app.cli.usage import EXIT_USAGE
+
+    return EXIT_USAGE

@@ -1,0 +1,48 @@
+"""An argument parser that answers bad usage with one line, the nearest spelling, and 64 (EX_USAGE)."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import sys
+from typing import NoReturn
+
+EXIT_USAGE = os.EX_USAGE  # 64
+
+_UNKNOWN = re.compile(r"^unrecognized arguments: (\S+)")
+_CHOICE = re.compile(r"^argument (.+): invalid choice: '(.*?)' \(choose from (.*)\)$")
+
+
+class UsageParser(argparse.ArgumentParser):
+    """No abbreviations (an option that guesses is an option that surprises), one-line errors."""
+
+    def __init__(self, **kwargs: object) -> None:
+        kwargs.setdefault("allow_abbrev", False)
+        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**kwargs)  # type: ignore[arg-type]  # argparse's own keywords, passed on
+
+    def error(self, message: str) -> NoReturn:
+        """Print `netproxy VERB: what, did you mean …` and leave with 64."""
+        sys.stderr.write(f"{self.prog}: {self._explain(message)}\n")
+        raise SystemExit(EXIT_USAGE)
+
+    def _explain(self, message: str) -> str:
+        if unknown := _UNKNOWN.match(message):
+            word = unknown[1].split("=", 1)[0]
+            return f"unknown option {word}{did_you_mean(word, self._option_string_actions)}"
+        if choice := _CHOICE.match(message):
+            allowed = [word.strip(" '") for word in choice[3].split(",")]
+            listed = ", ".join(allowed)
+            return (
+                f"{choice[1]}: '{choice[2]}' is not one of {listed}"
+                f"{did_you_mean(choice[2], allowed)}"
+            )
+        return f"{message} (see {self.prog} --help)"
+
+
+def did_you_mean(word: str, known: object) -> str:
+    """`, did you mean X?` for the nearest of `known` (an iterable of str), or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)  # type: ignore[call-overload]  # any iterable of str
+    return f", did you mean {near[0]}?" if near else ""

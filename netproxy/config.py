@@ -1,0 +1,33 @@
+"""Limits and timeouts of the data plane, each with its reason. Settings may replace them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may cost before it is refused."""
+
+    # Envoy allows 60 KiB and squid 64 KiB of request head; browsers with large cookies stay below.
+    head_bytes: int = 64 * 1024
+    # RFC 9112 section 3 asks for at least 8000; longer targets carry data, not addresses.
+    target_bytes: int = 16 * 1024
+    # Envoy's default; more than a hundred fields is an attack or a bug.
+    header_count: int = 100
+    # From accept to a whole head. Local clients send it at once; a slow one holds a descriptor.
+    head_seconds: float = 30.0
+    # Between two requests of a kept connection, as squid's client_idle_pconn_timeout.
+    keep_alive_seconds: float = 120.0
+    # glibc tries two servers for five seconds twice; past that nobody waits.
+    resolve_seconds: float = 10.0
+    # All addresses together. curl gives up after 300 s, pip after 15 s for each try.
+    connect_seconds: float = 10.0
+    # RFC 8305 section 8 recommends 250 ms between connection attempts.
+    attempt_delay_seconds: float = 0.25
+    # A command that opens more is looping; browsers stay below 200.
+    connections_per_run: int = 1024
+    # Linux pipes hold 64 KiB: one read fills what the other side can take at once.
+    relay_bytes: int = 64 * 1024
+    # An unread answer to a refused client must not keep its socket for longer.
+    linger_seconds: float = 2.0

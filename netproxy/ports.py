@@ -1,0 +1,78 @@
+"""What the proxy needs from the world, as Protocols. `netproxy.app` fills them; tests fake them.
+
+This is how netproxy asks for an approval, records an event or cancels a run without knowing the
+packages that do it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from netproxy.model import ApprovalId, Decision, Destination, Judgement, Reason, Request, Source
+    from otel.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back from asking: by whom, why, and whether a no also ends the command."""
+
+    allowed: bool
+    source: Source
+    reason: Reason
+    approval_id: ApprovalId | None
+    message: str
+    # None leaves it to the run's own setting; False is a reviewer's "deny, but let it go on".
+    cancel: bool | None = None
+    retry_after_seconds: int | None = None
+
+
+class Approver(Protocol):
+    """Asks reviewers about one request and waits; every failure is an answer, never an exception.
+
+    Cancelling the wait (the client went away) leaves the question answerable.
+    """
+
+    async def ask(self, request: Request, judgement: Judgement) -> Answer: ...
+
+
+class SessionCache(Protocol):
+    """What the session already knows about a destination. Plain look-ups: the hot path."""
+
+    def denial(self, destination: Destination) -> ApprovalId | None: ...
+
+    def grant(self, destination: Destination) -> ApprovalId | None: ...
+
+
+class AuditSink(Protocol):
+    """Where events go. When `record` returns, the event is written (design section 4)."""
+
+    def record(self, event: Event) -> None:
+        """Append one event. Raises `otel.AuditUnavailable` when it can't be written."""
+
+
+class Resolver(Protocol):
+    """Turns an allowed name into addresses, once."""
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        """Canonical IP texts in order of preference. Raises `errors.DestinationUnreachable`."""
+
+
+class Dialer(Protocol):
+    """Opens a TCP connection to one of several addresses that were checked. Never takes a name."""
+
+    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+        """A connected, non-blocking socket. Raises `errors.DestinationUnreachable`."""
+
+
+class Token(Protocol):
+    """The run's cancellation token: cancelled once, the first cause wins."""
+
+    @property
+    def is_cancelled(self) -> bool: ...
+
+    def cancel(self, destination: Destination, decision: Decision) -> None: ...

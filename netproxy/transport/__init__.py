@@ -1,0 +1,1 @@
+"""Sockets: listeners, lookups, dialling and the relay. It obeys; it decides nothing."""

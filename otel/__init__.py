@@ -1,0 +1,1 @@
+"""Audit records: events, the journal that keeps them, and their export."""

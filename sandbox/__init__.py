@@ -1,0 +1,1 @@
+"""The fence around a command: namespaces, files, kernel filter, terminal, and its end."""
