@@ -1,6 +1,6 @@
 """The command line: one module a verb, imported only when that verb is typed.
 
-Each verb module has `SUMMARY`, `add_arguments(parser)` and `main(options) -> int`. `run` must start
+Each verb module has `main(arguments) -> int`, given the words after the verb. `run` must start
 fast, so nothing heavy is imported here.
 """
 
