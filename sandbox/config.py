@@ -1,0 +1,22 @@
+"""Times and sizes of the sandbox, each with its reason."""
+
+from __future__ import annotations
+
+# Between SIGTERM to the command's group and SIGKILL to its namespace: enough for a trap to run
+# and flush, short enough that a refused command does not go on (design section 7).
+GRACE_SECONDS = 0.05
+# bwrap builds the namespaces in 5-9 ms; a loaded CI machine may take a hundred times that.
+BUILD_SECONDS = 10.0
+# The monitor is an interpreter start away (15 ms); the same margin.
+MONITOR_SECONDS = 10.0
+# bwrap closes its channels when it fails and is gone within milliseconds; then its words are whole.
+FAILURE_SECONDS = 1.0
+# Everything in a killed PID namespace is gone within milliseconds; longer means a stuck device.
+REAP_SECONDS = 5.0
+# What a terminal line discipline and a pipe hold; larger reads don't come.
+TERMINAL_BYTES = 64 * 1024
+# Nominal ports inside the sandbox's own network namespace: squid's and SOCKS' registered ones.
+HTTP_PORT = 3128
+SOCKS_PORT = 1080
+# somaxconn's default: bursts of a parallel installer stay below.
+LISTEN_BACKLOG = 4096

@@ -1,0 +1,134 @@
+"""The session leader inside the sandbox: gives the command its terminal, reports stops and its end.
+
+It runs as `python -I -S -B -X utf8 monitor.py CONTROL STDERR TTY FOREGROUND -- COMMAND…` and
+imports built-in modules only, so that it is up in 15 ms; it shares no code with the package. Why it
+exists: bwrap reports neither a stopped child (Ctrl-Z) nor why an exec failed. sudo's use_pty has
+one for the same reason.
+
+Control messages (one datagram each): to the launcher `r` ready or `p` ready with the terminal's
+master descriptor, `s` (sent by the command's own process, so that SO_PASSCRED shows its pid in the
+launcher's terms), `e<errno>`, `t<signal>` stopped, `x<status>` ended (wait status); from the
+launcher `+` begin, and at the end leave; `g` go on in the foreground, `b` in the background.
+It is trusted no more than the command: after `s` nothing it says gives it anything.
+"""
+
+# ruff: noqa: S606  # executing the command is what this program is for
+
+import _signal as signals  # type: ignore[import-not-found]  # CPython's own; signal and socket import enum, which takes longer than all of this
+import _socket
+import fcntl
+import os
+import sys
+import termios
+
+_MESSAGE_BYTES = 16
+_EXEC_FAILED = 255
+# The launcher's own dispositions must not reach the command: a caller may have ignored SIGPIPE or
+# SIGINT on purpose (nohup does SIGHUP), so only what Python itself changed is put back.
+_PYTHON_IGNORES = (signals.SIGPIPE, getattr(signals, "SIGXFSZ", signals.SIGPIPE))
+
+
+def main() -> None:
+    """Start the command, then pass reports and orders until it ended."""
+    control_fd, stderr_fd = int(sys.argv[1]), int(sys.argv[2])
+    streams, foreground = sys.argv[3], sys.argv[4] == "1"
+    command = sys.argv[6:]
+    os.dup2(stderr_fd, 2)
+    os.close(stderr_fd)
+    os.set_inheritable(control_fd, False)
+    control = _socket.socket(fileno=control_fd)
+    if os.getsid(0) != os.getpid():  # without bwrap the launcher made us one already
+        os.setsid()
+    terminal = _make_terminal(control, streams)
+    signals.signal(
+        signals.SIGTTOU, signals.SIG_IGN
+    )  # tcsetpgrp from the background stops otherwise
+    child = _start(control, command, terminal, foreground=foreground)
+    if terminal is not None:
+        for descriptor in (0, 1, 2):
+            if str(descriptor) in streams:
+                null = os.open(os.devnull, os.O_RDWR)
+                os.dup2(null, descriptor)
+                os.close(null)
+    _watch(control, child, terminal)
+
+
+def _make_terminal(control: "_socket.socket", streams: str) -> int | None:
+    """A pseudo-terminal of the sandbox's own /dev; its master goes to the launcher."""
+    if streams == "-":
+        control.send(b"r")
+        _await_order(control)
+        return None
+    master, slave = os.openpty()
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, master.to_bytes(4, sys.byteorder))
+    control.sendmsg([b"p"], [rights])
+    # The launcher sets size and modes before it lets us go on.
+    _await_order(control)
+    os.close(master)
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for descriptor in (0, 1, 2):
+        if str(descriptor) in streams:
+            os.dup2(slave, descriptor)
+    return slave
+
+
+def _await_order(control: "_socket.socket") -> None:
+    """Nothing runs before the launcher says so; if it is gone, nothing runs at all."""
+    if control.recv(_MESSAGE_BYTES) != b"+":
+        os._exit(_EXEC_FAILED)
+
+
+def _start(
+    control: "_socket.socket", command: list[str], terminal: int | None, *, foreground: bool
+) -> int:
+    child = os.fork()
+    if child:
+        try:
+            os.setpgid(child, child)
+        except OSError:  # it did so itself, and may be executing already
+            return child
+        return child
+    try:
+        os.setpgid(0, 0)
+        if terminal is not None and foreground:
+            os.tcsetpgrp(terminal, os.getpid())
+        for number in (*_PYTHON_IGNORES, signals.SIGTTOU):
+            signals.signal(number, signals.SIG_DFL)
+        control.sendmsg([b"s"])
+        os.set_inheritable(control.fileno(), False)
+        _close_all_but(control.fileno())
+        os.execvp(command[0], command)
+    except OSError as error:
+        control.send(b"e%d" % (error.errno or 0))
+    finally:
+        os._exit(_EXEC_FAILED)
+
+
+def _close_all_but(kept: int) -> None:
+    """An open descriptor of ours inside the command would be a way around every check."""
+    os.closerange(3, kept)
+    os.closerange(kept + 1, 1 << 20)
+
+
+def _watch(control: "_socket.socket", child: int, terminal: int | None) -> None:
+    while True:
+        try:
+            _, status = os.waitpid(child, os.WUNTRACED)
+        except ChildProcessError:
+            return
+        if not os.WIFSTOPPED(status):
+            control.send(b"x%d" % status)
+            # The launcher drains the terminal and then ends the namespace; leaving first would
+            # hang the terminal up under output that was not read yet.
+            control.recv(_MESSAGE_BYTES)
+            return
+        control.send(b"t%d" % os.WSTOPSIG(status))
+        order = control.recv(_MESSAGE_BYTES)
+        if not order:
+            return
+        if terminal is not None:
+            os.tcsetpgrp(terminal, child if order == b"g" else os.getpgrp())
+        os.killpg(child, signals.SIGCONT)
+
+
+main()

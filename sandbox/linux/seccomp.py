@@ -1,0 +1,101 @@
+"""The first kernel filter, as classic BPF: sockets of the internet families only. Pure bytes.
+
+What it holds back: a path or abstract unix socket reaches host services through a read-only bind,
+netlink and vsock reach the kernel and the hypervisor, and io_uring creates sockets without the
+socket system call. socketpair(AF_UNIX) stays: it can't reach anybody who isn't already inside.
+The network namespace is the fence; this closes the doors that are not made of packets.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from dataclasses import dataclass
+
+_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
+
+# linux/bpf_common.h and linux/filter.h
+_LD_ABS_W = 0x20
+_JEQ = 0x15
+_JGE = 0x35
+_RET = 0x06
+
+# linux/seccomp.h; struct seccomp_data is {int nr; u32 arch; u64 ip; u64 args[6]}
+_OFFSET_NR, _OFFSET_ARCH, _OFFSET_ARG0 = 0, 4, 16
+_ALLOW = 0x7FFF0000
+_ERRNO = 0x00050000
+_KILL_PROCESS = 0x80000000
+
+_REFUSED = _ERRNO | errno.EPERM
+# What a kernel without io_uring answers: every library falls back at once.
+_ABSENT = _ERRNO | errno.ENOSYS
+
+# x32 calls share x86-64's AUDIT_ARCH and set this bit: without the check they walk past any filter.
+_X32_BIT = 0x40000000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Machine:
+    audit_arch: int  # linux/audit.h
+    socket: int
+    socketpair: int
+    has_x32: bool
+
+
+_MACHINES = {
+    "x86_64": _Machine(audit_arch=0xC000003E, socket=41, socketpair=53, has_x32=True),
+    "aarch64": _Machine(audit_arch=0xC00000B7, socket=198, socketpair=199, has_x32=False),
+}
+# The same numbers on every architecture since Linux 5.1: setup, enter, register.
+_IO_URING = (425, 426, 427)
+
+
+def is_supported(machine: str) -> bool:
+    """Whether a filter exists for `platform.machine()`; without one there is no sandbox."""
+    return machine in _MACHINES
+
+
+def socket_filter(machine: str) -> bytes:
+    """Return the program as an array of struct sock_filter, for `bwrap --seccomp`."""
+    numbers = _MACHINES[machine]
+    program = [
+        _statement(_LD_ABS_W, _OFFSET_ARCH),
+        # A foreign architecture (i386 on x86-64) has its own numbers and socketcall(2).
+        *_unless_equal(numbers.audit_arch, _KILL_PROCESS),
+        _statement(_LD_ABS_W, _OFFSET_NR),
+    ]
+    if numbers.has_x32:
+        program += [_jump(_JGE, _X32_BIT, 0, 1), _statement(_RET, _REFUSED)]
+    for number in _IO_URING:
+        program += _if_equal(number, _ABSENT)
+    program += _only_families(numbers.socket, (_AF_INET, _AF_INET6))
+    program += _only_families(numbers.socketpair, (_AF_UNIX,))
+    program.append(_statement(_RET, _ALLOW))
+    return b"".join(program)
+
+
+def _statement(code: int, value: int) -> bytes:
+    return struct.pack("=HBBI", code, 0, 0, value)
+
+
+def _jump(code: int, value: int, when_true: int, when_false: int) -> bytes:
+    return struct.pack("=HBBI", code, when_true, when_false, value)
+
+
+def _if_equal(value: int, action: int) -> list[bytes]:
+    return [_jump(_JEQ, value, 0, 1), _statement(_RET, action)]
+
+
+def _unless_equal(value: int, action: int) -> list[bytes]:
+    return [_jump(_JEQ, value, 1, 0), _statement(_RET, action)]
+
+
+def _only_families(call: int, families: tuple[int, ...]) -> list[bytes]:
+    """For one system call: allow if its first argument is one of `families`, else refuse.
+
+    The argument is an int; the kernel ignores its upper half, and so does the 32-bit load.
+    """
+    tests = [_jump(_JEQ, family, len(families) - index, 0) for index, family in enumerate(families)]
+    body = [_statement(_LD_ABS_W, _OFFSET_ARG0), *tests, _statement(_RET, _REFUSED)]
+    body.append(_statement(_RET, _ALLOW))
+    return [_jump(_JEQ, call, 0, len(body)), *body]

@@ -1,0 +1,102 @@
+"""From what is asked to an ordered, printable list of what will be mounted. Pure.
+
+The order is the argument: everything read-only, then what is private, then what is writable, then
+what must stay read-only inside that, and last what nobody may see. A later line wins, so no earlier
+choice of the user can open what a later line closes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from sandbox.errors import PlanRefused
+
+if TYPE_CHECKING:
+    from sandbox.model import SandboxSpec
+
+PRIVATE_TMP = "/tmp"  # noqa: S108  # a mount point inside the sandbox, not a file of ours
+
+
+class Access(StrEnum):
+    """What a mount lets the command do."""
+
+    READ = "read"
+    WRITE = "write"
+    PRIVATE = "private"  # an empty, writable folder that vanishes with the sandbox
+    HIDDEN = "hidden"  # an empty folder that can't even be listed
+    DEVICES = "devices"  # a minimal /dev with its own terminals
+    PROCESSES = "processes"  # a /proc that shows the sandbox's own processes only
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of the plan."""
+
+    access: Access
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.access} {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that the backend will do to files, in order."""
+
+    mounts: tuple[Mount, ...]
+    working_directory: str
+
+    def lines(self) -> tuple[str, ...]:
+        """For people and for the audit event."""
+        return tuple(str(mount) for mount in self.mounts)
+
+
+def make_plan(spec: SandboxSpec) -> Plan:
+    """Order the mounts. Raises PlanRefused for a combination that can't be enforced."""
+    writable = list(spec.writable)
+    if not _is_or_above(spec.working_directory, spec.home):
+        writable.append(spec.working_directory)
+    for path in (spec.working_directory, *spec.writable):
+        _refuse_inside_hidden(path, spec.hidden)
+    mounts = [
+        Mount(Access.READ, "/"),
+        Mount(Access.DEVICES, "/dev"),
+        Mount(Access.PROCESSES, "/proc"),
+        Mount(Access.PRIVATE, PRIVATE_TMP),
+    ]
+    # A working directory in /tmp that may not be written (nobody's home is there, but a home may
+    # be) still has to exist inside.
+    if _is_within(spec.working_directory, PRIVATE_TMP) and spec.working_directory not in writable:
+        mounts.append(Mount(Access.READ, spec.working_directory))
+    mounts += [Mount(Access.WRITE, path) for path in _parents_first(writable)]
+    changed = [PRIVATE_TMP, *writable]
+    mounts += [
+        Mount(Access.READ, path)
+        for path in _parents_first(spec.protected)
+        if any(_is_within(path, root) for root in changed)
+    ]
+    mounts += [Mount(Access.HIDDEN, path) for path in _parents_first(spec.hidden)]
+    return Plan(mounts=tuple(mounts), working_directory=spec.working_directory)
+
+
+def _refuse_inside_hidden(path: str, hidden: tuple[str, ...]) -> None:
+    for root in hidden:
+        if _is_within(path, root):
+            raise PlanRefused(f"{path} lies in {root}, which is hidden from the command")
+
+
+def _is_or_above(path: str, home: str) -> bool:
+    """Whether writing `path` would mean writing the whole home folder, or the whole disk."""
+    return _is_within(home, path)
+
+
+def _is_within(path: str, root: str) -> bool:
+    return PurePosixPath(path).is_relative_to(root)
+
+
+def _parents_first(paths: list[str] | tuple[str, ...]) -> list[str]:
+    """Without duplicates, so that no mount covers one made before it."""
+    return sorted(set(paths), key=lambda path: (path.count("/"), path))

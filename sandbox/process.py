@@ -1,0 +1,268 @@
+"""Starts, signals and ends processes: the only file that does.
+
+A `Fence` is bwrap with the namespaces built, waiting; then the run's listeners are made in them;
+then it is released, and what comes out is a `sandbox.command.Command`. Without a sandbox the fence
+is empty and the rest is the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess  # noqa: TID251  # this is the file that the ban points to
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sandbox.command import Command, resolve
+from sandbox.config import (
+    FAILURE_SECONDS,
+    HTTP_PORT,
+    MONITOR_SECONDS,
+    REAP_SECONDS,
+    SOCKS_PORT,
+)
+from sandbox.errors import LaunchFailed
+from sandbox.linux import bubblewrap
+from sandbox.linux.kernel import read_sysctls, seccomp_descriptor
+from sandbox.linux.namespace import listen_inside
+from sandbox.streams import Streams, starts_in_foreground
+from sandbox.terminal import TerminalRelay
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.plan import Plan
+
+_MONITOR = str(Path(__file__).with_name("linux") / "monitor.py")
+_MESSAGE_BYTES = 64
+_INT_BYTES = 4
+_CREDENTIALS_BYTES = 12  # struct ucred {pid_t pid; uid_t uid; gid_t gid;}
+_DIAGNOSTIC_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """The run's own listening sockets. They are the gateway's to accept on, and to close."""
+
+    http: socket.socket
+    socks: socket.socket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Everything that is known before the first process starts."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: str
+    streams: Streams
+    plan: Plan | None  # None: no sandbox, proxy variables only
+    machine: str  # platform.machine(), for the kernel filter
+
+
+class Fence:
+    """bwrap, waiting with everything built. Use once: `release`, or `abandon`."""
+
+    def __init__(self, launch: Launch, *, bwrap: str | None) -> None:
+        self.launch = launch
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._diagnostics, said = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._block: int | None = None
+        self._info: int | None = None
+        self.init: int | None = None  # a pidfd of the namespace's init
+        stderr = os.dup(2)
+        try:
+            if bwrap is None:
+                self._process = self._spawn([], theirs, said, stderr, ())
+            else:
+                self._process = self._spawn_fenced(bwrap, theirs, said, stderr)
+        finally:
+            theirs.close()
+            os.close(said)
+            os.close(stderr)
+
+    def _spawn_fenced(
+        self, bwrap: str, theirs: socket.socket, said: int, stderr: int
+    ) -> subprocess.Popen[bytes]:
+        assert self.launch.plan is not None
+        self._info, info = os.pipe2(os.O_CLOEXEC)
+        block, self._block = os.pipe2(os.O_CLOEXEC)
+        filter_ = seccomp_descriptor(self.launch.machine)
+        words = bubblewrap.arguments(
+            self.launch.plan,
+            info=info,
+            block=block,
+            filter_=filter_,
+            directory=self.launch.directory,
+        )
+        try:
+            return self._spawn([bwrap, *words], theirs, said, stderr, (info, block, filter_))
+        finally:
+            for descriptor in (info, block, filter_):
+                os.close(descriptor)
+
+    def _spawn(
+        self,
+        prefix: list[str],
+        theirs: socket.socket,
+        said: int,
+        stderr: int,
+        passed: tuple[int, ...],
+    ) -> subprocess.Popen[bytes]:
+        launch = self.launch
+        # The base interpreter, not the virtual environment's link to it: -I -S needs no packages.
+        interpreter = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+        monitor = [interpreter, "-I", "-S", "-B", "-X", "utf8", _MONITOR]
+        orders = [
+            str(theirs.fileno()),
+            str(stderr),
+            launch.streams.word,
+            "1" if starts_in_foreground(launch.streams) else "0",
+        ]
+        # A terminal stream becomes the monitor's own pseudo-terminal: bwrap must not hold ours.
+        streams = [
+            subprocess.DEVNULL if number in launch.streams.terminals else None for number in (0, 1)
+        ]
+        return subprocess.Popen(  # noqa: S603  # the command's words are passed on as they are, without a shell
+            [*prefix, *monitor, *orders, "--", *launch.command],
+            env=dict(launch.environment),
+            cwd=None if prefix else launch.directory,
+            stdin=streams[0],
+            stdout=streams[1],
+            stderr=said,
+            pass_fds=(theirs.fileno(), stderr, *passed),
+            # Out of our process group: the terminal's Ctrl-C must reach the command, not bwrap.
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Of bwrap, or of the monitor without a sandbox."""
+        return self._process.pid
+
+    def listeners(self) -> Listeners:
+        """Wait for the namespaces, then make the run's listeners. Raises FenceUnavailable."""
+        if self._info is None:
+            return Listeners(http=_listen_on_host(), socks=_listen_on_host())
+        pid = self._read_info(self._info)
+        os.close(self._info)
+        self._info = None
+        self.init = os.pidfd_open(pid)
+        http, socks = listen_inside(pid, (HTTP_PORT, SOCKS_PORT))
+        return Listeners(http=http, socks=socks)
+
+    def _read_info(self, info: int) -> int:
+        text = b""
+        # The JSON arrives in pieces; the closing brace is the end.
+        while b"}" not in text:
+            piece = os.read(info, 4096)
+            if not piece:
+                raise self.failure()
+            text += piece
+        pid = json.loads(text)["child-pid"]
+        if not isinstance(pid, int):
+            raise LaunchFailed(f"bwrap reported no process id: {text!r}")
+        return pid
+
+    def failure(self) -> Exception:
+        """Why bwrap ended: its own words, and this host's settings."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(FAILURE_SECONDS)
+        with suppress(BlockingIOError):
+            said = os.read(self._diagnostics, _DIAGNOSTIC_BYTES).decode(errors="replace")
+            if self.launch.plan is not None and said.startswith("bwrap:"):
+                return bubblewrap.explain(said, read_sysctls())
+            return LaunchFailed(f"the command's monitor failed: {said.strip()}")
+        return LaunchFailed("the command's monitor ended without a word")
+
+    async def release(self) -> Command:
+        """Let the command run. Returns when its process exists."""
+        if self._block is not None:
+            os.write(self._block, b"+")
+            os.close(self._block)
+            self._block = None
+        loop = asyncio.get_running_loop()
+        self._control.setblocking(False)
+        try:
+            async with asyncio.timeout(MONITOR_SECONDS):
+                relay = await self._take_monitor(loop)
+                self._control.send(b"+")
+                pid = await self._take_pid(loop)
+        except TimeoutError:
+            raise LaunchFailed("the command's monitor did not answer") from None
+        return Command(self, self._control, pid, relay)
+
+    async def _take_monitor(self, loop: asyncio.AbstractEventLoop) -> TerminalRelay | None:
+        """The monitor is up; with it comes the command's terminal, if it gets one."""
+        await _readable(loop, self._control)
+        message, _, master = self._receive()
+        path = self.launch.streams.path
+        if message == b"r" and path is None:
+            return None
+        if message != b"p" or master is None or path is None:
+            raise self.failure()
+        TerminalRelay.prepare(path, master)
+        return TerminalRelay(loop, path, master)
+
+    async def _take_pid(self, loop: asyncio.AbstractEventLoop) -> int:
+        """The command's own process says hello; the kernel says who it is, in our terms."""
+        await _readable(loop, self._control)
+        message, pid, _ = self._receive()
+        if message != b"s" or pid is None:
+            raise self.failure()
+        # From here on the monitor may be the command's puppet: numbers only, no rights.
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
+        return pid
+
+    def _receive(self) -> tuple[bytes, int | None, int | None]:
+        """A message, its sender's pid, and the descriptor that came with it."""
+        space = socket.CMSG_SPACE(_CREDENTIALS_BYTES) + socket.CMSG_SPACE(_INT_BYTES)
+        message, ancillary, _, _ = self._control.recvmsg(
+            _MESSAGE_BYTES, space, socket.MSG_CMSG_CLOEXEC
+        )
+        rights = {
+            kind: int.from_bytes(data[:_INT_BYTES], sys.byteorder) for _, kind, data in ancillary
+        }
+        return message, rights.get(socket.SCM_CREDENTIALS), rights.get(socket.SCM_RIGHTS)
+
+    def abandon(self) -> None:
+        """End what was built; the command never ran. Also the last step of every run."""
+        self.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(REAP_SECONDS)
+        for descriptor in (self._diagnostics, self._block, self._info, self.init):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._block = self._info = self.init = None
+        self._control.close()
+
+    def kill(self) -> None:
+        """SIGKILL to the namespace's init: the kernel ends all inside, then bwrap ends."""
+        with suppress(ProcessLookupError):
+            if self.init is not None:
+                signal.pidfd_send_signal(self.init, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+
+def _listen_on_host() -> socket.socket:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener.setblocking(False)
+    return listener
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    ready = loop.create_future()
+    loop.add_reader(sock, partial(resolve, ready))
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock)
