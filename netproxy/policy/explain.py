@@ -1,0 +1,88 @@
+"""Why a request was refused or is asked about, and the smallest flag that would change it.
+
+One vocabulary for refusals, questions and events. Every function is called for refusals and
+questions only, so none of this costs an allowed request anything. Hosts are canonical here, hence
+safe to print.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netproxy.policy.hosts import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netproxy.model import ApprovalId, Destination
+    from netproxy.policy.addresses import AddressClass
+    from netproxy.policy.rules import Rule
+
+MODE_OFF = "the network is off in this profile"
+
+
+def denied_by_rule(destination: Destination, rule: Rule) -> str:
+    """Name the rule, and give its author's reason where there is one."""
+    because = f": {rule.reason}" if rule.reason else ""
+    return f"{destination.authority} is denied by rule {rule.label}{because}"
+
+
+def denied_by_session(destination: Destination, approval_id: ApprovalId) -> str:
+    """Say that the session remembers a no, and which."""
+    return f"{destination.authority} was denied for this session ({approval_id})"
+
+
+def no_rule(destination: Destination, near: Rule | None) -> str:
+    """Say that nothing matches, or what a rule for the same host lacks."""
+    if near is None:
+        return f"no rule matches {destination.authority}"
+    if near.protocol not in {None, destination.protocol}:
+        return f"rule {near.label} does not cover protocol {destination.protocol}"
+    return f"rule {near.label} does not cover port {destination.port}"
+
+
+def local_address(destination: Destination, kind: AddressClass) -> str:
+    """Say what kind of address a literal is."""
+    return f"{destination.host} is {described(kind)}, and no rule names it with this port"
+
+
+def special_name(destination: Destination) -> str:
+    """Say that a name is local by its spelling."""
+    return f"{destination.host} is a local name, and no rule names it exactly with this port"
+
+
+def method_refused(method: str) -> str:
+    """Say which methods limited mode lets through."""
+    return f"limited mode allows GET, HEAD and OPTIONS, not {shown(method)}"
+
+
+def inspection_required(destination: Destination) -> str:
+    """Say why a tunnel can't be limited."""
+    return f"limited mode can't see inside {destination.protocol} to {destination.authority}"
+
+
+def addresses_refused(destination: Destination, kinds: Sequence[AddressClass]) -> str:
+    """Say what the name resolved to, by kind only: the client must not learn internal addresses."""
+    listed = " and ".join(dict.fromkeys(described(kind) for kind in kinds))
+    return f"{destination.host} resolves to {listed or 'no address'}"
+
+
+def described(kind: AddressClass) -> str:
+    """`a loopback address`, `an unspecified address`."""
+    article = "an" if kind.value[0] in "aeiou" else "a"
+    return f"{article} {kind.value} address"
+
+
+def allow_flag(destination: Destination) -> str:
+    """Return the smallest flag that allows exactly this destination."""
+    return f"--allow {_quoted(str(destination))}"
+
+
+def allow_private_flag(address: str) -> str:
+    """Return the smallest flag that lets names resolve to this address."""
+    return f"--allow-private {address}/{128 if ':' in address else 32}"
+
+
+def _quoted(text: str) -> str:
+    """Quote what a shell would take for a pattern (IPv6 brackets)."""
+    return f"'{text}'" if "[" in text else text

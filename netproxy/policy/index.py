@@ -1,0 +1,112 @@
+"""Rules filed by what they match, so that a look-up doesn't grow with their number.
+
+Exact names and addresses in a dict, suffixes in a trie of labels from the right, blocks by prefix
+length. Of all rules that match, the one written first is named. What a match means is decided in
+`netproxy.policy.engine`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netproxy.policy.blocks import Block, BlockTable, number_of
+from netproxy.policy.hosts import is_address
+from netproxy.policy.patterns import Kind, glob_regex
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable
+
+    from netproxy.model import Destination
+    from netproxy.policy.rules import Rule
+
+# A rule and its place among all rules, which breaks ties.
+_Entry = tuple[int, "Rule"]
+
+
+class _Node:
+    """One label of the trie, and the rules whose fixed end stops here."""
+
+    __slots__ = ("below", "children", "globs", "tree")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.below: list[_Entry] = []
+        self.tree: list[_Entry] = []
+        self.globs: list[tuple[re.Pattern[str], _Entry]] = []
+
+    def descend(self, domain: str) -> _Node:
+        """Return the node of a domain below this one, made where it is missing."""
+        node = self
+        for label in reversed(domain.split(".")):
+            node = node.children.setdefault(label, _Node())
+        return node
+
+
+class RuleIndex:
+    """An immutable set of rules that is asked for a match."""
+
+    __slots__ = ("_any", "_blocks", "_exact", "_root")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._exact: dict[str, list[_Entry]] = {}
+        self._any: list[_Entry] = []
+        self._root = _Node()
+        blocks: list[tuple[Block, _Entry]] = []
+        for position, rule in enumerate(rules):
+            if rule.pattern.block is not None:
+                blocks.append((rule.pattern.block, (position, rule)))
+            else:
+                self._file((position, rule))
+        self._blocks = BlockTable(blocks)
+
+    def match(self, destination: Destination) -> Rule | None:
+        """Return the first-written rule that matches host, protocol and port."""
+        best: _Entry | None = None
+        for entry in self._candidates(destination.host):
+            if (best is None or entry[0] < best[0]) and entry[1].covers(
+                destination.protocol, destination.port
+            ):
+                best = entry
+        return None if best is None else best[1]
+
+    def match_host(self, host: str) -> Rule | None:
+        """Return the first-written rule for a host, whatever its ports: it explains a near miss."""
+        return min(self._candidates(host), key=lambda entry: entry[0], default=(0, None))[1]
+
+    def _file(self, entry: _Entry) -> None:
+        pattern = entry[1].pattern
+        match pattern.kind:
+            case Kind.EXACT | Kind.ADDRESS:
+                self._exact.setdefault(pattern.base, []).append(entry)
+            case Kind.ANY:
+                self._any.append(entry)
+            case Kind.BELOW:
+                self._root.descend(pattern.base).below.append(entry)
+            case Kind.TREE:
+                self._root.descend(pattern.base).tree.append(entry)
+            case Kind.GLOB:
+                self._root.descend(pattern.base).globs.append((glob_regex(pattern), entry))
+            case Kind.BLOCK as impossible:
+                raise AssertionError(impossible)
+
+    def _candidates(self, host: str) -> list[_Entry]:
+        """All rules whose pattern matches the host. Wildcards other than `*` match names only."""
+        found = [*self._exact.get(host, ()), *self._any]
+        if is_address(host):
+            found.extend(self._blocks.lookup(number_of(host)))
+        else:
+            self._walk(host, found)
+        return found
+
+    def _walk(self, host: str, found: list[_Entry]) -> None:
+        node: _Node | None = self._root
+        labels = host.split(".")
+        for depth in range(len(labels) - 1, -1, -1):
+            node = node.children.get(labels[depth]) if node else None
+            if node is None:
+                return
+            found += node.tree
+            if depth:
+                found += node.below
+                found += [entry for regex, entry in node.globs if regex.fullmatch(host)]
