@@ -1,0 +1,40 @@
+"""Errors of the approval service: one class per thing a caller does differently."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from approvals.model import Resolution
+
+
+class ApprovalError(Exception):
+    """The base that nobody raises."""
+
+
+class IllegalStep(ApprovalError):
+    """A step that the lifecycle table doesn't have: our bug, and never a state change."""
+
+
+class UnknownApproval(ApprovalError):
+    """No question has this id, or it was settled so long ago that nobody remembers."""
+
+
+class AlreadyResolved(ApprovalError):
+    """The answer came second. `resolution` is what won."""
+
+    def __init__(self, resolution: Resolution) -> None:
+        super().__init__(f"already {resolution.status}")
+        self.resolution = resolution
+
+
+class InvalidAnswer(ApprovalError):
+    """An answer that doesn't fit its question; the question stays open."""
+
+
+class ReviewerUnavailable(ApprovalError):
+    """This reviewer can't be asked now. The text says why; the other reviewers go on."""
+
+
+class StoreUnavailable(ApprovalError):
+    """The store can't keep or change a record: whatever needed it is denied."""

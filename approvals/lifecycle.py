@@ -1,0 +1,64 @@
+"""The life of an approval as a table. Pure: whoever acts on a step does so elsewhere.
+
+    pending --grant--> granted --use-----> used
+       |--deny------> denied   |--expire-> expired
+       |--expire----> expired  `--revoke-> revoked
+       `--withdraw--> withdrawn
+
+A status without a row is final. A remembered denial is memory that `denied` leaves behind; the
+status itself never changes again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from approvals.errors import IllegalStep
+from approvals.model import Record, Status
+
+if TYPE_CHECKING:
+    from approvals.model import Answer
+
+
+class Step(StrEnum):
+    """What can happen to an approval."""
+
+    GRANT = "grant"
+    DENY = "deny"
+    EXPIRE = "expire"
+    WITHDRAW = "withdraw"
+    USE = "use"
+    REVOKE = "revoke"
+
+
+TRANSITIONS: dict[tuple[Status, Step], Status] = {
+    (Status.PENDING, Step.GRANT): Status.GRANTED,
+    (Status.PENDING, Step.DENY): Status.DENIED,
+    (Status.PENDING, Step.EXPIRE): Status.EXPIRED,
+    (Status.PENDING, Step.WITHDRAW): Status.WITHDRAWN,
+    (Status.GRANTED, Step.USE): Status.USED,
+    (Status.GRANTED, Step.EXPIRE): Status.EXPIRED,
+    (Status.GRANTED, Step.REVOKE): Status.REVOKED,
+}
+
+FINAL = frozenset(Status) - {status for status, _ in TRANSITIONS}
+
+
+def advance(status: Status, step: Step) -> Status:
+    """The status after `step`. Raises `IllegalStep` where the table has no row."""
+    try:
+        return TRANSITIONS[status, step]
+    except KeyError:
+        raise IllegalStep(f"{step} in {status}") from None
+
+
+def next_record(record: Record, step: Step, answer: Answer | None = None) -> Record:
+    """`record` after `step`, one version on; an answer that is already there stays."""
+    return replace(
+        record,
+        status=advance(record.status, step),
+        version=record.version + 1,
+        answer=record.answer or answer,
+    )

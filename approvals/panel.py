@@ -1,0 +1,69 @@
+"""Asks the reviewers of one question side by side and turns what they do into moves.
+
+The first valid answer is a move like any other. A reviewer that fails is recorded and left out;
+when the last one has failed, the question is unheard.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from approvals.errors import InvalidAnswer, ReviewerUnavailable
+from approvals.model import Answer, Scope, Verdict
+from approvals.moves import Answered, Unheard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from approvals.moves import Move
+    from approvals.ports import Inquiry, Reviewer
+    from approvals.trail import Trail
+
+
+class Panel:
+    """The reviewers of one question."""
+
+    def __init__(
+        self,
+        reviewers: tuple[Reviewer, ...],
+        inquiry: Inquiry,
+        trail: Trail,
+        submit: Callable[[Move], None],
+    ) -> None:
+        self._inquiry = inquiry
+        self._trail = trail
+        self._submit = submit
+        self._left = len(reviewers)
+
+    async def ask(self, reviewer: Reviewer) -> None:
+        """Ask one reviewer: a task of its own, cancelled when the question is settled."""
+        try:
+            answer = await reviewer.review(self._inquiry)
+            check_answer(answer, self._inquiry)
+        except (ReviewerUnavailable, InvalidAnswer) as error:
+            self._failed(reviewer, str(error))
+        except Exception as error:  # noqa: BLE001  # a task's root: one reviewer's bug is not the others'
+            self._failed(reviewer, f"{type(error).__name__}: {error}")
+        else:
+            self._submit(Answered(answer=answer, reply=None))
+
+    def _failed(self, reviewer: Reviewer, why: str) -> None:
+        self._trail.reviewer_failed(self._inquiry.question, reviewer.channel, why)
+        self._left -= 1
+        if not self._left:
+            self._submit(Unheard(why=why))
+
+
+def check_answer(answer: Answer, inquiry: Inquiry) -> None:
+    """Refuse what no reviewer can mean. Raises `InvalidAnswer`.
+
+    Reviewers may be other people's code: what they return is judged, not believed.
+    """
+    if not isinstance(answer, Answer):
+        raise InvalidAnswer(f"not an answer: {type(answer).__name__}")
+    if type(answer.verdict) is not Verdict or type(answer.scope) is not Scope:
+        raise InvalidAnswer("unknown verdict or scope")
+    if not 0 <= answer.seen_join_no <= inquiry.joined:
+        raise InvalidAnswer("it speaks of requests that were never shown")
+    if answer.verdict is Verdict.ALLOW and answer.scope is Scope.ONCE and not answer.seen_join_no:
+        raise InvalidAnswer("allow once covers the requests that were seen, and none was")

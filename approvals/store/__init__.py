@@ -1,0 +1,1 @@
+"""Where approvals are kept: implementations of `approvals.ports.Store`."""

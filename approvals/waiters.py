@@ -1,0 +1,54 @@
+"""The requests that wait for one question, by join number. A number is never used twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from approvals.model import Outcome
+
+# None tells a waiter to ask again: the answer did not cover it.
+type Waiter = asyncio.Future[Outcome | None]
+
+
+class Waiters:
+    """Who waits now, and which runs ever asked."""
+
+    def __init__(self) -> None:
+        self.joined = 0
+        self._waiting: dict[int, Waiter] = {}
+        self._runs: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def join(self, run: str) -> tuple[int, Waiter]:
+        """Add a waiter: its number, and the future that releases it."""
+        self.joined += 1
+        self._runs.add(run)
+        waiter: Waiter = asyncio.get_running_loop().create_future()
+        self._waiting[self.joined] = waiter
+        return self.joined, waiter
+
+    def leave(self, number: int) -> None:
+        """Take a waiter out; the others stay."""
+        self._waiting.pop(number, None)
+
+    def end_run(self, run: str) -> bool:
+        """Forget a run. True when it asked and no run that asked is left."""
+        if run not in self._runs:
+            return False
+        self._runs.remove(run)
+        return not self._runs
+
+    def any_up_to(self, number: int) -> bool:
+        """Whether one of the first `number` waiters is still here."""
+        return any(waiting <= number for waiting in self._waiting)
+
+    def release(self, up_to: int, outcome: Outcome) -> None:
+        """Wake everybody: the first `up_to` with the outcome, later ones to ask again."""
+        waiting, self._waiting = self._waiting, {}
+        for number, waiter in waiting.items():
+            if not waiter.done():
+                waiter.set_result(outcome if number <= up_to else None)
