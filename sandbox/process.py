@@ -118,9 +118,7 @@ class Fence:
         passed: tuple[int, ...],
     ) -> subprocess.Popen[bytes]:
         launch = self.launch
-        # The base interpreter, not the virtual environment's link to it: -I -S needs no packages.
-        interpreter = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
-        monitor = [interpreter, "-I", "-S", "-B", "-X", "utf8", _MONITOR]
+        monitor = [interpreter(), "-I", "-S", "-B", "-X", "utf8", _MONITOR]
         orders = [
             str(theirs.fileno()),
             str(stderr),
@@ -251,6 +249,22 @@ class Fence:
                 signal.pidfd_send_signal(self.init, signal.SIGKILL)
             else:
                 self._process.kill()
+
+
+def interpreter() -> str:
+    """Path of the base interpreter, not a virtual environment's link: -I -S needs no packages."""
+    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+
+
+def version_of(program: str) -> str:
+    """The first line that `PROGRAM --version` prints, or why there is none."""
+    try:
+        done = subprocess.run(  # noqa: S603  # a path that the caller found
+            [program, "--version"], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stdout or done.stderr).partition("\n")[0]
 
 
 def _listen_on_host() -> socket.socket:

@@ -65,6 +65,11 @@ def explain(complaint: str, sysctls: Mapping[str, str]) -> FenceUnavailable:
     Ubuntu 24.04 restricts user namespaces by AppArmor: creating one works, using it does not.
     """
     said = complaint.strip().removeprefix("bwrap: ") or "bwrap ended without a word"
+    if "Unknown option" in said:
+        return FenceUnavailable(
+            f"this bwrap is older than {'.'.join(map(str, MINIMUM_VERSION))} ({said})",
+            "upgrade bubblewrap",
+        )
     if sysctls.get("kernel.apparmor_restrict_unprivileged_userns") == "1":
         return FenceUnavailable(
             f"AppArmor restricts unprivileged user namespaces ({said})",

@@ -1,0 +1,42 @@
+# Two commands set everything up: `make demo` and `make test`. CI calls `make check` and `make test`.
+.PHONY: setup demo test check bench soak lock clean
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+SOURCES := netproxy approvals sandbox otel tests bench
+
+help:
+	@echo "make demo    run the main job on local origins (sets up first)"
+	@echo "make test    the whole suite (sets up first)"
+	@echo "make check   format, lint, types, import contracts"
+	@echo "make bench   measure against the named peers"
+	@echo "make setup   only the set-up: .venv, bubblewrap, nftables"
+	@echo "make lock    resolve the dependencies again"
+
+setup: .venv/.complete
+
+.venv/.complete: pyproject.toml requirements-dev.lock deploy/setup
+	@deploy/setup
+
+demo: setup
+	@.venv/bin/netproxy demo
+
+test: setup
+	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: setup
+	@.venv/bin/ruff format --check --quiet $(SOURCES) && .venv/bin/ruff check --quiet $(SOURCES)
+	@.venv/bin/mypy $(SOURCES)
+	@.venv/bin/lint-imports --no-cache
+
+bench: setup
+	@$(PY) bench/run.py $(ARGS)
+
+lock:
+	@uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.12 \
+		pyproject.toml -o requirements.lock
+	@uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.12 \
+		pyproject.toml --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis build dist

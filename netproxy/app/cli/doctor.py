@@ -1,0 +1,83 @@
+"""`netproxy doctor`: what this host can and can't enforce. Exit 0 only when `run` will work."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from netproxy.app.cli.usage import UsageParser
+from sandbox.probe import Check, check_host
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: list[str]) -> int:
+    """Print one line a check, or a JSON array. Returns 0, or 1 when `run` would refuse."""
+    parser = UsageParser(prog="netproxy doctor", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="a JSON array instead of lines")
+    options = parser.parse_args(arguments)
+    checks = [_check_python(), *check_host(), _check_journal(), _check_terminal()]
+    if options.json:
+        sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
+    else:
+        sys.stdout.write(_render(checks))
+    return 0 if _is_fit(checks) else 1
+
+
+def _is_fit(checks: Sequence[Check]) -> bool:
+    return all(check.ok for check in checks if check.required)
+
+
+def _render(checks: Sequence[Check]) -> str:
+    lines = [_line(check) for check in checks]
+    verdict = (
+        "netproxy run will work here." if _is_fit(checks) else "netproxy run will refuse here."
+    )
+    return "\n".join([*lines, verdict]) + "\n"
+
+
+def _line(check: Check) -> str:
+    mark = "ok  " if check.ok else ("FAIL" if check.required else "note")
+    fix = f"; {check.fix}" if check.fix else ""
+    return f"{mark}  {check.name}: {check.detail}{fix}"
+
+
+def _check_python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check(name="python", ok=True, required=True, detail=f"{version} at {sys.executable}")
+
+
+def _check_journal() -> Check:
+    from netproxy.app.places import audit_directory
+    from otel import AuditError, Journal
+
+    directory = audit_directory(os.environ)
+    try:
+        Journal.open(directory).close()
+    except (AuditError, OSError) as error:
+        return Check(
+            name="audit journal",
+            ok=False,
+            required=True,
+            detail=str(error),
+            fix="choose a folder of yours with --audit-dir",
+        )
+    return Check(name="audit journal", ok=True, required=True, detail=f"in {directory}")
+
+
+def _check_terminal() -> Check:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError as error:
+        return Check(
+            name="terminal",
+            ok=False,
+            required=False,
+            detail=f"/dev/tty: {error.strerror}: questions can't be asked here",
+            fix="without one, whatever no rule allows is refused",
+        )
+    return Check(name="terminal", ok=True, required=False, detail="questions come on /dev/tty")

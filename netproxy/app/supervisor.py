@@ -1,0 +1,154 @@
+"""Watches one command until it ends, is denied, or runs out of time, and passes signals to it.
+
+The command must not notice us: signals go to its process group, its stops stop us as well (so that
+the shell's job control works), and its status is ours. What a status means: design section 7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from otel.events import RunCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netproxy.model import Decision, Destination
+    from netproxy.ports import AuditSink
+    from sandbox.command import Command
+    from sandbox.model import Ending
+    from sandbox.token import CancellationToken
+
+EXIT_DENIED = os.EX_NOPERM  # 77
+EXIT_TIMED_OUT = 124  # as timeout(1)
+
+# What a person or a service manager sends; the rest keeps its meaning for us (SIGCHLD, SIGPIPE).
+_FORWARDED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+_TERMINAL_STOPS = (signal.SIGTTIN, signal.SIGTTOU)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """The refusal that cancelled a run."""
+
+    destination: Destination
+    decision: Decision
+    connection_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run went, for the exit status and the closing line."""
+
+    status: int
+    ending: Ending | None  # None: it was stopped before its own status was known
+    denial: Denial | None = None
+    timed_out: bool = False
+
+
+class Supervisor:
+    """Owns a running command until `watch` returned; then nothing of it is left."""
+
+    def __init__(
+        self,
+        command: Command,
+        token: CancellationToken[Denial],
+        audit: AuditSink,
+        *,
+        timeout_seconds: float | None,
+        close_connections: Callable[[str], None],
+    ) -> None:
+        self._command = command
+        self._token = token
+        self._audit = audit
+        self._timeout_seconds = timeout_seconds
+        self._close_connections = close_connections
+        self._loop = asyncio.get_running_loop()
+
+    async def watch(self) -> Outcome:
+        """Wait for the first of end, denial and time-out. Kills and reaps whatever is left."""
+        cancelled = self._loop.create_future()
+        self._token.on_cancel(lambda _: cancelled.done() or cancelled.set_result(None))
+        self._command.on_stop = self._stopped
+        self._take_signals()
+        try:
+            await asyncio.wait(
+                {self._command.ended, cancelled},
+                timeout=self._timeout_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            return await self._finish()
+        finally:
+            self._give_signals_back()
+
+    async def _finish(self) -> Outcome:
+        denial = self._token.cause
+        if denial is not None:
+            reason = str(denial.decision.reason)
+            await self._stop(denial.connection_id, reason, "run_cancelled")
+            return Outcome(status=EXIT_DENIED, ending=None, denial=denial)
+        if self._command.ended.done():
+            ending = self._command.ended.result()
+            self._close_connections("run_ended")
+            await self._command.finish(kill=False)
+            return Outcome(status=ending.status, ending=ending)
+        await self._stop("timeout", "timeout", "run_cancelled")
+        return Outcome(status=EXIT_TIMED_OUT, ending=None, timed_out=True)
+
+    async def _stop(self, cause: str, reason: str, close_reason: str) -> None:
+        """Connections first: nothing more may pass. Records wait until the command is gone."""
+        phases = ["requested"]
+        self._close_connections(close_reason)
+        await self._command.cancel(phases.append)
+        await self._command.finish(kill=True)
+        for phase in phases:
+            self._audit.record(RunCancelled(phase=phase, cause=cause, reason=reason))
+
+    def _take_signals(self) -> None:
+        for number in _FORWARDED:
+            self._loop.add_signal_handler(number, self._command.signal, number)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._command.signal, signal.SIGTSTP)
+        if self._command.relay is not None:
+            self._loop.add_signal_handler(signal.SIGWINCH, self._command.relay.resize)
+
+    def _give_signals_back(self) -> None:
+        for number in (*_FORWARDED, signal.SIGTSTP, signal.SIGWINCH):
+            self._loop.remove_signal_handler(number)
+
+    def _stopped(self, number: int) -> None:
+        """The command stopped: so do we, unless it only waits for the terminal that we have."""
+        relay = self._command.relay
+        if relay is not None:
+            if number in _TERMINAL_STOPS and relay.is_foreground():
+                relay.start(foreground=True)
+                self._command.go_on(foreground=True)
+                return
+            relay.suspend()
+        self._stop_ourselves(number)
+        if relay is not None:
+            relay.resume()
+        self._command.go_on(foreground=relay is not None and relay.is_foreground())
+
+    def _stop_ourselves(self, number: int) -> None:
+        """Returns when somebody continued us.
+
+        A stop from the terminal stops the whole job, as the terminal would; SIGSTOP was meant for
+        one process.
+        """
+        self._loop.remove_signal_handler(signal.SIGTSTP)
+        if number == signal.SIGSTOP:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        else:
+            os.killpg(os.getpgrp(), number)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._command.signal, signal.SIGTSTP)

@@ -1,0 +1,157 @@
+"""What this host can enforce: asked of the host itself, by building a real fence. Never guessed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.config import HTTP_PORT
+from sandbox.errors import FenceUnavailable, SandboxError
+from sandbox.linux import attempts
+from sandbox.linux.kernel import read_sysctls
+from sandbox.linux.seccomp import is_supported
+from sandbox.model import SandboxSpec
+from sandbox.plan import make_plan
+from sandbox.process import Fence, Launch, interpreter, version_of
+from sandbox.streams import Streams
+
+_ATTEMPTS = str(Path(attempts.__file__))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that this host can or can't do."""
+
+    name: str
+    ok: bool
+    required: bool  # whether `netproxy run` needs it
+    detail: str
+    fix: str | None = None
+
+
+def find_bwrap() -> str:
+    """The path of bwrap. Raises FenceUnavailable with what to type."""
+    path = shutil.which("bwrap")
+    if path is None:
+        raise FenceUnavailable(
+            "bwrap is not installed (looked in PATH)", "type: sudo apt-get install bubblewrap"
+        )
+    return path
+
+
+def check_host() -> tuple[Check, ...]:
+    """Every check, cheap ones first. Takes about 0.1 s; starts and ends one sandbox."""
+    return (
+        _check_kernel(),
+        _check_bwrap(),
+        _check_namespaces(),
+        _check_fence(),
+        _check_nft(),
+    )
+
+
+def _check_kernel() -> Check:
+    machine = platform.machine()
+    supported = sys.platform == "linux" and is_supported(machine)
+    return Check(
+        name="kernel",
+        ok=supported,
+        required=True,
+        detail=f"{platform.system()} {platform.release()} on {machine}",
+        fix=None if supported else "a Linux on x86_64 or aarch64 is needed for the kernel filter",
+    )
+
+
+def _check_bwrap() -> Check:
+    try:
+        path = find_bwrap()
+    except FenceUnavailable as missing:
+        return Check(
+            name="bubblewrap", ok=False, required=True, detail=missing.cause, fix=missing.fix
+        )
+    return Check(name="bubblewrap", ok=True, required=True, detail=f"{version_of(path)} at {path}")
+
+
+def _check_namespaces() -> Check:
+    """The settings alone; whether they suffice, the fence tells."""
+    settings = read_sysctls()
+    detail = ", ".join(f"{name}={value}" for name, value in sorted(settings.items()))
+    return Check(
+        name="namespace settings",
+        ok=True,
+        required=False,
+        detail=detail or "none of the settings that restrict user namespaces exists here",
+    )
+
+
+def _check_fence() -> Check:
+    try:
+        status = asyncio.run(_try_everything())
+    except SandboxError as error:
+        fix = error.fix if isinstance(error, FenceUnavailable) else None
+        cause = error.cause if isinstance(error, FenceUnavailable) else str(error)
+        return Check(name="sandbox", ok=False, required=True, detail=cause, fix=fix)
+    names = [name for name, _ in attempts.ATTEMPTS]
+    if status == 0:
+        detail = f"built one; inside it these failed, as they must: {', '.join(names)}"
+    elif status <= len(names):
+        detail = f"inside it {names[status - 1]} was possible"
+    else:
+        detail = f"the proxy could not be reached from inside (status {status})"
+    return Check(name="sandbox", ok=status == 0, required=True, detail=detail)
+
+
+async def _try_everything() -> int:
+    """Run the attempts in a sandbox like any run's; its exit status tells."""
+    launch = Launch(
+        command=(interpreter(), "-I", "-S", "-B", _ATTEMPTS, str(HTTP_PORT)),
+        environment={"PATH": os.defpath},
+        directory="/",
+        streams=Streams(terminals=(), path=None),
+        plan=make_plan(
+            SandboxSpec(
+                working_directory="/",
+                home="/",
+                writable=(),
+                hidden=(),
+                protected=program_paths(),
+            )
+        ),
+        machine=platform.machine(),
+    )
+    fence = Fence(launch, bwrap=find_bwrap())
+    try:
+        listeners = fence.listeners()
+    except BaseException:
+        fence.abandon()
+        raise
+    with listeners.http, listeners.socks:
+        command = await fence.release()
+        ending = await command.ended
+        await command.finish(kill=True)
+    return ending.status
+
+
+def _check_nft() -> Check:
+    path = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    return Check(
+        name="nftables",
+        ok=path is not None,
+        required=False,
+        detail=f"at {path}" if path else "not installed: transparent capture will need it",
+        fix=None if path else "type: sudo apt-get install nftables",
+    )
+
+
+def program_paths() -> tuple[str, ...]:
+    """What the monitor and `netproxy connect` need inside, and what nobody inside may change."""
+    package = Path(__file__).resolve().parent
+    own = [package.parent / name for name in ("netproxy", "approvals", "sandbox", "otel")]
+    prefixes = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
+    system = {Path("/"), Path("/usr"), Path("/usr/local")}
+    return tuple(sorted(str(path) for path in {*own, *prefixes} - system if path.exists()))

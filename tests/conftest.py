@@ -1,0 +1,39 @@
+"""Fixtures that everything shares: people to be, and a clean place to run in."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.people import Person, myself, open_folder, ordinary_user, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    """A folder outside /tmp (which is private inside a sandbox) that every user can reach."""
+    folder = open_folder()
+    yield folder
+    remove(folder)
+
+
+@pytest.fixture
+def me(base: Path) -> Person:
+    home = base / "my-home"
+    home.mkdir()
+    return myself(home)
+
+
+@pytest.fixture(params=["myself", "user"])
+def person(request: pytest.FixtureRequest, base: Path, me: Person) -> Person:
+    """Each in turn: whoever runs the suite, and an ordinary user where we may make one."""
+    if request.param == "myself":
+        return me
+    if os.getuid() != 0:
+        pytest.skip("not root: the suite's own user is the ordinary user already")
+    return ordinary_user(base)

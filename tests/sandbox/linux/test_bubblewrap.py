@@ -1,0 +1,97 @@
+"""The plan as arguments, and bwrap's complaints as causes and fixes."""
+
+from __future__ import annotations
+
+import pytest
+
+from sandbox.linux.bubblewrap import arguments, explain
+from sandbox.plan import Access, Mount, Plan
+
+PLAN = Plan(
+    mounts=(
+        Mount(Access.READ, "/"),
+        Mount(Access.DEVICES, "/dev"),
+        Mount(Access.PROCESSES, "/proc"),
+        Mount(Access.PRIVATE, "/tmp"),
+        Mount(Access.WRITE, "/w"),
+        Mount(Access.HIDDEN, "/state"),
+    ),
+    working_directory="/w",
+)
+WORDS = arguments(PLAN, info=5, block=6, filter_=7)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"],
+)
+def test_the_fence_is_always_whole(flag: str) -> None:
+    assert flag in WORDS
+
+
+def test_every_capability_is_dropped() -> None:
+    assert WORDS[WORDS.index("--cap-drop") + 1] == "ALL"
+
+
+def test_mounts_keep_the_plans_order() -> None:
+    text = " ".join(WORDS)
+    assert (
+        text.index("--ro-bind / /")
+        < text.index("--tmpfs /tmp")
+        < text.index("--bind /w /w")
+        < text.index("--tmpfs /state")
+    )
+
+
+def test_a_hidden_folder_can_be_neither_listed_nor_written() -> None:
+    assert "--perms 0000 --tmpfs /state --remount-ro /state" in " ".join(WORDS)
+
+
+def test_the_command_comes_after_everything() -> None:
+    assert WORDS[-3:] == ["--chdir", "/w", "--"]
+
+
+def test_the_directory_as_the_caller_spells_it() -> None:
+    words = arguments(PLAN, info=5, block=6, filter_=7, directory="/link")
+    assert words[-2] == "/link"
+
+
+@pytest.mark.parametrize(
+    ("said", "sysctls", "cause", "fix"),
+    [
+        (
+            "bwrap: setting up uid map: Permission denied",
+            {"kernel.apparmor_restrict_unprivileged_userns": "1"},
+            "AppArmor",
+            "apparmor_restrict_unprivileged_userns=0",
+        ),
+        (
+            "bwrap: No permissions to create new namespace",
+            {"kernel.unprivileged_userns_clone": "0"},
+            "unprivileged user namespaces",
+            "unprivileged_userns_clone=1",
+        ),
+        (
+            "bwrap: Creating new namespace failed: No space left on device",
+            {"user.max_user_namespaces": "0"},
+            "limited to 0",
+            "max_user_namespaces=",
+        ),
+        (
+            "bwrap: Creating new namespace failed: Operation not permitted",
+            {},
+            "containers",
+            "on the host",
+        ),
+        ("bwrap: Unknown option --disable-userns", {}, "0.8", "upgrade"),
+        ("bwrap: Can't chdir to /x: No such file", {}, "Can't chdir", "doctor"),
+        ("", {}, "without a word", "doctor"),
+    ],
+    ids=["apparmor", "sysctl", "limit", "container", "old bwrap", "other", "silent"],
+)
+def test_a_refusal_names_cause_and_fix(
+    said: str, sysctls: dict[str, str], cause: str, fix: str
+) -> None:
+    error = explain(said, sysctls)
+    assert cause in error.cause
+    assert fix in error.fix
