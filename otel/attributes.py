@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-type Value = str | int | bool | None | tuple[str, ...]
+type Value = str | int | bool | tuple[str, ...] | None
 type Attributes = Mapping[str, Value]
 
 # On every record.
@@ -80,3 +80,10 @@ POLICY_DIGEST = "netproxy.policy.digest"
 POLICY_RULES = "netproxy.policy.rules"
 TORN_BYTES = "netproxy.journal.torn_bytes"
 SHUTDOWN = "netproxy.previous.shutdown"
+GAP_LOST = "netproxy.gap.lost"
+
+# Of the journal itself, on exported records: they let a collector find what is missing.
+AUDIT_CHAIN = "netproxy.audit.chain"  # the writer's id
+AUDIT_SEQ = "netproxy.audit.seq"
+AUDIT_HASH = "netproxy.audit.hash"
+AUDIT_PREVIOUS = "netproxy.audit.prev_hash"

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from otel import attributes as a
-from otel.attributes import Value
+
+if TYPE_CHECKING:
+    from otel.attributes import Value
 
 
 class Severity(IntEnum):
@@ -68,7 +70,17 @@ class Event:
 
     def attributes(self) -> dict[str, Value]:
         """The event's own attributes, unordered and not yet redacted."""
-        return {f.metadata["attribute"]: getattr(self, f.name) for f in fields(self)}
+        return {attribute: getattr(self, name) for attribute, name in _names(type(self))}
+
+
+# Every connection makes three events: looking the fields up anew would double their cost.
+_NAMES: dict[type[Event], tuple[tuple[str, str], ...]] = {}
+
+
+def _names(kind: type[Event]) -> tuple[tuple[str, str], ...]:
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple((f.metadata["attribute"], f.name) for f in fields(kind))
+    return _NAMES[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +274,21 @@ class ApprovalReviewed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewerFailed(Event):
+    """A reviewer could not be asked: whoever sits there never saw the question."""
+
+    name: ClassVar[str] = "netproxy.reviewer.failed"
+    approval_id: str = _as(a.APPROVAL_ID)
+    channel: str = _as(a.REVIEWER_CHANNEL)
+    error_type: str = _as(a.ERROR_TYPE)
+
+    @property
+    def severity(self) -> Severity:
+        """Questions that nobody sees look like a hanging command."""
+        return Severity.WARN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalResolved(Event):
     """A question reached its end, by an answer or without one."""
 
@@ -301,6 +328,7 @@ class AuditGap(Event):
 
     name: ClassVar[str] = "netproxy.audit.gap"
     error_type: str = _as(a.ERROR_TYPE)
+    lost: int = _as_int(a.GAP_LOST)
 
     @property
     def severity(self) -> Severity:
@@ -311,6 +339,6 @@ class AuditGap(Event):
 EVENTS: tuple[type[Event], ...] = (
     GatewayStarted, GatewayStopped, PolicyLoaded, SessionStarted, SessionEnded, RunStarted,
     RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened, ConnectionFailed,
-    ConnectionClosed, ApprovalRequested, ApprovalReviewed, ApprovalResolved, GrantCreated,
-    GrantEnded, AuditGap,
+    ConnectionClosed, ApprovalRequested, ApprovalReviewed, ReviewerFailed, ApprovalResolved,
+    GrantCreated, GrantEnded, AuditGap,
 )  # fmt: skip

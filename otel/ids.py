@@ -1,7 +1,8 @@
 """ULIDs with a one-letter prefix: sortable by time, unique without coordination.
 
 `r-` a run, `s-` a session, `c-` a connection, `a-` an approval, `g-` a grant, `w-` a journal
-writer. They join prompt, decision, refusal and the connection's end in the records.
+writer, `e-` its records. They join prompt, decision, refusal and the connection's end in the
+records.
 """
 
 from __future__ import annotations

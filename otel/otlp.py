@@ -1,0 +1,191 @@
+"""Journal records as OTLP log records, and what a collector's answer means. Pure.
+
+Only the exporter imports this: protobuf costs more than a whole start of the command.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import (
+    AnyValue,
+    ArrayValue,
+    InstrumentationScope,
+    KeyValue,
+)
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from otel import attributes as a
+from otel.chain import nanoseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from otel.attributes import Attributes, Value
+    from otel.chain import Record
+
+# The semantic conventions that our attribute names come from.
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
+SCOPE = "netproxy.audit"
+
+_INT64 = range(-(2**63), 2**63)
+_SEVERITY_TEXT = {9: "INFO", 13: "WARN", 17: "ERROR"}
+# OTLP 1.9 section "Failures": these four are worth another try.
+_BUSY = frozenset((429, 502, 503, 504))
+# The body itself was refused. It will be again, so one of its records has to be left out.
+_UNUSABLE = frozenset((400, 413))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """The collector has the batch. `rejected` records it took but will not keep."""
+
+    rejected: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """The collector will never take these bytes."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryLater:
+    """Nothing was delivered. `after_seconds` is the collector's own wish; None is ours to choose."""
+
+    why: str
+    after_seconds: float | None = None
+
+
+type Answer = Delivered | Unusable | TryLater
+
+
+def resource(*, version: str, writer: str, host: str) -> Resource:
+    """Who sends: one service instance per journal writer."""
+    return Resource(
+        attributes=[
+            _key_value("host.name", host),
+            _key_value("service.instance.id", writer),
+            _key_value("service.name", "netproxy"),
+            _key_value(a.SERVICE_VERSION, version),
+        ]
+    )
+
+
+def export_request(
+    records: Sequence[Record], sender: Resource, version: str
+) -> ExportLogsServiceRequest:
+    """Build one request with all records, in their order."""
+    scope = ScopeLogs(
+        scope=InstrumentationScope(name=SCOPE, version=version),
+        schema_url=SCHEMA_URL,
+        log_records=[log_record(record) for record in records],
+    )
+    logs = ResourceLogs(resource=sender, scope_logs=[scope], schema_url=SCHEMA_URL)
+    return ExportLogsServiceRequest(resource_logs=[logs])
+
+
+def log_record(record: Record) -> LogRecord:
+    """One event: EventName and attributes, no body. Null attributes are left out."""
+    instant = nanoseconds(record.timestamp)
+    return LogRecord(
+        time_unix_nano=instant,
+        observed_time_unix_nano=instant,
+        severity_number=record.severity,  # type: ignore[arg-type]  # the stubs want the enum's own type
+        severity_text=_SEVERITY_TEXT.get(record.severity, ""),
+        event_name=record.name,
+        attributes=[
+            _key_value(key, value)
+            for key, value in sorted(_attributes(record).items())
+            if value is not None
+        ],
+    )
+
+
+def read_answer(status: int, headers: Mapping[str, str], body: bytes, *, now: float) -> Answer:
+    """What a whole HTTP answer says about the batch. `headers` have lower-case names."""
+    if status in _UNUSABLE:
+        return Unusable(why=f"the collector answered {status}")
+    if status in _BUSY:
+        return TryLater(
+            why=f"the collector answered {status}",
+            after_seconds=retry_after(headers.get("retry-after"), now=now),
+        )
+    if not 200 <= status < 300:  # noqa: PLR2004  # the class of success, RFC 9110 section 15.3
+        # Not even 304: nothing but a success says that the records are safe. A wrong address or
+        # a missing token may be mended while the journal waits.
+        return TryLater(why=f"the collector answered {status}")
+    return _delivered(headers.get("content-type", ""), body)
+
+
+def retry_after(value: str | None, *, now: float) -> float | None:
+    """RFC 9110 section 10.2.3: seconds or a date; None when there is none that can be read."""
+    if value is None:
+        return None
+    if value.strip().isdecimal() and value.isascii():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _delivered(content_type: str, body: bytes) -> Answer:
+    if content_type.startswith("application/json"):
+        return _delivered_json(body)
+    try:
+        partial = ExportLogsServiceResponse.FromString(body).partial_success
+    except DecodeError:
+        # A login page or a proxy's greeting, also with status 200: nobody has the records.
+        return TryLater(why="the answer is not OTLP")
+    return Delivered(rejected=partial.rejected_log_records, message=partial.error_message)
+
+
+def _delivered_json(body: bytes) -> Answer:
+    """Some collectors answer protobuf with JSON."""
+    try:
+        partial = json.loads(body or b"{}").get("partialSuccess") or {}
+        rejected = int(partial.get("rejectedLogRecords") or 0)
+        return Delivered(rejected=rejected, message=str(partial.get("errorMessage") or ""))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return TryLater(why="the answer is not OTLP")
+
+
+def _attributes(record: Record) -> Attributes:
+    return {
+        **record.attributes,
+        a.EVENT_TIMESTAMP: record.timestamp,
+        a.RECORD_UID: record.uid,
+        a.AUDIT_CHAIN: record.writer,
+        a.AUDIT_SEQ: record.seq,
+        a.AUDIT_HASH: record.digest.hex(),
+        a.AUDIT_PREVIOUS: record.previous.hex(),
+    }
+
+
+def _key_value(key: str, value: Value) -> KeyValue:
+    return KeyValue(key=key, value=_any_value(value))
+
+
+def _any_value(value: Value) -> AnyValue:
+    match value:
+        case bool():
+            return AnyValue(bool_value=value)
+        case int() if value in _INT64:
+            return AnyValue(int_value=value)
+        case tuple():
+            items = [AnyValue(string_value=item) for item in value]
+            return AnyValue(array_value=ArrayValue(values=items))
+        case _:
+            return AnyValue(string_value=str(value))
