@@ -1,12 +1,13 @@
 """What must fail inside the sandbox, tried: the exit status is the number of the first that worked.
 
 Runs as `python -I -S -B attempts.py` inside a finished sandbox. 0 means that the fence held, and
-that the proxy's listener could be reached. It shares no code with the package but the list of names.
+that the proxy's listener could be reached. Outside, only the list of names is used.
 """
 
 import os
 import socket
 import sys
+from collections.abc import Callable
 
 # Addresses that RFC 5737, 3849 and 1112 set aside: nothing listens there, and nothing may be sent.
 _TEST_NET = ("192.0.2.1", 9)
@@ -14,7 +15,7 @@ _TEST_NET6 = ("2001:db8::1", 9)
 _CLONE_NEWUSER = 0x10000000
 
 
-def _connects(family: int, address: object) -> None:
+def _connects(family: int, address: tuple[str, int]) -> None:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(2)
         probe.connect(address)
@@ -40,7 +41,7 @@ def _is_privileged_again() -> None:
     os.unshare(_CLONE_NEWUSER)
 
 
-ATTEMPTS = (
+ATTEMPTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("a unix socket", lambda: socket.socket(socket.AF_UNIX).close()),
     ("a netlink socket", lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close()),
     ("a direct IPv4 connection", lambda: _connects(socket.AF_INET, _TEST_NET)),
