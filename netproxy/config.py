@@ -27,6 +27,9 @@ class Limits:
     attempt_delay_seconds: float = 0.25
     # A command that opens more is looping; browsers stay below 200.
     connections_per_run: int = 1024
+    # Past that limit so many more are told so (429); then accepting waits, so that a command that
+    # opens and forgets can hold no more of the gateway's descriptors.
+    refusals_per_run: int = 64
     # Linux pipes hold 64 KiB: one read fills what the other side can take at once.
     relay_bytes: int = 64 * 1024
     # An unread answer to a refused client must not keep its socket for longer.

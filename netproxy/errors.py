@@ -37,6 +37,14 @@ class ClientProtocolError(NetproxyError):
         self.status = status
 
 
+class SocksProtocolError(ClientProtocolError):
+    """A SOCKS client broke the protocol. `answer` is its last reply, or empty."""
+
+    def __init__(self, message: str, *, answer: bytes) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
 class OriginProtocolError(NetproxyError):
     """The origin's answer can't be forwarded safely: a 502 to the client."""
 
@@ -71,9 +79,7 @@ class Failure(Enum):
     DNS_TIMEOUT = WireAnswer(504, "dns_timeout", SocksReply.HOST_UNREACHABLE)
     CONNECTION_REFUSED = WireAnswer(502, "connection_refused", SocksReply.CONNECTION_REFUSED)
     CONNECTION_TIMEOUT = WireAnswer(504, "connection_timeout", SocksReply.TTL_EXPIRED)
-    CONNECTION_TERMINATED = WireAnswer(
-        502, "connection_terminated", SocksReply.GENERAL_FAILURE
-    )
+    CONNECTION_TERMINATED = WireAnswer(502, "connection_terminated", SocksReply.GENERAL_FAILURE)
     NETWORK_UNREACHABLE = WireAnswer(
         502, "destination_ip_unroutable", SocksReply.NETWORK_UNREACHABLE
     )

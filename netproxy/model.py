@@ -83,6 +83,17 @@ CANCELLING = frozenset(
 )
 
 
+class CloseReason(StrEnum):
+    """Why a connection that carried bytes ended (`netproxy.close.reason`)."""
+
+    FINISHED = "finished"  # both sides said all they had to say
+    RESET = "reset"  # one side broke off
+    IDLE = "idle"
+    REVOKED = "revoked"  # the grant that carried it is gone
+    RUN_CANCELLED = "run_cancelled"
+    RUN_ENDED = "run_ended"
+
+
 class OnDenial(StrEnum):
     """What a refusal does to the run besides refusing the connection."""
 

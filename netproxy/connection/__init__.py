@@ -1,1 +1,7 @@
-"""The life of one connection: who decides, and what a refusal looks like on each wire."""
+"""The life of one connection as decisions and answers; pure. The sockets are in `transport`."""
+
+from __future__ import annotations
+
+from netproxy.connection.gate import Gate
+
+__all__ = ["Gate"]

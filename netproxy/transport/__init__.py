@@ -1,1 +1,10 @@
 """Sockets: listeners, lookups, dialling and the relay. It obeys; it decides nothing."""
+
+from __future__ import annotations
+
+from netproxy.transport.dialer import HappyEyeballs
+from netproxy.transport.readiness import Readiness
+from netproxy.transport.resolver import SystemResolver
+from netproxy.transport.server import ListenerKind, ProxyServer
+
+__all__ = ["HappyEyeballs", "ListenerKind", "ProxyServer", "Readiness", "SystemResolver"]

@@ -1,0 +1,300 @@
+"""The one place where a request becomes a decision: judged, asked about, recorded, obeyed.
+
+Exactly one `PolicyDecision` goes to the audit sink before anything acts on it. What the policy
+says is `netproxy.policy`; who is asked is behind `ports.Approver`; nothing here touches a socket.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from netproxy.model import (
+    CANCELLING,
+    Decision,
+    OnDenial,
+    Reason,
+    Source,
+    Verdict,
+)
+from otel.errors import AuditUnavailable
+from otel.events import DialRefused, PolicyDecision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netproxy.model import ConnectionId, Destination, Judgement, Request
+    from netproxy.model import Protocol as ClientProtocol
+    from netproxy.ports import Answer, Approver, AuditSink, SessionCache, Token
+
+# Where the decision was about the destination itself, and not about how or when it was asked for.
+_DOMAIN_SOURCES = frozenset(
+    {Source.BASELINE_POLICY, Source.SESSION_CACHE, Source.REVIEWER, Source.DECIDER}
+)
+
+
+class Judge(Protocol):
+    """The policy, as far as the gate knows it: a plain function of the request."""
+
+    def judge(self, destination: Destination, method: str, cache: SessionCache) -> Judgement:
+        """Say allow, deny or ask."""
+        ...
+
+
+class Vetted(Protocol):
+    """What the policy says of resolved addresses: those that may be dialled, those that may not."""
+
+    @property
+    def passed(self) -> tuple[str, ...]:
+        """In the resolver's order."""
+        ...
+
+    @property
+    def refused(self) -> Sequence[tuple[str, str]]:
+        """Address and what kind of address it is."""
+        ...
+
+    @property
+    def explanation(self) -> str:
+        """Fit for the client."""
+        ...
+
+    @property
+    def hint(self) -> str | None:
+        """Names an address: for whoever started the command only."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """What came but never became a request. `host` as sent, never with userinfo, path or query."""
+
+    connection_id: ConnectionId
+    client_address: str
+    protocol: ClientProtocol
+    method: str = "none"
+    host: str = "unknown"
+
+
+class Gate:
+    """Admits or refuses the requests of one run."""
+
+    def __init__(  # noqa: PLR0913 the collaborators of the one place that decides
+        self,
+        *,
+        policy: Judge,
+        cache: SessionCache,
+        approver: Approver,
+        audit: AuditSink,
+        token: Token,
+        on_denial: OnDenial,
+    ) -> None:
+        self._policy = policy
+        self._cache = cache
+        self._approver = approver
+        self._audit = audit
+        self._token = token
+        self._on_denial = on_denial
+
+    async def admit(
+        self,
+        request: Request,
+        *,
+        waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> Decision:
+        """Decide and record. Suspends only to ask; `waiting` is entered for just as long."""
+        if self._token.is_cancelled:
+            return self._settle(request, _run_is_over())
+        judgement = self._policy.judge(request.destination, request.method, self._cache)
+        match judgement.verdict:
+            case Verdict.ALLOW:
+                return self._settle(request, self._judged(request, judgement, allowed=True))
+            case Verdict.ASK:
+                return self._settle(request, await self._ask(request, judgement, waiting))
+            case _:
+                return self._settle(request, self._judged(request, judgement, allowed=False))
+
+    def refuse_over_limit(self, request: Request, limit: int) -> Decision:
+        """Refuse a connection over the run's limit: nobody's no, so it cancels nothing."""
+        message = f"this command already has {limit} connections open"
+        decision = _state(Reason.LIMIT_EXCEEDED, message)
+        return self._settle(request, replace(decision, retry_after_seconds=1))
+
+    def refuse_addresses(self, request: Request, vetted: Vetted) -> Decision:
+        """Refuse after the lookup: no address of an allowed name may be dialled."""
+        where = request.destination
+        event = DialRefused(
+            connection_id=request.connection_id,
+            server_address=where.host,
+            server_port=where.port,
+            reason=Reason.NOT_ALLOWED_LOCAL.value,
+            addresses=tuple(f"{address} ({kind})" for address, kind in vetted.refused),
+        )
+        with suppress(AuditUnavailable):  # a refusal is answered even when the journal is broken
+            self._audit.record(event)
+        # The name's own rule may say what its denial does; judging is pure, so ask it again.
+        rule = self._policy.judge(where, request.method, self._cache)
+        decision = Decision(
+            allowed=False,
+            source=Source.BASELINE_POLICY,
+            reason=Reason.NOT_ALLOWED_LOCAL,
+            message=vetted.explanation,
+            rule=rule.rule,
+            hint=vetted.hint,
+            cancels=self._cancels(Reason.NOT_ALLOWED_LOCAL, rule.on_denial),
+        )
+        # The hint names an internal address: for whoever started the command, not for the client.
+        return replace(self._obeyed(request, decision), hint=None)
+
+    def refuse_unrecorded(self, request: Request) -> Decision:
+        """Refuse an allowed request whose opening could not be recorded."""
+        return _audit_lost(request)
+
+    def refuse_malformed(self, stray: Stray, message: str) -> Decision:
+        """Record what never became a request."""
+        decision = _state(Reason.INVALID_DESTINATION, message)
+        event = PolicyDecision(
+            connection_id=stray.connection_id,
+            client_address=stray.client_address,
+            server_address=stray.host,
+            server_port=0,
+            protocol=stray.protocol.value,
+            method=stray.method,
+            scope="non_domain",
+            decision="deny",
+            source=decision.source.value,
+            reason=decision.reason.value,
+            override=False,
+        )
+        with suppress(AuditUnavailable):
+            self._audit.record(event)
+        return decision
+
+    def _judged(self, request: Request, judgement: Judgement, *, allowed: bool) -> Decision:
+        where = request.destination
+        approval = None
+        if judgement.source is Source.SESSION_CACHE:
+            look_up = self._cache.grant if allowed else self._cache.denial
+            approval = look_up(where)
+        return Decision(
+            allowed=allowed,
+            source=judgement.source,
+            reason=judgement.reason,
+            message=judgement.explanation,
+            rule=judgement.rule,
+            hint=judgement.hint,
+            approval_id=approval,
+            cancels=not allowed and self._cancels(judgement.reason, judgement.on_denial),
+        )
+
+    async def _ask(
+        self,
+        request: Request,
+        judgement: Judgement,
+        waiting: Callable[[], AbstractContextManager[object]],
+    ) -> Decision:
+        try:
+            with waiting():
+                answer = await self._approver.ask(request, judgement)
+        except Exception as broken:  # noqa: BLE001 whatever breaks in a reviewer, the answer is no
+            return _unavailable(request, broken)
+        except BaseException:
+            # The wait was cancelled: the client left, or the run is over. It was asked for, so it
+            # is on record, and whatever comes now is nobody's to act on.
+            self._settle(request, _abandoned(request, self._token))
+            raise
+        if self._token.is_cancelled:
+            return _run_is_over()
+        return self._answered(judgement, answer)
+
+    def _answered(self, judgement: Judgement, answer: Answer) -> Decision:
+        allowed = answer.allowed
+        chosen = judgement.on_denial
+        if answer.cancel is not None:
+            chosen = OnDenial.CANCEL if answer.cancel else OnDenial.BLOCK
+        return Decision(
+            allowed=allowed,
+            source=answer.source,
+            reason=answer.reason,
+            message=answer.message,
+            rule=judgement.rule,
+            hint=None if allowed else judgement.hint,
+            approval_id=answer.approval_id,
+            override=allowed,
+            cancels=not allowed and self._cancels(answer.reason, chosen),
+            retry_after_seconds=answer.retry_after_seconds,
+        )
+
+    def _cancels(self, reason: Reason, chosen: OnDenial | None) -> bool:
+        return reason in CANCELLING and (chosen or self._on_denial) is OnDenial.CANCEL
+
+    def _settle(self, request: Request, decision: Decision) -> Decision:
+        """Record, then obey. A yes that can't be recorded is a no."""
+        try:
+            self._audit.record(_event(request, decision))
+        except AuditUnavailable:
+            if decision.allowed:
+                decision = _audit_lost(request)
+                with suppress(AuditUnavailable):
+                    self._audit.record(_event(request, decision))
+        return self._obeyed(request, decision)
+
+    def _obeyed(self, request: Request, decision: Decision) -> Decision:
+        if decision.cancels:
+            self._token.cancel(request.destination, decision)
+        return decision
+
+
+def _event(request: Request, decision: Decision) -> PolicyDecision:
+    where = request.destination
+    return PolicyDecision(
+        connection_id=request.connection_id,
+        client_address=request.client_address,
+        server_address=where.host,
+        server_port=where.port,
+        protocol=where.protocol._value_,
+        method=request.method,
+        scope="domain" if decision.source in _DOMAIN_SOURCES else "non_domain",
+        decision="allow" if decision.allowed else "deny",
+        source=decision.source._value_,
+        reason=decision.reason._value_,
+        override=decision.override,
+        rule=decision.rule,
+        approval_id=decision.approval_id,
+    )
+
+
+def _state(reason: Reason, message: str) -> Decision:
+    return Decision(allowed=False, source=Source.PROXY_STATE, reason=reason, message=message)
+
+
+def _run_is_over() -> Decision:
+    return _state(Reason.PROXY_DISABLED, "the command was cancelled; nothing more is let out")
+
+
+def _unavailable(request: Request, broken: Exception) -> Decision:
+    return Decision(
+        allowed=False,
+        source=Source.DECIDER,
+        reason=Reason.APPROVAL_UNAVAILABLE,
+        message=f"nobody could be asked about {request.destination.authority}: {broken}",
+    )
+
+
+def _abandoned(request: Request, token: Token) -> Decision:
+    if token.is_cancelled:
+        return _run_is_over()
+    return Decision(
+        allowed=False,
+        source=Source.DECIDER,
+        reason=Reason.APPROVAL_TIMEOUT,
+        message=f"the client left before {request.destination.authority} was answered",
+    )
+
+
+def _audit_lost(request: Request) -> Decision:
+    where = request.destination.authority
+    return _state(
+        Reason.AUDIT_UNAVAILABLE, f"{where} is allowed, but the decision could not be recorded"
+    )

@@ -1,0 +1,179 @@
+"""Message bodies: framing taken off, and put on anew (RFC 9112 sections 6 and 7).
+
+Nothing of the sender's framing is passed on, so a chunk that two readers could read differently
+ends here. Chunk extensions and trailers are dropped. Bodies are streamed, never collected.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from netproxy.errors import ClientProtocolError
+from netproxy.protocol.fields import Chunked, Framing, Length, UntilClose
+
+if TYPE_CHECKING:
+    from netproxy.config import Limits
+
+# 15 hexadecimal digits can't overflow 64 bits. Extensions are dropped, but CR and LF in them are
+# how chunk parsers were made to disagree, so a line is visible ASCII, spaces and tabs only.
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?")
+_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
+# A size needs 15 bytes; nobody sends extensions, and a long one is an attack on parsers.
+_SIZE_LINE_BYTES = 1024
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+class BodyReader:
+    """One body: bytes in, content out. `is_finished` once whole; `unread` is what came after."""
+
+    __slots__ = ("is_finished", "unread")
+
+    def __init__(self) -> None:
+        self.is_finished = False
+        self.unread = b""
+
+    def receive(self, data: bytes) -> bytes:
+        """Return the content in these bytes. Raises `ClientProtocolError`."""
+        raise NotImplementedError
+
+
+class LengthReader(BodyReader):
+    """Counts down."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, octets: int) -> None:
+        super().__init__()
+        self._left = octets
+        self.is_finished = octets == 0
+
+    def receive(self, data: bytes) -> bytes:
+        """Content up to the length; the rest is unread."""
+        content, self.unread = data[: self._left], data[self._left :]
+        self._left -= len(content)
+        self.is_finished = self._left == 0
+        return content
+
+
+class CloseReader(BodyReader):
+    """Everything is content until the sender closes; never finished by itself."""
+
+    __slots__ = ()
+
+    def receive(self, data: bytes) -> bytes:
+        """All of it."""
+        return data
+
+
+class _Step(Enum):
+    SIZE = auto()
+    CONTENT = auto()
+    CONTENT_END = auto()
+    TRAILER = auto()
+
+
+class ChunkedReader(BodyReader):
+    """Decodes chunks, strictly: CRLF only, sizes in plain hexadecimal."""
+
+    __slots__ = ("_buffer", "_left", "_step", "_trailer_bytes")
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__()
+        self._buffer = b""
+        self._left = 0
+        self._step = _Step.SIZE
+        self._trailer_bytes = limits.head_bytes
+
+    def receive(self, data: bytes) -> bytes:
+        """Content of the chunks in these bytes, without their framing."""
+        self._buffer = self._buffer + data if self._buffer else data
+        pieces: list[bytes] = []
+        while not self.is_finished and self._advance(pieces):
+            pass
+        if self.is_finished:
+            self.unread, self._buffer = self._buffer, b""
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _advance(self, pieces: list[bytes]) -> bool:
+        """Make one step; False when more bytes are needed for it."""
+        match self._step:
+            case _Step.SIZE:
+                return self._size()
+            case _Step.CONTENT:
+                return self._content(pieces)
+            case _Step.CONTENT_END:
+                return self._content_end()
+            case _Step.TRAILER:
+                return self._trailer()
+
+    def _size(self) -> bool:
+        line = self._take_line(_SIZE_LINE_BYTES, "a chunk-size line is too long")
+        if line is None:
+            return False
+        match = _SIZE.fullmatch(line)
+        if match is None:
+            raise ClientProtocolError("a chunk size is not hexadecimal")
+        self._left = int(match[1], 16)
+        self._step = _Step.CONTENT if self._left else _Step.TRAILER
+        return True
+
+    def _content(self, pieces: list[bytes]) -> bool:
+        if not self._buffer:
+            return False
+        piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+        pieces.append(piece)
+        self._left -= len(piece)
+        if not self._left:
+            self._step = _Step.CONTENT_END
+        return True
+
+    def _content_end(self) -> bool:
+        if not b"\r\n".startswith(self._buffer[:2]):
+            raise ClientProtocolError("a chunk does not end with CRLF")
+        if len(self._buffer) < len(b"\r\n"):
+            return False
+        self._buffer = self._buffer[2:]
+        self._step = _Step.SIZE
+        return True
+
+    def _trailer(self) -> bool:
+        line = self._take_line(self._trailer_bytes, "the trailers are too long")
+        if line is None:
+            return False
+        self._trailer_bytes -= len(line)
+        if line and not _TRAILER.fullmatch(line):
+            raise ClientProtocolError("a trailer is malformed")
+        self.is_finished = not line
+        return True
+
+    def _take_line(self, limit: int, complaint: str) -> bytes | None:
+        """Return the next line without its CRLF, or None while it is not whole."""
+        newline = self._buffer.find(b"\n", 0, limit + 2)
+        if newline < 0:
+            if len(self._buffer) >= limit + 2:
+                raise ClientProtocolError(complaint)
+            return None
+        if self._buffer[newline - 1 : newline] != b"\r":
+            raise ClientProtocolError("a line of the chunked body ends with a bare LF")
+        line, self._buffer = self._buffer[: newline - 1], self._buffer[newline + 1 :]
+        return line
+
+
+def body_reader(framing: Framing, limits: Limits) -> BodyReader:
+    """Make the reader for a body that is framed so."""
+    match framing:
+        case Length(octets):
+            return LengthReader(octets)
+        case Chunked():
+            return ChunkedReader(limits)
+        case UntilClose():
+            return CloseReader()
+
+
+def framed(content: bytes, framing: Framing) -> bytes:
+    """Put our own framing on a piece of content; `LAST_CHUNK` ends a chunked body."""
+    if isinstance(framing, Chunked):
+        return b"%x\r\n%b\r\n" % (len(content), content)
+    return content

@@ -1,0 +1,123 @@
+"""Questions about a message's fields that both directions ask: framing, Connection, Host.
+
+Ambiguity is refused, not repaired: two readers who disagree on where a message ends are how
+requests are smuggled (RFC 9112 section 11.2).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from netproxy.errors import ClientProtocolError
+
+if TYPE_CHECKING:
+    from netproxy.protocol.head import Fields
+
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+# RFC 9110 section 7.6.1, and what only ever concerned the next hop. Transfer-Encoding and Trailer
+# go because framing is made anew and trailers are dropped; Upgrade because none is passed on.
+HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"proxy-connection",
+        b"keep-alive",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+        b"proxy-authenticate",
+        b"proxy-authentication-info",
+        b"proxy-authorization",
+    }
+)
+# A Connection field that names one of these would make us drop what routes, frames or protects the
+# message (tinyproxy, CVE-2023-49606, freed its own Connection field that way).
+_NEVER_NAMED: Final = frozenset(
+    {
+        b"authorization",
+        b"cache-control",
+        b"connection",
+        b"content-length",
+        b"cookie",
+        b"expect",
+        b"host",
+        b"max-forwards",
+        b"set-cookie",
+        b"transfer-encoding",
+        b"via",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Exactly this many bytes of body."""
+
+    octets: int
+
+
+class Chunked:
+    """A body in chunks, ended by an empty one."""
+
+    __slots__ = ()
+
+
+class UntilClose:
+    """Whatever comes until the origin closes: responses only (RFC 9112 section 6.3)."""
+
+    __slots__ = ()
+
+
+type Framing = Length | Chunked | UntilClose
+
+NO_BODY: Final = Length(0)
+CHUNKED: Final = Chunked()
+UNTIL_CLOSE: Final = UntilClose()
+
+
+def values(fields: Fields, name: bytes) -> list[bytes]:
+    """All values of a field, in order; `name` in lower case."""
+    return [value for key, value in fields if key.lower() == name]
+
+
+def connection_options(fields: Fields) -> frozenset[bytes]:
+    """What Connection lists, in lower case. Naming a field that must stay is refused."""
+    options = {
+        option.strip(b" \t").lower()
+        for value in values(fields, b"connection")
+        for option in value.split(b",")
+    } - {b""}
+    if bad := options & _NEVER_NAMED:
+        raise ClientProtocolError(f"Connection names {min(bad).decode()}")
+    if any(not _TOKEN.fullmatch(option) for option in options):
+        raise ClientProtocolError("Connection holds something that is not a field name")
+    return frozenset(options)
+
+
+def declared_framing(fields: Fields, *, minor: int) -> Length | Chunked | None:
+    """What Content-Length or Transfer-Encoding say; None when both are silent."""
+    lengths, codings = values(fields, b"content-length"), values(fields, b"transfer-encoding")
+    if lengths and codings:
+        raise ClientProtocolError("both Content-Length and Transfer-Encoding (RFC 9112 6.3)")
+    if codings:
+        return _chunked(codings, minor)
+    if not lengths:
+        return None
+    if len(lengths) > 1:
+        raise ClientProtocolError("Content-Length is repeated")
+    if not _LENGTH.fullmatch(lengths[0]):
+        raise ClientProtocolError("Content-Length is not a number")
+    return Length(int(lengths[0]))
+
+
+def _chunked(codings: list[bytes], minor: int) -> Chunked:
+    if minor == 0:
+        raise ClientProtocolError("Transfer-Encoding in HTTP/1.0 (RFC 9112 section 6.1)")
+    if len(codings) > 1 or codings[0].lower() != b"chunked":
+        raise ClientProtocolError("a transfer coding other than chunked", status=501)
+    return CHUNKED

@@ -1,0 +1,213 @@
+"""A plain request sent on, and its response sent back: what a proxy must change (RFC 9110 7.6).
+
+Heads are made anew from what was read: hop-by-hop fields and those that Connection names go, Via
+comes, Host is the target's, framing is ours. Bodies: `body`. The sockets: `transport.forward`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netproxy.errors import ClientProtocolError, OriginProtocolError
+from netproxy.protocol.buffer import NEED_DATA, NeedData
+from netproxy.protocol.fields import (
+    CHUNKED,
+    HOP_BY_HOP,
+    NO_BODY,
+    UNTIL_CLOSE,
+    Chunked,
+    Framing,
+    Length,
+    connection_options,
+    declared_framing,
+    values,
+)
+from netproxy.protocol.head import Fields, HeadReader
+
+if TYPE_CHECKING:
+    from netproxy.config import Limits
+    from netproxy.model import Destination
+    from netproxy.protocol.http1 import RequestHead
+
+_STATUS = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+_INFORMATIONAL, _SWITCHING, _OK = 100, 101, 200
+_NO_CONTENT, _NOT_MODIFIED = 204, 304
+_HTTP_PORT = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseHead:
+    """One response head, final or not."""
+
+    status: int
+    reason: bytes
+    fields: Fields
+    options: frozenset[bytes]
+    framing: Framing
+
+    @property
+    def is_final(self) -> bool:
+        """Not one of the 1xx that come before the real answer."""
+        return self.status >= _OK
+
+
+@dataclass(frozen=True, slots=True)
+class _StatusLine:
+    minor: int
+    status: int
+    reason: bytes
+
+
+class ResponseReader:
+    """Bytes in, one `ResponseHead` out; `unread` is what came after. One reader for each head."""
+
+    __slots__ = ("_head", "_method", "unread")
+
+    def __init__(self, limits: Limits, method: str) -> None:
+        self._head = HeadReader(limits, _read_status_line)
+        self._method = method
+        self.unread = b""
+
+    def receive(self, data: bytes) -> NeedData | ResponseHead:
+        """Take the next bytes. Raises `OriginProtocolError`."""
+        try:
+            parts = self._head.receive(data)
+            if parts is None:
+                return NEED_DATA
+            line, fields, self.unread = parts
+            return self._response(line, fields)
+        except ClientProtocolError as refused:
+            raise OriginProtocolError(f"the origin's answer: {refused}") from refused
+
+    def _response(self, line: _StatusLine, fields: Fields) -> ResponseHead:
+        # RFC 9110 section 15.2.2: nobody asked, since Upgrade was not sent on.
+        if line.status == _SWITCHING:
+            raise OriginProtocolError("the origin switched protocols without being asked")
+        return ResponseHead(
+            status=line.status,
+            reason=line.reason,
+            fields=fields,
+            options=connection_options(fields),
+            framing=self._framing(line, fields),
+        )
+
+    def _framing(self, line: _StatusLine, fields: Fields) -> Framing:
+        """RFC 9112 section 6.3, in its order."""
+        declared = declared_framing(fields, minor=line.minor)
+        if (
+            self._method == "HEAD"
+            or line.status < _OK
+            or line.status in {_NO_CONTENT, _NOT_MODIFIED}
+        ):
+            return NO_BODY
+        return UNTIL_CLOSE if declared is None else declared
+
+
+def _read_status_line(line: bytes) -> _StatusLine:
+    match = _STATUS.fullmatch(line)
+    if match is None:
+        raise ClientProtocolError("the status line is malformed")
+    return _StatusLine(int(match[1]), int(match[2]), match[3] or b"")
+
+
+def refuse_unforwardable(head: RequestHead, pseudonym: str) -> None:
+    """Raise `ClientProtocolError` for a request that may go no further, whatever the policy."""
+    _max_forwards(head)
+    # Our own name in Via: the request has been here before (RFC 9110 section 7.6.3).
+    own = pseudonym.encode("ascii")
+    for value in values(head.fields, b"via"):
+        for hop in value.split(b","):
+            if own in hop.split():
+                raise ClientProtocolError("the request has passed this proxy before", status=508)
+
+
+def request_head(head: RequestHead, destination: Destination, *, via: str) -> bytes:
+    """Write the request for its origin, in origin form."""
+    lines = [b"%b %b HTTP/1.1" % (head.method.encode("ascii"), _origin_form(head))]
+    port = "" if destination.port == _HTTP_PORT else f":{destination.port}"
+    host = f"[{destination.host}]" if ":" in destination.host else destination.host
+    lines.append(f"Host: {host}{port}".encode("ascii"))
+    lines += _passed_on(head.fields, head.options, _dropped_from(head))
+    lines += _max_forwards(head)
+    lines.append(b"Via: 1.%d %b" % (head.minor, via.encode("ascii")))
+    lines += _framing_lines(head.framing, is_declared=_has_body_fields(head))
+    # One upstream connection for each request: a pool comes with the data-plane work.
+    lines.append(b"Connection: close\r\n\r\n")
+    return b"\r\n".join(lines)
+
+
+def response_head(
+    response: ResponseHead, *, framing: Framing, via: str, date: str, keep_alive: bool
+) -> bytes:
+    """Write a response head for the client, framed as the client can read it."""
+    lines = [b"HTTP/1.1 %d %b" % (response.status, response.reason)]
+    is_bodiless = response.framing == NO_BODY
+    may_keep_length = is_bodiless and response.is_final and response.status != _NO_CONTENT
+    dropped = frozenset() if may_keep_length else frozenset({b"content-length"})
+    lines += _passed_on(response.fields, response.options, dropped)
+    lines.append(b"Via: 1.1 %b" % via.encode("ascii"))
+    if response.is_final:
+        # RFC 9110 section 6.6.1: a recipient with a clock adds the Date that an origin left out.
+        if not values(response.fields, b"date"):
+            lines.append(f"Date: {date}".encode("ascii"))
+        if not may_keep_length:
+            lines += _framing_lines(framing, is_declared=response.status != _NO_CONTENT)
+        if not keep_alive:
+            lines.append(b"Connection: close")
+    return b"\r\n".join([*lines, b"\r\n"])
+
+
+def client_framing(response: ResponseHead, *, minor: int) -> Framing:
+    """Choose the framing towards a client: what the origin gave no length for goes in chunks."""
+    match response.framing:
+        case Length():
+            return response.framing
+        case _:
+            return CHUNKED if minor else UNTIL_CLOSE
+
+
+def _origin_form(head: RequestHead) -> bytes:
+    """Byte for byte as sent (RFC 9110 section 7.7); only an empty path is filled in."""
+    if not head.path and head.method == "OPTIONS":
+        return b"*"  # RFC 9112 section 3.2.4
+    return head.path if head.path.startswith(b"/") else b"/" + head.path
+
+
+def _dropped_from(head: RequestHead) -> frozenset[bytes]:
+    dropped = {b"host", b"content-length", b"max-forwards"}
+    # RFC 9110 section 10.1.1: Expect means nothing in HTTP/1.0.
+    return frozenset(dropped if head.minor else {*dropped, b"expect"})
+
+
+def _has_body_fields(head: RequestHead) -> bool:
+    return bool(values(head.fields, b"content-length")) or isinstance(head.framing, Chunked)
+
+
+def _passed_on(fields: Fields, options: frozenset[bytes], dropped: frozenset[bytes]) -> list[bytes]:
+    """Keep the order and spelling of all fields that are for the other end."""
+    gone = HOP_BY_HOP | options | dropped
+    return [b"%b: %b" % (name, value) for name, value in fields if name.lower() not in gone]
+
+
+def _max_forwards(head: RequestHead) -> list[bytes]:
+    """RFC 9110 section 7.6.2: counted down for OPTIONS; elsewhere it passes as it is."""
+    counts = values(head.fields, b"max-forwards")
+    if head.method != "OPTIONS":
+        return [b"Max-Forwards: " + count for count in counts]
+    if len(counts) > 1 or any(not count.isdigit() for count in counts):
+        raise ClientProtocolError("Max-Forwards is not a number")
+    if any(int(count) == 0 for count in counts):
+        raise ClientProtocolError("Max-Forwards is used up; the proxy has no options", status=501)
+    return [b"Max-Forwards: %d" % (int(count) - 1) for count in counts]
+
+
+def _framing_lines(framing: Framing, *, is_declared: bool) -> list[bytes]:
+    match framing:
+        case Length(octets):
+            return [b"Content-Length: %d" % octets] if is_declared else []
+        case Chunked():
+            return [b"Transfer-Encoding: chunked"]
+        case _:
+            return []

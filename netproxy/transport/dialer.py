@@ -1,0 +1,220 @@
+"""Opens a TCP connection to one of several checked addresses: Happy Eyeballs (RFC 8305).
+
+Takes addresses, never a name. Attempts start one after the other, a quarter of a second apart or
+as soon as one fails; the first that connects wins and the rest are closed. Callbacks only: a race
+of one address is the common case and costs no task.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING, Final
+
+from netproxy.errors import DestinationUnreachable, Failure
+from netproxy.transport.readiness import WRITABLE, Readiness
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from netproxy.config import Limits
+
+_IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN})
+_CONNECTED = frozenset({0, errno.EISCONN})
+
+FAILURES: Final = {
+    errno.ECONNREFUSED: Failure.CONNECTION_REFUSED,
+    errno.ETIMEDOUT: Failure.CONNECTION_TIMEOUT,
+    errno.ENETUNREACH: Failure.NETWORK_UNREACHABLE,
+    errno.EADDRNOTAVAIL: Failure.NETWORK_UNREACHABLE,
+    errno.EAFNOSUPPORT: Failure.NETWORK_UNREACHABLE,
+    errno.EHOSTUNREACH: Failure.HOST_UNREACHABLE,
+    errno.EHOSTDOWN: Failure.HOST_UNREACHABLE,
+    # A local firewall's reject.
+    errno.EACCES: Failure.HOST_UNREACHABLE,
+    errno.EPERM: Failure.HOST_UNREACHABLE,
+    errno.ECONNRESET: Failure.CONNECTION_TERMINATED,
+    errno.ECONNABORTED: Failure.CONNECTION_TERMINATED,
+}
+
+
+class HappyEyeballs:
+    """Fills `ports.Dialer`."""
+
+    def __init__(self, readiness: Readiness, limits: Limits) -> None:
+        self._readiness = readiness
+        self._limits = limits
+
+    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+        """Return a connected, non-blocking socket. Raises `DestinationUnreachable`."""
+        race = _Race(self._readiness, tuple(addresses), port, self._limits)
+        try:
+            winner = race.start()
+            return winner if winner is not None else await race.outcome
+        except BaseException:
+            race.discard_winner()
+            raise
+        finally:
+            race.close()
+
+
+class _Race:
+    """The attempts for one destination; `outcome` is for when they must be waited for."""
+
+    __slots__ = (
+        "_addresses",
+        "_attempts",
+        "_limits",
+        "_next",
+        "_port",
+        "_problem",
+        "_readiness",
+        "_timers",
+        "outcome",
+    )
+
+    def __init__(
+        self, readiness: Readiness, addresses: tuple[str, ...], port: int, limits: Limits
+    ) -> None:
+        self._readiness = readiness
+        self._addresses = addresses
+        self._port = port
+        self._limits = limits
+        self._next = 0
+        self._attempts: dict[int, socket.socket] = {}
+        self._timers: list[asyncio.TimerHandle] = []
+        self.outcome: asyncio.Future[socket.socket] = readiness.loop.create_future()
+        self._problem = DestinationUnreachable(Failure.DNS_ERROR, "no address to connect to")
+
+    def start(self) -> socket.socket | None:
+        """Try what can be had at once; None means that `outcome` has to be awaited."""
+        winner = self._attempt_next()
+        if winner is not None:
+            return winner
+        if not self._attempts:
+            raise self._problem
+        loop = self._readiness.loop
+        self._timers.append(loop.call_later(self._limits.connect_seconds, self._time_is_up))
+        self._stagger()
+        return None
+
+    def close(self) -> None:
+        """Close every attempt but the one that was given away."""
+        for timer in self._timers:
+            timer.cancel()
+        for descriptor, attempt in self._attempts.items():
+            self._readiness.drop(descriptor)
+            attempt.close()
+        self._attempts.clear()
+
+    def discard_winner(self) -> None:
+        """Close a connection that nobody took: the wait was cancelled just after it was made."""
+        if self.outcome.done() and not self.outcome.cancelled() and not self.outcome.exception():
+            self.outcome.result().close()
+
+    def _attempt_next(self) -> socket.socket | None:
+        """Start attempts until one is under way; return it if it is connected already."""
+        while self._next < len(self._addresses):
+            address = self._addresses[self._next]
+            self._next += 1
+            try:
+                attempt = _new_socket(address)
+            except OSError as failed:
+                self._failed(address, failed.errno or 0)
+                continue
+            result = _connect(attempt, address, self._port)
+            if result in _CONNECTED:
+                return attempt
+            if result in _IN_PROGRESS:
+                self._watch(attempt, address)
+                return None
+            attempt.close()
+            self._failed(address, result)
+        return None
+
+    def _watch(self, attempt: socket.socket, address: str) -> None:
+        descriptor = attempt.fileno()
+        self._attempts[descriptor] = attempt
+
+        def ready(_events: int) -> None:
+            self._check(descriptor, address)
+
+        self._readiness.watch(descriptor, WRITABLE, ready)
+
+    def _check(self, descriptor: int, address: str) -> None:
+        """Ask the kernel how an attempt went: connecting again answers with its result."""
+        attempt = self._attempts[descriptor]
+        result = attempt.connect_ex((address, self._port))
+        if result in _IN_PROGRESS:
+            return
+        if result in _CONNECTED:
+            self._won(self._taken(descriptor))
+            return
+        self._taken(descriptor).close()
+        self._failed(address, result)
+        winner = self._attempt_next()
+        if winner is not None:
+            self._won(winner)
+        elif not self._attempts and not self.outcome.done():
+            self.outcome.set_exception(self._problem)
+
+    def _taken(self, descriptor: int) -> socket.socket:
+        self._readiness.forget(descriptor)
+        return self._attempts.pop(descriptor)
+
+    def _won(self, winner: socket.socket) -> None:
+        if self.outcome.done():
+            winner.close()
+        else:
+            self.outcome.set_result(winner)
+
+    def _stagger(self) -> None:
+        if self._next < len(self._addresses):
+            loop = self._readiness.loop
+            delay = self._limits.attempt_delay_seconds
+            self._timers.append(loop.call_later(delay, self._next_in_turn))
+
+    def _next_in_turn(self) -> None:
+        if self.outcome.done():
+            return
+        winner = self._attempt_next()
+        if winner is not None:
+            self._won(winner)
+            return
+        self._stagger()
+
+    def _time_is_up(self) -> None:
+        if not self.outcome.done():
+            seconds = self._limits.connect_seconds
+            self.outcome.set_exception(
+                DestinationUnreachable(
+                    Failure.CONNECTION_TIMEOUT, f"not connected within {seconds:g} seconds"
+                )
+            )
+
+    def _failed(self, address: str, code: int) -> None:
+        """Keep the most telling failure: an address without a route says little of the others."""
+        failure = FAILURES.get(code, Failure.INTERNAL)
+        if failure is not Failure.NETWORK_UNREACHABLE or self._problem.failure in {
+            Failure.DNS_ERROR,
+            Failure.NETWORK_UNREACHABLE,
+        }:
+            where = f"[{address}]" if ":" in address else address
+            self._problem = DestinationUnreachable(
+                failure, f"{where}:{self._port}: {os.strerror(code)}"
+            )
+
+
+def _new_socket(address: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    attempt = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
+    attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return attempt
+
+
+def _connect(attempt: socket.socket, address: str, port: int) -> int:
+    """Connect, and ask at once: something on this host is connected by the time of asking."""
+    result = attempt.connect_ex((address, port))
+    return attempt.connect_ex((address, port)) if result in _IN_PROGRESS else result

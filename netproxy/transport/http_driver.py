@@ -1,0 +1,183 @@
+"""A client that speaks HTTP: CONNECT becomes a tunnel, plain requests are forwarded one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from netproxy.connection import answers
+from netproxy.connection.gate import Stray
+from netproxy.connection.targets import http_destination
+from netproxy.errors import ClientProtocolError, DestinationUnreachable, InvalidDestination
+from netproxy.model import ConnectionId, Decision, Destination, Protocol, Request
+from netproxy.protocol.buffer import NeedData
+from netproxy.protocol.fields import NO_BODY
+from netproxy.protocol.http1 import RequestHead, RequestReader
+from netproxy.protocol.http1_forward import refuse_unforwardable
+from netproxy.transport.driver import Connection
+from netproxy.transport.forward import Exchange
+from netproxy.transport.upstream import Upstream, reach
+from otel.ids import new_id
+
+if TYPE_CHECKING:
+    from netproxy.errors import Failure
+
+
+class HttpConnection(Connection):
+    """Serves requests in order, each decided on its own."""
+
+    __slots__ = ()
+
+    async def _serve(self) -> None:
+        is_first = True
+        while True:
+            try:
+                head = await self._next_head(is_first=is_first)
+                if head is None or not await self._handle(head):
+                    return
+            except ClientProtocolError as problem:
+                await self._malformed(problem)
+                return
+            is_first = False
+
+    async def _next_head(self, *, is_first: bool) -> RequestHead | None:
+        """Read one head within its time; None when the client wants nothing more."""
+        reader = RequestReader(self._services.limits)
+        data = self._client.receive_now()
+        if data is not None:
+            head = reader.receive(data) if data else None
+            if not isinstance(head, NeedData):
+                self._client.unread = reader.unread
+                return head
+        return await self._awaited_head(reader, is_first=is_first)
+
+    async def _awaited_head(self, reader: RequestReader, *, is_first: bool) -> RequestHead | None:
+        limits = self._services.limits
+        is_idle = not is_first and reader.is_empty
+        try:
+            if is_idle:
+                async with asyncio.timeout(limits.keep_alive_seconds):
+                    self._client.unread = await self._client.receive()
+                if not self._client.unread:
+                    return None
+            is_idle = False
+            async with asyncio.timeout(limits.head_seconds):
+                while data := await self._client.receive():
+                    head = reader.receive(data)
+                    if not isinstance(head, NeedData):
+                        self._client.unread = reader.unread
+                        return head
+        except TimeoutError:
+            if is_idle:
+                return None
+            seconds = limits.head_seconds
+            raise ClientProtocolError(f"no request within {seconds:g} s", status=408) from None
+        return None
+
+    async def _handle(self, head: RequestHead) -> bool:
+        """Decide and act; True when the connection can carry another request."""
+        connection_id = ConnectionId(new_id("c"))
+        try:
+            destination = http_destination(head)
+        except InvalidDestination as problem:
+            await self._invalid(head, connection_id, problem)
+            return False
+        refuse_unforwardable(head, self._services.pseudonym)
+        request = Request(
+            destination=destination,
+            method=head.method,
+            connection_id=connection_id,
+            client_address=self._client_address,
+        )
+        decision = await self._admitted(request)
+        if not decision.allowed:
+            return await self._refuse(head, request, decision)
+        match await reach(self._services, request):
+            case Upstream() as upstream if head.is_connect:
+                await self._tunnel(upstream, answers.ESTABLISHED)
+                return False
+            case Upstream() as upstream:
+                return await self._exchange(head, upstream)
+            case DestinationUnreachable() as unreachable:
+                return await self._fail(head, request, unreachable.failure, str(unreachable))
+            case refused:
+                return await self._refuse(head, request, refused)
+
+    async def _exchange(self, head: RequestHead, upstream: Upstream) -> bool:
+        exchange = Exchange(self._client, head, upstream)
+        request = upstream.request
+        try:
+            await exchange.run()
+        except ClientProtocolError as problem:
+            # The decision about this request is on record; what is wrong is its body.
+            if not exchange.has_answered:
+                asked = _asked(head, request.connection_id, request.destination)
+                await self._farewell(answers.malformed(problem.status, str(problem), asked))
+            return False
+        finally:
+            exchange.close(self._broken_off)
+        if exchange.failure is not None:
+            failure, message = exchange.failure
+            return await self._fail(head, request, failure, message)
+        return exchange.keeps_alive
+
+    async def _refuse(self, head: RequestHead, request: Request, decision: Decision) -> bool:
+        asked = _asked(head, request.connection_id, request.destination)
+        return await self._answer(answers.refusal(decision, asked), asked)
+
+    async def _fail(
+        self, head: RequestHead, request: Request, failure: Failure, message: str
+    ) -> bool:
+        asked = _asked(head, request.connection_id, request.destination)
+        return await self._answer(answers.failure(failure, message, asked), asked)
+
+    async def _invalid(
+        self, head: RequestHead, connection_id: ConnectionId, problem: InvalidDestination
+    ) -> None:
+        stray = Stray(
+            connection_id=connection_id,
+            client_address=self._client_address,
+            protocol=Protocol.HTTPS if head.is_connect else Protocol.HTTP,
+            method=head.method,
+            host=head.authority,
+        )
+        decision = self._services.gate.refuse_malformed(stray, str(problem))
+        asked = answers.Asked(
+            request_id=connection_id, destination=None, method=head.method, keeps_alive=False
+        )
+        await self._farewell(answers.refusal(decision, asked))
+
+    async def _malformed(self, problem: ClientProtocolError) -> None:
+        stray = Stray(
+            connection_id=ConnectionId(new_id("c")),
+            client_address=self._client_address,
+            protocol=Protocol.HTTP,
+        )
+        self._services.gate.refuse_malformed(stray, str(problem))
+        asked = answers.Asked(
+            request_id=stray.connection_id, destination=None, method="none", keeps_alive=False
+        )
+        await self._farewell(answers.malformed(problem.status, str(problem), asked))
+
+    async def _answer(self, answer: bytes, asked: answers.Asked) -> bool:
+        if asked.keeps_alive:
+            await self._client.send(answer)
+        else:
+            await self._farewell(answer)
+        return asked.keeps_alive
+
+
+def _asked(
+    head: RequestHead, connection_id: ConnectionId, destination: Destination
+) -> answers.Asked:
+    """After a refusal only a plain request without a body leaves the connection in a known state.
+
+    What follows a refused CONNECT may be tunnel bytes: never read as a request (CVE-2025-64763).
+    """
+    keeps_alive = head.keep_alive and not head.is_connect and head.framing == NO_BODY
+    return answers.Asked(
+        request_id=connection_id,
+        destination=destination,
+        method=head.method,
+        keeps_alive=keeps_alive,
+    )

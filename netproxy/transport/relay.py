@@ -1,0 +1,191 @@
+"""The steady state of a tunnel: bytes in both directions, by plain callbacks.
+
+No task and no buffer while nothing moves. Each direction reads only what the other side can take,
+keeps a half-close a half-close, and counts what it delivered. What may be connected to what was
+decided long before; `splice` will enter in `_End.pull`.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from netproxy.model import CloseReason
+from netproxy.transport.readiness import BROKEN, READABLE, WRITABLE, Readiness
+from netproxy.transport.stream import abort
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Relay:
+    """A running tunnel. Owns both sockets until it ends; `on_end` is called exactly once."""
+
+    __slots__ = ("_client", "_is_over", "_on_end", "_upstream")
+
+    def __init__(
+        self,
+        readiness: Readiness,
+        client: socket.socket,
+        upstream: socket.socket,
+        *,
+        buffer: memoryview,
+        on_end: Callable[[CloseReason], None],
+    ) -> None:
+        """Make a relay that is not running yet. `buffer` is shared by all relays of a loop."""
+        self._on_end = on_end
+        self._is_over = False
+        self._client = _End(self, readiness, client, buffer)
+        self._upstream = _End(self, readiness, upstream, buffer)
+        self._client.other, self._upstream.other = self._upstream, self._client
+
+    @property
+    def bytes_sent(self) -> int:
+        """Delivered from the client to the origin."""
+        return self._upstream.delivered
+
+    @property
+    def bytes_received(self) -> int:
+        """Delivered from the origin to the client."""
+        return self._client.delivered
+
+    def start(self, early: bytes) -> None:
+        """Deliver what the client sent early, then whatever comes."""
+        self._upstream.update()
+        self._client.update()
+        if early:
+            self._upstream.deliver(early)
+
+    def end(self, reason: CloseReason) -> None:
+        """Close both sides now; anything but `FINISHED` is a reset to both."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._client.close(reason)
+        self._upstream.close(reason)
+        self._on_end(reason)
+
+    def finish_if_done(self) -> None:
+        """End once both directions are through."""
+        if self._client.is_shut and self._upstream.is_shut:
+            self.end(CloseReason.FINISHED)
+
+
+class _End:
+    """One socket of a relay: reads from it go to `other`, `pending` waits to be written to it."""
+
+    __slots__ = (
+        "_buffer",
+        "_descriptor",
+        "_events",
+        "_readiness",
+        "_relay",
+        "_socket",
+        "delivered",
+        "has_ended",
+        "is_shut",
+        "other",
+        "pending",
+    )
+
+    other: _End
+
+    def __init__(
+        self, relay: Relay, readiness: Readiness, sock: socket.socket, buffer: memoryview
+    ) -> None:
+        self._relay = relay
+        self._readiness = readiness
+        self._socket = sock
+        self._descriptor = sock.fileno()
+        self._buffer = buffer
+        self._events = 0
+        self.pending: memoryview | None = None
+        self.delivered = 0
+        self.has_ended = False  # it said that it sends nothing more
+        self.is_shut = False  # we said so to it
+
+    def ready(self, events: int) -> None:
+        """Do what can be done without waiting. The callback."""
+        try:
+            if self.pending is not None and events & (WRITABLE | BROKEN):
+                self.flush()
+            if events & (READABLE | BROKEN) and self._events & READABLE:
+                self.pull()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._relay.end(CloseReason.RESET)
+        except Exception:
+            self._relay.end(CloseReason.RESET)
+            raise
+
+    def pull(self) -> None:
+        """Read once from here and deliver it there."""
+        count = self._socket.recv_into(self._buffer)
+        if count:
+            self.other.deliver(self._buffer[:count])
+            return
+        self.has_ended = True
+        if self.other.pending is None:
+            self.other.shut()
+        self.update()
+
+    def deliver(self, data: bytes | memoryview) -> None:
+        """Write to here; what does not fit waits, and `other` is not read until it is gone."""
+        try:
+            count = self._socket.send(data)
+        except BlockingIOError:
+            count = 0
+        except OSError:
+            self._relay.end(CloseReason.RESET)
+            return
+        self.delivered += count
+        if count < len(data):
+            self.pending = memoryview(bytes(memoryview(data)[count:]))
+            self.update()
+            self.other.update()
+
+    def flush(self) -> None:
+        """Write what waits. Raises `OSError`."""
+        if self.pending is None:
+            return
+        count = self._socket.send(self.pending)
+        self.delivered += count
+        self.pending = self.pending[count:] if count < len(self.pending) else None
+        if self.pending is not None:
+            return
+        if self.other.has_ended:
+            self.shut()
+        self.update()
+        self.other.update()
+
+    def shut(self) -> None:
+        """Pass the other side's half-close on."""
+        self.is_shut = True
+        self._socket.shutdown(socket.SHUT_WR)
+        self._relay.finish_if_done()
+
+    def update(self) -> None:
+        """Watch for exactly what can be acted on: less would stall, more would spin."""
+        if self._descriptor < 0:
+            return
+        reads = not self.has_ended and self.other.pending is None
+        events = READABLE * reads | WRITABLE * (self.pending is not None)
+        if events == self._events:
+            return
+        if not events:
+            self._readiness.forget(self._descriptor)
+        elif self._events:
+            self._readiness.change(self._descriptor, events, self.ready)
+        else:
+            self._readiness.watch(self._descriptor, events, self.ready)
+        self._events = events
+
+    def close(self, reason: CloseReason) -> None:
+        """Close for good."""
+        if reason is not CloseReason.FINISHED:
+            abort(self._socket)
+        self._readiness.drop(self._descriptor)
+        self._descriptor = -1
+        self._events = 0
+        self._socket.close()

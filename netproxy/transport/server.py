@@ -1,0 +1,172 @@
+"""Accepts the clients of one run and owns their connections. Made inside a running loop.
+
+Who a client is follows from the listener it came to; what it may do is the gate's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import secrets
+import socket
+from contextlib import suppress
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from netproxy.model import CloseReason
+from netproxy.transport.http_driver import HttpConnection
+from netproxy.transport.readiness import READABLE, Readiness
+from netproxy.transport.services import Services, Vetter
+from netproxy.transport.socks_driver import SocksConnection
+from netproxy.transport.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netproxy.config import Limits
+    from netproxy.connection.gate import Gate
+    from netproxy.model import ApprovalId
+    from netproxy.ports import AuditSink, Dialer, Resolver
+    from netproxy.transport.driver import Connection
+
+# So many clients are taken at a time; then those that are connected have their turn.
+_ACCEPTS = 32
+# Out of descriptors or memory: others have to close something first.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_EXHAUSTED_SECONDS = 0.1
+# With both protocols the client speaks first, so the kernel may wait for its first bytes (up to
+# this time) before it wakes us: one wake-up for each connection instead of two.
+_DEFER_SECONDS = 1
+
+
+class ListenerKind(Enum):
+    """What clients of a listener speak."""
+
+    HTTP = HttpConnection
+    SOCKS5 = SocksConnection
+
+
+class ProxyServer:
+    """The data plane of one run."""
+
+    def __init__(  # noqa: PLR0913 the collaborators of every connection
+        self,
+        *,
+        gate: Gate,
+        policy: Vetter,
+        resolver: Resolver,
+        dialer: Dialer,
+        audit: AuditSink,
+        limits: Limits,
+        readiness: Readiness,
+        report: Callable[[str], None],
+    ) -> None:
+        self.connections: set[Connection] = set()
+        self._limits = limits
+        self._readiness = readiness
+        self._services = Services(
+            gate=gate,
+            policy=policy,
+            resolver=resolver,
+            dialer=dialer,
+            audit=audit,
+            limits=limits,
+            readiness=readiness,
+            report=report,
+            pseudonym=f"netproxy-{secrets.token_hex(4)}",
+            buffer=memoryview(bytearray(limits.relay_bytes)),
+        )
+        self._listeners: dict[socket.socket, ListenerKind] = {}
+        self._paused: set[socket.socket] = set()
+
+    def serve(self, listener: socket.socket, kind: ListenerKind) -> None:
+        """Accept clients of a listening socket from now on. The server owns it."""
+        listener.setblocking(False)
+        with suppress(OSError):  # only TCP has these; accepted sockets inherit the first
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_SECONDS)
+        self._listeners[listener] = kind
+        self._watch(listener)
+
+    def close_all(self, reason: CloseReason) -> None:
+        """Cut every connection at once."""
+        for connection in tuple(self.connections):
+            connection.cut(reason)
+
+    def close_approved(self, approval_id: ApprovalId) -> None:
+        """Cut the connections that a grant carried: it was revoked."""
+        for connection in tuple(self.connections):
+            if connection.approval_id == approval_id:
+                connection.cut(CloseReason.REVOKED)
+
+    async def aclose(self, reason: CloseReason = CloseReason.RUN_ENDED) -> None:
+        """Stop accepting, cut what is left, and wait until nothing of it is."""
+        for listener in self._listeners:
+            self._readiness.drop(listener.fileno())
+            listener.close()
+        self._listeners.clear()
+        self._paused.clear()
+        tasks = [connection.task for connection in self.connections]
+        self.close_all(reason)
+        await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
+
+    def _watch(self, listener: socket.socket) -> None:
+        def ready(_events: int) -> None:
+            self._accept(listener)
+
+        self._readiness.watch(listener.fileno(), READABLE, ready)
+
+    def _accept(self, listener: socket.socket) -> None:
+        kind = self._listeners[listener]
+        for _ in range(_ACCEPTS):
+            if self._is_full():
+                self._pause(listener)
+                return
+            try:
+                accepted, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as problem:
+                if problem.errno in _EXHAUSTED:
+                    self._pause(listener)
+                    self._readiness.loop.call_later(_EXHAUSTED_SECONDS, self._resume)
+                    return
+                continue  # accept(2) reports errors of the client's connection, too
+            accepted.setblocking(False)
+            self._begin(accepted, kind, address)
+
+    def _begin(self, accepted: socket.socket, kind: ListenerKind, address: object) -> None:
+        connection = kind.value(
+            self._services,
+            Stream(accepted, self._readiness, limit=self._limits.relay_bytes),
+            _text(address),
+            is_over_limit=len(self.connections) >= self._limits.connections_per_run,
+            on_closed=self._closed,
+        )
+        self.connections.add(connection)
+        connection.start()
+
+    def _closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        if self._paused:
+            self._resume()
+
+    def _is_full(self) -> bool:
+        limits = self._limits
+        return len(self.connections) >= limits.connections_per_run + limits.refusals_per_run
+
+    def _pause(self, listener: socket.socket) -> None:
+        self._readiness.forget(listener.fileno())
+        self._paused.add(listener)
+
+    def _resume(self) -> None:
+        while self._paused:
+            self._watch(self._paused.pop())
+
+
+def _text(address: object) -> str:
+    match address:
+        case (str(host), int(port), *_):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case _:
+            return "unknown"

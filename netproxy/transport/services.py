@@ -1,0 +1,49 @@
+"""What every connection of a run needs, in one value. Made by the server, shared by its drivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from otel.errors import AuditUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netproxy.config import Limits
+    from netproxy.connection.gate import Gate, Vetted
+    from netproxy.model import Destination
+    from netproxy.ports import AuditSink, Dialer, Resolver
+    from netproxy.transport.readiness import Readiness
+    from otel.events import Event
+
+
+class Vetter(Protocol):
+    """The policy's word on resolved addresses."""
+
+    def vet(self, destination: Destination, addresses: Sequence[str]) -> Vetted:
+        """Split them into those that may be dialled and those that may not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The collaborators of one run's connections."""
+
+    gate: Gate
+    policy: Vetter
+    resolver: Resolver
+    dialer: Dialer
+    audit: AuditSink
+    limits: Limits
+    readiness: Readiness
+    report: Callable[[str], None]  # one line for whoever looks after the gateway
+    pseudonym: str  # our name in Via: unique to this process, so that a loop is seen
+    buffer: memoryview  # what all relays read into; nothing stays in it between two callbacks
+
+    def note(self, event: Event) -> None:
+        """Record what has happened already: a broken journal can't undo it, only be reported."""
+        try:
+            self.audit.record(event)
+        except AuditUnavailable as lost:
+            self.report(f"netproxy: {event.name} could not be recorded: {lost}")

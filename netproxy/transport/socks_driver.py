@@ -1,0 +1,114 @@
+"""A client that speaks SOCKS5: handshake, decision, tunnel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from netproxy.connection import answers
+from netproxy.connection.gate import Stray
+from netproxy.connection.targets import socks_destination
+from netproxy.errors import (
+    DestinationUnreachable,
+    InvalidDestination,
+    SocksProtocolError,
+    SocksReply,
+)
+from netproxy.model import ConnectionId, Protocol, Request
+from netproxy.protocol.socks5 import METHOD_CHOSEN, Greeted, Handshake, SocksRequest, reply
+from netproxy.transport.driver import Connection
+from netproxy.transport.upstream import Upstream, reach
+from otel.ids import new_id
+
+if TYPE_CHECKING:
+    import socket
+
+
+class SocksConnection(Connection):
+    """Serves one request (RFC 1928)."""
+
+    __slots__ = ()
+
+    async def _serve(self) -> None:
+        try:
+            asked = await self._handshake()
+        except SocksProtocolError as problem:
+            await self._malformed(problem)
+            return
+        if asked is not None:
+            await self._handle(asked)
+
+    async def _handshake(self) -> SocksRequest | None:
+        """Read greeting and request within their time; None when the client left or stalled."""
+        handshake = Handshake()
+        data = self._client.receive_now()
+        if data:
+            event = await self._step(handshake, data)
+            if event is not None:
+                return event
+        elif data is not None:
+            return None
+        try:
+            async with asyncio.timeout(self._services.limits.head_seconds):
+                while data := await self._client.receive():
+                    event = await self._step(handshake, data)
+                    if event is not None:
+                        return event
+        except TimeoutError:
+            return None
+        return None
+
+    async def _step(self, handshake: Handshake, data: bytes) -> SocksRequest | None:
+        event = handshake.receive(data)
+        if isinstance(event, Greeted):
+            await self._client.send(METHOD_CHOSEN)
+            event = handshake.receive(b"")
+        if isinstance(event, SocksRequest):
+            self._client.unread = handshake.unread
+            return event
+        return None
+
+    async def _handle(self, asked: SocksRequest) -> None:
+        connection_id = ConnectionId(new_id("c"))
+        try:
+            destination = socks_destination(asked)
+        except InvalidDestination as problem:
+            self._record_stray(str(problem), host=asked.host.decode("ascii", "backslashreplace"))
+            await self._farewell(reply(SocksReply.GENERAL_FAILURE))
+            return
+        request = Request(
+            destination=destination,
+            method="none",
+            connection_id=connection_id,
+            client_address=self._client_address,
+        )
+        decision = await self._admitted(request)
+        if not decision.allowed:
+            await self._farewell(reply(answers.socks_reply(decision)))
+            return
+        match await reach(self._services, request):
+            case Upstream() as upstream:
+                await self._tunnel(upstream, _succeeded(upstream.socket))
+            case DestinationUnreachable() as unreachable:
+                await self._farewell(reply(answers.socks_reply(unreachable.failure)))
+            case refused:
+                await self._farewell(reply(answers.socks_reply(refused)))
+
+    async def _malformed(self, problem: SocksProtocolError) -> None:
+        self._record_stray(str(problem))
+        if problem.answer:
+            await self._farewell(problem.answer)
+
+    def _record_stray(self, message: str, *, host: str = "unknown") -> None:
+        stray = Stray(
+            connection_id=ConnectionId(new_id("c")),
+            client_address=self._client_address,
+            protocol=Protocol.SOCKS5_TCP,
+            host=host,
+        )
+        self._services.gate.refuse_malformed(stray, message)
+
+
+def _succeeded(connected: socket.socket) -> bytes:
+    address, port = connected.getsockname()[:2]
+    return reply(SocksReply.SUCCEEDED, address=address, port=port)

@@ -1,0 +1,172 @@
+"""A non-blocking socket with awaitable reads and writes, for all that is not plain relaying.
+
+Tries first and waits only where the kernel says so. Waiting has no limit of its own: callers put
+one round it. `unread` keeps bytes that were read too early for whoever reads next.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from netproxy.transport.readiness import BROKEN, READABLE, WRITABLE, Readiness
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Iterator
+
+# SO_LINGER on with zero seconds: close sends RST, so the peer can't take a cut for an end.
+_ABORT = struct.pack("ii", 1, 0)
+
+
+class Stream:
+    """One side of a connection. Owns its socket until `release`."""
+
+    __slots__ = (
+        "_events",
+        "_limit",
+        "_on_gone",
+        "_reader",
+        "_writer",
+        "descriptor",
+        "readiness",
+        "socket",
+        "unread",
+    )
+
+    def __init__(self, sock: socket.socket, readiness: Readiness, *, limit: int) -> None:
+        self.socket = sock
+        self.descriptor = sock.fileno()
+        self.readiness = readiness
+        self.unread = b""
+        self._limit = limit
+        self._events = 0
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._on_gone: Callable[[], None] | None = None
+
+    def receive_now(self) -> bytes | None:
+        """Return what is there: None for nothing yet, b"" for the end. Raises `OSError`."""
+        if self.unread:
+            data, self.unread = self.unread, b""
+            return data
+        try:
+            return self.socket.recv(self._limit)
+        except BlockingIOError:
+            return None
+
+    async def receive(self) -> bytes:
+        """Wait for bytes; b"" is the end. Raises `OSError`."""
+        while (data := self.receive_now()) is None:
+            self._reader = self.readiness.loop.create_future()
+            self._want(self._events | READABLE)
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return data
+
+    async def send(self, data: bytes) -> None:
+        """Hand all of it to the kernel. Raises `OSError`."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self.socket.send(rest) :]
+            except BlockingIOError:
+                self._writer = self.readiness.loop.create_future()
+                self._want(self._events | WRITABLE)
+                try:
+                    await self._writer
+                finally:
+                    self._writer = None
+
+    @contextmanager
+    def watched(self, on_gone: Callable[[], None]) -> Iterator[None]:
+        """Call `on_gone` if the peer leaves meanwhile. Bytes that come early are kept, bounded."""
+        self._on_gone = on_gone
+        self._want(self._events | READABLE)
+        try:
+            yield
+        finally:
+            self._on_gone = None
+
+    def shut_writing(self) -> None:
+        """Say that nothing more comes, so that the peer reads an end and not a reset."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # it is gone already, and the next read says so
+
+    def release(self) -> socket.socket:
+        """Give the socket away; it is watched no more."""
+        self._want(0)
+        return self.socket
+
+    def close(self) -> None:
+        """Close in good order: what was sent arrives."""
+        self.readiness.drop(self.descriptor)
+        self._events = 0
+        self.socket.close()
+
+    def abort(self) -> None:
+        """Close with a reset."""
+        abort(self.socket)
+        self.close()
+
+    def _want(self, events: int) -> None:
+        if events == self._events:
+            return
+        if not events:
+            self.readiness.forget(self.descriptor)
+        elif self._events:
+            self.readiness.change(self.descriptor, events, self._ready)
+        else:
+            self.readiness.watch(self.descriptor, events, self._ready)
+        self._events = events
+
+    def _ready(self, events: int) -> None:
+        unclaimed = 0
+        if events & (READABLE | BROKEN) and self._events & READABLE:
+            unclaimed |= self._readable()
+        if events & (WRITABLE | BROKEN) and self._events & WRITABLE:
+            unclaimed |= _wake(self._writer, WRITABLE)
+        if unclaimed:
+            self._want(self._events & ~unclaimed)
+
+    def _readable(self) -> int:
+        """Wake the reader, or keep what came early; READABLE when nobody wants to know."""
+        if self._on_gone is None or self._reader is not None:
+            return _wake(self._reader, READABLE)
+        room = self._limit - len(self.unread)
+        if room <= 0:
+            return READABLE
+        try:
+            data = self.socket.recv(room)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            data = b""
+        if data:
+            self.unread += data
+            return 0
+        self._on_gone()
+        return READABLE
+
+
+def _wake(waiter: asyncio.Future[None] | None, event: int) -> int:
+    """Wake whoever waits. Without anybody the event is not watched until somebody asks again."""
+    if waiter is None:
+        return event
+    if not waiter.done():
+        waiter.set_result(None)
+    return 0
+
+
+def abort(sock: socket.socket) -> None:
+    """Make the coming close a reset."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+    except OSError:
+        return  # already gone

@@ -1,0 +1,175 @@
+"""A whole data plane on loopback, running in a thread, with fakes behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from netproxy.config import Limits
+from netproxy.connection.gate import Gate
+from netproxy.model import CloseReason, OnDenial, Verdict
+from netproxy.transport import HappyEyeballs, ListenerKind, ProxyServer, Readiness
+from tests.support.fakes import (
+    FakeApprover,
+    FakeAudit,
+    FakeCache,
+    FakePolicy,
+    FakeResolver,
+    FakeToken,
+)
+from tests.support.origins import PATIENCE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from netproxy.ports import Dialer, Resolver
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+LIMITS = replace(Limits(), head_seconds=5.0, linger_seconds=0.5)
+
+
+@dataclass(kw_only=True)
+class Setting:
+    """What a test may choose; everything has a harmless value but the verdict."""
+
+    policy: FakePolicy = field(default_factory=lambda: FakePolicy(Verdict.ALLOW, dialable=LOOPBACK))
+    cache: FakeCache = field(default_factory=FakeCache)
+    approver: FakeApprover = field(default_factory=FakeApprover)
+    audit: FakeAudit = field(default_factory=FakeAudit)
+    token: FakeToken = field(default_factory=FakeToken)
+    resolver: Resolver = field(default_factory=FakeResolver)
+    dialer: Callable[[Readiness, Limits], Dialer] = HappyEyeballs
+    on_denial: OnDenial = OnDenial.CANCEL
+    limits: Limits = LIMITS
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+
+
+class Proxy:
+    """Started by `proxy`; every method may be called from the test's own thread."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.audit = setting.audit
+        self.token = setting.token
+        self.reports: list[str] = []
+        self._http, self._socks = _listener(), _listener()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._ready.wait(PATIENCE_SECONDS)
+
+    def stop(self) -> None:
+        self.call(self._stop.set)
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()
+
+    def call[T](self, function: Callable[[], T]) -> T:
+        """Run a function in the proxy's loop."""
+
+        async def inside() -> T:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(inside(), self._loop).result(PATIENCE_SECONDS)
+
+    def close_all(self, reason: CloseReason) -> None:
+        self.call(lambda: self.server.close_all(reason))
+
+    def http(self) -> socket.socket:
+        return _client(self._http_port)
+
+    def socks(self) -> socket.socket:
+        return _client(self._socks_port)
+
+    def connect(self, authority: str, *, early: bytes = b"") -> tuple[socket.socket, bytes]:
+        """A client after CONNECT, and the head of the answer."""
+        client = self.http()
+        client.sendall(
+            f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode() + early
+        )
+        return client, read_until(client, b"\r\n\r\n")
+
+    @property
+    def _http_port(self) -> int:
+        return self._ports[0]
+
+    @property
+    def _socks_port(self) -> int:
+        return self._ports[1]
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=self.setting.loop_factory) as runner:
+            runner.run(self._main())
+
+    async def _main(self) -> None:
+        setting = self.setting
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._ports: tuple[int, int] = (self._http.getsockname()[1], self._socks.getsockname()[1])
+        readiness = Readiness(self._loop, report=self.reports.append)
+        self.server = ProxyServer(
+            gate=Gate(
+                policy=setting.policy,
+                cache=setting.cache,
+                approver=setting.approver,
+                audit=setting.audit,
+                token=setting.token,
+                on_denial=setting.on_denial,
+            ),
+            policy=setting.policy,
+            resolver=setting.resolver,
+            dialer=setting.dialer(readiness, setting.limits),
+            audit=setting.audit,
+            limits=setting.limits,
+            readiness=readiness,
+            report=self.reports.append,
+        )
+        self.server.serve(self._http, ListenerKind.HTTP)
+        self.server.serve(self._socks, ListenerKind.SOCKS5)
+        self._ready.set()
+        await self._stop.wait()
+        await self.server.aclose()
+        readiness.close()
+
+
+@contextmanager
+def proxy(setting: Setting | None = None) -> Iterator[Proxy]:
+    """A running proxy; nothing may have gone wrong inside it, and nothing may be left."""
+    running = Proxy(setting or Setting())
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+    assert not running.server.connections
+    assert running.reports == []
+
+
+def read_until(client: socket.socket, end: bytes) -> bytes:
+    received = b""
+    while end not in received:
+        data = client.recv(65536)
+        if not data:
+            break
+        received += data
+    return received
+
+
+def _listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(512)
+    return listener
+
+
+def _client(port: int) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
