@@ -96,9 +96,9 @@ class Policy:
             said = explain.denied_by_session(destination, remembered)
             return _refusal(Reason.DENIED_BY_SESSION, said, source=Source.SESSION_CACHE)
         if rule is not None:
-            return _allowed(Source.BASELINE_POLICY, Reason.ALLOWED_BY_RULE, rule.label)
+            return _allowed_by_rule(rule)
         if cache.grant(destination) is not None:
-            return _allowed(Source.SESSION_CACHE, Reason.ALLOWED_BY_GRANT, None)
+            return _ALLOWED_BY_GRANT
         return self._unmatched(destination)
 
     def vet(self, destination: Destination, addresses: Sequence[str]) -> Vetted:
@@ -133,7 +133,7 @@ class Policy:
 
     def _unmatched(self, destination: Destination) -> Judgement:
         if self.default is Verdict.ALLOW:
-            return _allowed(Source.BASELINE_POLICY, Reason.ALLOWED_BY_RULE, 'default = "allow"')
+            return _ALLOWED_BY_DEFAULT
         return Judgement(
             verdict=self.default,
             source=Source.BASELINE_POLICY,
@@ -260,5 +260,29 @@ def _refusal(
     )
 
 
-def _allowed(source: Source, reason: Reason, rule: str | None) -> Judgement:
-    return Judgement(verdict=Verdict.ALLOW, source=source, reason=reason, explanation="", rule=rule)
+def _allowed_by_rule(rule: Rule) -> Judgement:
+    return Judgement(
+        verdict=Verdict.ALLOW,
+        source=Source.BASELINE_POLICY,
+        reason=Reason.ALLOWED_BY_RULE,
+        explanation="",
+        rule=rule.label,
+        on_denial=rule.on_denial,
+    )
+
+
+_ALLOWED_BY_GRANT = Judgement(
+    verdict=Verdict.ALLOW,
+    source=Source.SESSION_CACHE,
+    reason=Reason.ALLOWED_BY_GRANT,
+    explanation="",
+    rule=None,
+)
+# The profile's own line is the rule here; the closed set of reasons has no other word for it.
+_ALLOWED_BY_DEFAULT = Judgement(
+    verdict=Verdict.ALLOW,
+    source=Source.BASELINE_POLICY,
+    reason=Reason.ALLOWED_BY_RULE,
+    explanation="",
+    rule='default = "allow"',
+)

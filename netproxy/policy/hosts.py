@@ -57,7 +57,10 @@ def canonical_port(text: str | int) -> int:
 
 
 def parse_authority(text: str, *, default_port: int | None) -> tuple[str, int]:
-    """Read `host:port` or `[v6]:port`, both canonical; without a default the port is required."""
+    """Read `host:port` or `[v6]:port`, both canonical; without a default the port is required.
+
+    An authority is ASCII (RFC 3986 section 3.2): international names come as A-labels.
+    """
     host, port = _split_authority(text)
     if port is not None:
         return host, canonical_port(port)
@@ -173,6 +176,8 @@ def _label_fault(name: str) -> str:
 
 def _split_authority(text: str) -> tuple[str, str | None]:
     """Host (canonical) and the port's text, None without a colon."""
+    if not text.isascii():
+        raise InvalidDestination(f"{shown(text)} holds characters outside ASCII")
     if "@" in text:
         raise InvalidDestination(f"{shown(text)} carries userinfo")
     if text.startswith("["):

@@ -15,6 +15,7 @@ from netproxy.errors import InvalidRule
 from netproxy.model import OnDenial, Protocol
 from netproxy.policy.hosts import PORT_LIMIT, shown
 from netproxy.policy.patterns import Pattern, parse_pattern
+from netproxy.policy.spelling import nearest
 
 Ports = tuple[int, int]  # lowest and highest, both included
 
@@ -182,9 +183,5 @@ def _ports_text(ports: tuple[Ports, ...], effect: Effect) -> str:
 
 
 def _nearest(word: str) -> str:
-    if word in _OTHER_NAMES:
-        return f", did you mean {_OTHER_NAMES[word]}?"
-    import difflib
-
-    near = difflib.get_close_matches(word, list(Protocol), n=1)
-    return f", did you mean {near[0]}?" if near else ""
+    other = _OTHER_NAMES.get(word)
+    return f", did you mean {other}?" if other else nearest(word, Protocol)

@@ -1,0 +1,259 @@
+"""The options of `netproxy run [options] [--] CMD…`, as a table and as a value.
+
+Our options end at the first `--` or at the first word that is none; from there on everything is
+the command and is never looked at again. What the values are worth beside a settings file is
+decided in `netproxy.app.settings`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netproxy.app.cli.usage import UsageParser
+from netproxy.app.settings import Ask, parse_endpoint
+from netproxy.errors import InvalidDestination, InvalidRule
+from netproxy.model import OnDenial
+from netproxy.policy.addresses import parse_private_block
+from netproxy.policy.blocks import parse_address, text_of
+from netproxy.policy.hosts import canonical_host, is_address, shown
+from netproxy.policy.rules import Effect, parse_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from netproxy.policy.blocks import Block
+    from netproxy.policy.rules import Rule
+
+# A label for people and records: nothing in it can disturb a terminal, a path or a log line.
+_SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+
+_DESCRIPTION = """\
+Run a command in a sandbox whose only way out is netproxy: it reaches what a rule or a person
+allows, and a denial ends it.
+
+A rule is [protocol://]host[:port], where host may be example.org, *.example.org (everything
+below), **.example.org (that and example.org itself), 192.0.2.7 or 10.0.0.0/8. Without a port,
+--allow means 80 and 443, --deny means every port."""
+
+_EPILOG = """\
+Exit status: the command's own; 77 after a denial, 124 after --timeout, 125 when netproxy failed,
+126 or 127 when the command could not be started, 128+n for a signal, 78 for bad settings,
+64 for bad usage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What the command line says, checked. None: it doesn't say."""
+
+    rules: tuple[Rule, ...]
+    allow_private: tuple[Block, ...]
+    config: Path | None
+    profile: str | None
+    ask: Ask
+    on_denial: OnDenial | None
+    session: str | None
+    timeout_seconds: float | None
+    audit_directory: Path | None
+    otlp: str | None
+    resolve: Mapping[str, tuple[str, ...]]
+    write: tuple[Path, ...]
+    no_sandbox: bool
+    command: tuple[str, ...]
+
+
+def parse_run(arguments: list[str]) -> RunOptions:
+    """Read the words after `run`. Leaves with one line and 64 when they can't be used."""
+    parser = _parser()
+    own, command = _divide(arguments)
+    given = parser.parse_args(own)
+    if not command:
+        parser.error("no command given: netproxy run [options] -- COMMAND")
+    return RunOptions(
+        rules=_numbered(given.rules),
+        allow_private=tuple(given.allow_private),
+        config=given.config,
+        profile=given.profile,
+        ask=Ask(given.ask),
+        on_denial=None if given.on_denial is None else OnDenial(given.on_denial),
+        session=given.session,
+        timeout_seconds=given.timeout,
+        audit_directory=given.audit_dir,
+        otlp=given.otlp,
+        resolve=_gathered(given.resolve),
+        write=tuple(given.write),
+        no_sandbox=given.no_sandbox,
+        command=tuple(command),
+    )
+
+
+def _one(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Turn a parser of ours into argparse's kind, which reports one error type in full."""
+
+    def read(text: str) -> Any:
+        try:
+            return parse(text)
+        except (InvalidRule, InvalidDestination) as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def _rule(effect: Effect) -> Callable[[str], Rule]:
+    return _one(lambda text: parse_rule(text, effect, origin=f"--{effect.value}"))
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a path")
+    return Path(text).absolute()
+
+
+def _seconds(text: str) -> float:
+    if not _SECONDS.fullmatch(text) or not float(text):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number of seconds above 0")
+    return float(text)
+
+
+def _session(text: str) -> str:
+    if not _SESSION.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} is not a label of up to 64 letters, digits, dots, dashes"
+        )
+    return text
+
+
+def _pinned(text: str) -> tuple[str, str]:
+    host_text, separator, address_text = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not HOST=ADDRESS")
+    host = canonical_host(host_text)
+    address = parse_address(address_text)
+    if is_address(host):
+        raise argparse.ArgumentTypeError(f"{host} is an address, only names are looked up")
+    if address is None:
+        raise argparse.ArgumentTypeError(f"{shown(address_text)} is not an IP address")
+    return host, text_of(address)
+
+
+# One row an option: flag, what argparse is told. The help is the manual: say what it means.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--allow": {
+        "action": "append",
+        "dest": "rules",
+        "metavar": "RULE",
+        "type": _rule(Effect.ALLOW),
+        "help": "allow what the rule matches (repeatable)",
+    },
+    "--deny": {
+        "action": "append",
+        "dest": "rules",
+        "metavar": "RULE",
+        "type": _rule(Effect.DENY),
+        "help": "deny what the rule matches, whatever allows it (repeatable)",
+    },
+    "--allow-private": {
+        "action": "append",
+        "metavar": "CIDR",
+        "type": _one(parse_private_block),
+        "help": "let allowed names resolve to this block of private addresses (repeatable)",
+    },
+    "--ask": {
+        "choices": [str(ask) for ask in Ask],
+        "default": str(Ask.TERMINAL),
+        "help": "whom to ask where no rule matches (default: terminal)",
+    },
+    "--on-denial": {
+        "choices": [str(choice) for choice in OnDenial],
+        "help": "cancel the command on a denial, or block that connection only (default: cancel)",
+    },
+    "--config": {
+        "metavar": "FILE",
+        "type": _path,
+        "help": "read this file in place of the user's own",
+    },
+    "--profile": {"metavar": "NAME", "help": "which profile of the settings file holds"},
+    "--session": {"metavar": "NAME", "type": _session, "help": "a label for the records"},
+    "--timeout": {
+        "metavar": "SECONDS",
+        "type": _seconds,
+        "help": "end the command after this time",
+    },
+    "--resolve": {
+        "action": "append",
+        "metavar": "HOST=ADDRESS",
+        "type": _one(_pinned),
+        "help": "where this name is, instead of a lookup; --allow-private still decides what may be"
+        " reached (repeatable)",
+    },
+    "--audit-dir": {"metavar": "DIR", "type": _path, "help": "where the audit journal is kept"},
+    "--otlp": {
+        "metavar": "URL",
+        "type": _one(parse_endpoint),
+        "help": "export audit events to this OTLP receiver",
+    },
+    "--write": {
+        "action": "append",
+        "metavar": "PATH",
+        "type": _path,
+        "help": "let the command write here too (repeatable)",
+    },
+    "--no-sandbox": {
+        "action": "store_true",
+        "help": "proxy variables only: nothing stops a command that ignores them",
+    },
+}
+
+
+def _parser() -> UsageParser:
+    parser = UsageParser(
+        prog="netproxy run",
+        usage="netproxy run [options] [--] COMMAND [ARGUMENT ...]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    for flag, told in _OPTIONS.items():
+        parser.add_argument(flag, **told)
+    # argparse copies these lists before it appends, so parsers share nothing.
+    parser.set_defaults(rules=[], allow_private=[], resolve=[], write=[])
+    return parser
+
+
+def _divide(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Part our options from the command. argparse would look for options inside the command."""
+    index = 0
+    while index < len(arguments):
+        word = arguments[index]
+        if word == "--":
+            return arguments[:index], arguments[index + 1 :]
+        if not word.startswith("-") or word == "-":
+            break
+        index += 1
+        if _takes_value(word) and index < len(arguments) and arguments[index] != "--":
+            index += 1
+    return arguments[:index], arguments[index:]
+
+
+def _takes_value(word: str) -> bool:
+    return word in _OPTIONS and _OPTIONS[word].get("action") != "store_true"
+
+
+def _numbered(rules: list[Rule]) -> tuple[Rule, ...]:
+    """Say of each rule which of its kind it is on this command line: `--allow #2`."""
+    seen: dict[str, int] = {}
+    numbered = []
+    for rule in rules:
+        seen[rule.origin] = seen.get(rule.origin, 0) + 1
+        numbered.append(replace(rule, origin=f"{rule.origin} #{seen[rule.origin]}"))
+    return tuple(numbered)
+
+
+def _gathered(pins: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    gathered: dict[str, tuple[str, ...]] = {}
+    for host, address in pins:
+        gathered[host] = (*gathered.get(host, ()), address)
+    return gathered

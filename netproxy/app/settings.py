@@ -1,0 +1,269 @@
+"""Everything that a run can be told, read once and in one place.
+
+Layers, weakest first: built-in defaults, the user's file (or exactly the one that `--config`
+names), the command line. Later looks at the disk or the environment are a bug: a file that the
+sandboxed command writes must never become policy.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netproxy.app import places
+from netproxy.config import Limits
+from netproxy.errors import InvalidDestination, InvalidSettings
+from netproxy.model import OnDenial, Verdict
+from netproxy.policy.blocks import NO_BLOCKS, Blocks
+from netproxy.policy.engine import Mode, Policy, compile_policy
+from netproxy.policy.hosts import parse_authority, shown
+from netproxy.policy.spelling import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netproxy.app.cli.run_options import RunOptions
+    from netproxy.policy.loader import Document, Profile
+    from netproxy.policy.rules import Rule
+
+# Constraints that nobody may loosen. They are not supported yet, so their presence stops us:
+# going on without them would be a silent downgrade.
+MANAGED_FILE = Path("/etc/netproxy/requirements.toml")
+# Design section 6. Clients that wait less (pip: 15 s a try) come back, and a late yes still counts.
+HOLD_SECONDS = 120.0
+_OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_OTLP_PORTS = {"http": 80, "https": 443}
+
+
+class Ask(StrEnum):
+    """Who is asked where no rule matches."""
+
+    TERMINAL = "terminal"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What holds for one run, complete and checked."""
+
+    command: tuple[str, ...]
+    profile: str | None  # None: the built-in defaults
+    rules: tuple[Rule, ...]
+    mode: Mode
+    default: Verdict  # `--ask never` has turned ask into deny here
+    on_denial: OnDenial
+    allow_private: Blocks
+    ask: Ask
+    hold_seconds: float
+    session_name: str | None
+    timeout_seconds: float | None
+    resolver_hosts: Mapping[str, tuple[str, ...]]
+    resolve_seconds: float
+    audit_directory: Path
+    otlp_endpoint: str | None
+    write_paths: tuple[Path, ...]
+    no_sandbox: bool
+
+    def policy(self, *, own: Blocks = NO_BLOCKS) -> Policy:
+        """Compile the snapshot that decides for this run."""
+        return compile_policy(
+            self.rules,
+            default=self.default,
+            mode=self.mode,
+            on_denial=self.on_denial,
+            allow_private=self.allow_private,
+            own=own,
+        )
+
+
+def load_settings(
+    options: RunOptions, environ: Mapping[str, str], *, managed_file: Path = MANAGED_FILE
+) -> Settings:
+    """Read all layers. Raises `InvalidSettings` with every problem that was found."""
+    _refuse_managed(managed_file)
+    home = _home(environ)
+    document = _document(options.config, places.config_home(environ, home) / "config.toml")
+    chosen = _chosen_profile(options, document)
+    problems: list[str] = []
+    read = _Reader(environ=environ, home=home, document=document, problems=problems)
+    settings = _merge(options, document, chosen, read)
+    if problems:
+        raise InvalidSettings(tuple(problems))
+    return settings
+
+
+def parse_endpoint(text: str) -> str:
+    """Check the base URL of an OTLP receiver. Raises `InvalidDestination`."""
+    scheme, separator, rest = text.partition("://")
+    authority, _, path = rest.partition("/")
+    if not separator or scheme not in _OTLP_PORTS:
+        raise InvalidDestination(f"{shown(text)} is not an http:// or https:// URL")
+    if "?" in text or "#" in text or not path.isascii() or not path.isprintable():
+        raise InvalidDestination(f"{shown(text)} is more than a base URL")
+    parse_authority(authority, default_port=_OTLP_PORTS[scheme])
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """Reads the parts of a file that mean something to the app only, and collects problems."""
+
+    environ: Mapping[str, str]
+    home: Path
+    document: Document | None
+    problems: list[str]
+
+    def path(self, text: str, *key: str | int) -> Path:
+        """Read a folder from the file: absolute or below home, since the file has no here."""
+        path = self.home / text[2:] if text.startswith("~/") else Path(text)
+        if not path.is_absolute() or "\0" in text:
+            self._report(key, f"{shown(text)} is neither absolute nor below ~/")
+        return path
+
+    def endpoint(self, given: str | None) -> str | None:
+        """Choose between the command line, the environment and the file, in that order."""
+        if given is not None:
+            return given
+        try:
+            if text := self.environ.get(_OTLP_VARIABLE):
+                return parse_endpoint(text)
+        except InvalidDestination as error:
+            self.problems.append(f"{_OTLP_VARIABLE}: {error}")
+            return None
+        try:
+            text = self.document.otlp_endpoint if self.document else None
+            return parse_endpoint(text) if text is not None else None
+        except InvalidDestination as error:
+            self._report(("audit", "otlp"), str(error))
+            return None
+
+    def _report(self, key: tuple[str | int, ...], what: str) -> None:
+        assert self.document is not None, "only a file's own keys are reported"
+        self.problems.append(self.document.problem(key, what))
+
+
+def _merge(
+    options: RunOptions,
+    document: Document | None,
+    chosen: tuple[str, Profile] | None,
+    read: _Reader,
+) -> Settings:
+    """Lay the command line over the file over the defaults. Rules add up; the rest is replaced."""
+    name, profile = chosen or (None, None)
+    default = profile.default if profile else Verdict.ASK
+    return Settings(
+        command=options.command,
+        profile=name,
+        rules=(*(profile.rules if profile else ()), *options.rules),
+        mode=profile.mode if profile else Mode.FULL,
+        default=Verdict.DENY if _never_asks(options, default) else default,
+        on_denial=options.on_denial or (profile.on_denial if profile else OnDenial.CANCEL),
+        allow_private=Blocks((*(profile.allow_private if profile else ()), *options.allow_private)),
+        ask=options.ask,
+        hold_seconds=(document and document.hold_seconds) or HOLD_SECONDS,
+        session_name=options.session,
+        timeout_seconds=options.timeout_seconds,
+        resolver_hosts={**(document.resolver_hosts if document else {}), **options.resolve},
+        resolve_seconds=(document and document.resolve_seconds) or Limits().resolve_seconds,
+        audit_directory=_audit_directory(options, document, read),
+        otlp_endpoint=read.endpoint(options.otlp),
+        write_paths=(*_write_paths(document, read), *options.write),
+        no_sandbox=options.no_sandbox,
+    )
+
+
+def _never_asks(options: RunOptions, default: Verdict) -> bool:
+    return options.ask is Ask.NEVER and default is Verdict.ASK
+
+
+def _audit_directory(options: RunOptions, document: Document | None, read: _Reader) -> Path:
+    if options.audit_directory is not None:
+        return options.audit_directory
+    if document and document.audit_directory is not None:
+        return read.path(document.audit_directory, "audit", "directory")
+    return places.audit_directory(read.environ, read.home)
+
+
+def _write_paths(document: Document | None, read: _Reader) -> list[Path]:
+    texts = document.write_paths if document else ()
+    return [read.path(text, "sandbox", "write", index) for index, text in enumerate(texts)]
+
+
+def _chosen_profile(options: RunOptions, document: Document | None) -> tuple[str, Profile] | None:
+    """Choose a profile by name, and never guess between several: one may hold the denials."""
+    profiles = document.profiles if document else {}
+    if options.profile is not None:
+        if options.profile not in profiles:
+            raise InvalidSettings((_no_profile(options.profile, document),))
+        return options.profile, profiles[options.profile]
+    if document is None or (document.default_profile is None and not profiles):
+        return None
+    only = next(iter(profiles)) if len(profiles) == 1 else None
+    name = document.default_profile or only
+    if name is None:
+        listed = ", ".join(profiles)
+        what = f"is missing: say which of {listed} holds, or give --profile"
+        raise InvalidSettings((document.problem(("default_profile",), what),))
+    if name not in profiles:
+        what = f"there is no profile {shown(name)}{nearest(name, profiles)}"
+        raise InvalidSettings((document.problem(("default_profile",), what),))
+    return name, profiles[name]
+
+
+def _no_profile(name: str, document: Document | None) -> str:
+    if document is None:
+        return f"--profile {shown(name)}: there is no settings file"
+    near = nearest(name, document.profiles)
+    return f"--profile {shown(name)}: {document.name} has no such profile{near}"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    """Return the home folder, from the password database where the environment has none."""
+    if (home := environ.get("HOME", "")).startswith("/"):
+        return Path(home)
+    import pwd
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        raise InvalidSettings(("HOME is not set, and this user has no home folder",)) from None
+
+
+def _document(config: Path | None, usual: Path) -> Document | None:
+    """Read the user's usual file if there is one, or the given one, which must be there."""
+    path = config or usual
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        if config is None:
+            return None
+        raise InvalidSettings((f"{path}: there is no such file",)) from None
+    except (OSError, ValueError) as error:
+        raise InvalidSettings((f"{path}: can't be read: {_cause(error)}",)) from None
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidSettings((f"{path}:{line}:1 is not UTF-8 text",)) from None
+    from netproxy.policy.loader import load
+
+    return load(text, str(path))
+
+
+def _refuse_managed(path: Path) -> None:
+    """Stop where managed settings exist, or may exist behind a folder that we can't look into."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise InvalidSettings((f"{path}: can't be looked for: {_cause(error)}",)) from None
+    raise InvalidSettings((f"{path}: managed settings are not supported yet",))
+
+
+def _cause(error: Exception) -> str:
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return (strerror or str(error)).lower()
