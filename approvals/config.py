@@ -29,6 +29,8 @@ class TerminalConfig:
 
     # Keys typed before a person can have read the question must not answer it.
     deaf_seconds: float = 0.5
+    # Somebody who is still typing for the command presses the next key sooner than this.
+    quiet_seconds: float = 0.3
     # The time left is shown in seconds.
     tick_seconds: float = 1.0
     # How soon a question follows when the terminal becomes free or the job comes to the front.

@@ -30,7 +30,7 @@ from approvals.model import (
 from approvals.moves import Answered, Expired, Move, Unheard, Withdrawn
 from approvals.panel import Panel
 from approvals.waiters import Waiters
-from otel.ids import new_id
+from otel import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from otel.errors import AuditUnavailable
+from otel import AuditUnavailable
 from otel.events import (
     ApprovalRequested,
     ApprovalResolved,

@@ -1,1 +1,1 @@
-"""Who answers questions. Each reviewer is a plug-in behind `approvals.ports.Reviewer`."""
+"""Who can be asked: implementations of `approvals.ports.Reviewer`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from approvals.config import Config
 from approvals.errors import ReviewerUnavailable
-from approvals.model import Answer, Asking, Key, Record, Scope, Verdict
+from approvals.model import Answer, Asking, Grant, Key, Question, Record, Scope, Status, Verdict
 from approvals.service import ApprovalService
 from approvals.store.memory import MemoryStore
 from otel.errors import AuditUnavailable
@@ -54,6 +54,14 @@ def answer(
         channel="fake",
         seen_join_no=seen,
     )
+
+
+def grant(key: Key = KEY, said: Answer | None = None) -> Grant:
+    question = Question(
+        approval_id="a-1", asking=replace(ASKING, key=key), created_at=0.0, expires_at=1.0
+    )
+    record = Record(question=question, status=Status.GRANTED, version=2, answer=None)
+    return Grant(grant_id="g-1", record=record, answer=said or answer(Verdict.ALLOW, Scope.SESSION))
 
 
 class ListSink:

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from approvals.model import Question, Scope, Status
+from approvals.trail import Trail, rfc3339
+from otel import AuditUnavailable
+from tests.support.approvals import ASKING, ListSink, answer, grant
+from tests.support.virtual_time import VirtualClock, run_virtual
+
+QUESTION = Question(
+    approval_id="a-1",
+    asking=ASKING,
+    created_at=VirtualClock.STARTED - 2.5,
+    expires_at=VirtualClock.STARTED + 900,
+)
+
+
+def test_events_carry_what_happened() -> None:
+    async def main() -> None:
+        sink = ListSink()
+        trail = Trail(sink, VirtualClock())
+        trail.requested(QUESTION)
+        assert trail.reviewed(QUESTION, answer())
+        assert trail.granted(grant(), Scope.SESSION)
+        trail.resolved(QUESTION, Status.GRANTED, 3)
+        assert trail.grant_ended(grant(), "used")
+        trail.reviewer_failed(QUESTION, "terminal", "no terminal")
+        requested, reviewed, granted, resolved, ended, failed = (
+            event.attributes() for event in sink.events
+        )
+        assert requested["netproxy.approval.expires_at"] == "2026-01-02T03:15:00.000Z"
+        assert reviewed["netproxy.reviewer.id"] == "anna"
+        assert (granted["approval.id"], granted["netproxy.grant.kind"]) == ("a-1", "allow")
+        assert resolved["netproxy.approval.duration_ms"] == 2500
+        assert resolved["netproxy.approval.waiters"] == 3
+        assert ended["netproxy.grant.end_reason"] == "used"
+        assert (failed["netproxy.channel"], failed["error.type"]) == ("terminal", "no terminal")
+
+    run_virtual(main())
+
+
+def test_a_broken_trail_says_so_where_it_matters_and_is_silent_elsewhere() -> None:
+    async def main() -> None:
+        trail = Trail(ListSink("*"), VirtualClock())
+        with pytest.raises(AuditUnavailable):
+            trail.requested(QUESTION)
+        assert not trail.reviewed(QUESTION, answer())
+        assert not trail.granted(grant(), Scope.SESSION)
+        assert not trail.grant_ended(grant(), "used")
+        trail.resolved(QUESTION, Status.DENIED, 1)
+
+    run_virtual(main())
+
+
+def test_times_are_utc_with_milliseconds() -> None:
+    assert rfc3339(1_767_322_800.678) == "2026-01-02T03:00:00.678Z"

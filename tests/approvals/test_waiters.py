@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from approvals.model import Ending, Outcome
+from approvals.waiters import Waiters
+from tests.support.virtual_time import run_virtual
+
+YES = Outcome(ending=Ending.APPROVED, approval_id="a-1", answer=None, explanation="yes")
+
+
+def test_a_number_is_never_used_twice_and_release_stops_at_its_mark() -> None:
+    async def main() -> None:
+        waiters = Waiters()
+        first, second, third = (waiters.join("r-1") for _ in range(3))
+        waiters.leave(second[0])
+        fourth = waiters.join("r-1")
+        assert [number for number, _ in (first, second, third, fourth)] == [1, 2, 3, 4]
+        assert (len(waiters), waiters.joined) == (3, 4)
+        assert waiters.any_up_to(1)
+        waiters.release(3, YES)
+        assert (first[1].result(), third[1].result()) == (YES, YES)
+        assert fourth[1].result() is None
+        assert not second[1].done()
+        assert len(waiters) == 0
+        assert not waiters.any_up_to(4)
+
+    run_virtual(main())
+
+
+def test_a_waiter_that_was_given_up_is_left_alone() -> None:
+    async def main() -> None:
+        waiters = Waiters()
+        _, waiter = waiters.join("r-1")
+        waiter.cancel()
+        waiters.release(1, YES)
+        assert waiter.cancelled()
+
+    run_virtual(main())
+
+
+def test_the_last_run_to_end_is_told_apart() -> None:
+    async def main() -> None:
+        waiters = Waiters()
+        waiters.join("r-1")
+        waiters.join("r-2")
+        assert not waiters.end_run("r-3")
+        assert not waiters.end_run("r-1")
+        assert waiters.end_run("r-2")
+        assert not waiters.end_run("r-2")
+
+    run_virtual(main())

@@ -1,0 +1,142 @@
+"""The store is taken away: what needed it is denied, and nothing hangs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from approvals.errors import AlreadyResolved, StoreUnavailable
+from approvals.lifecycle import Step, next_record
+from approvals.model import Ending, Outcome, Record, Scope, Status, Verdict
+from approvals.store.memory import MemoryStore
+from tests.support.approvals import ASKING, KEY, ListSink, Scripted, Silent, answer, service
+from tests.support.virtual_time import run_virtual
+
+if TYPE_CHECKING:
+    from approvals.ports import Store
+
+
+class Broken(MemoryStore):
+    """Fails when a record is to reach one of `statuses`; `pending` is where it begins."""
+
+    def __init__(self, *statuses: Status) -> None:
+        super().__init__()
+        self.statuses = statuses
+
+    async def add(self, record: Record) -> None:
+        self._check(record)
+        await super().add(record)
+
+    async def replace(self, old: Record, new: Record) -> bool:
+        self._check(new)
+        return await super().replace(old, new)
+
+    def _check(self, record: Record) -> None:
+        if record.status in self.statuses:
+            raise StoreUnavailable("disk full")
+
+
+class Overtaken(MemoryStore):
+    """Another gateway settles each question a moment before we do."""
+
+    async def replace(self, old: Record, new: Record) -> bool:
+        await super().replace(old, next_record(old, Step.DENY))
+        return await super().replace(old, new)
+
+
+class Buggy(MemoryStore):
+    async def replace(self, old: Record, new: Record) -> bool:
+        raise ZeroDivisionError
+
+
+def asked(
+    store: Store, verdict: Verdict = Verdict.ALLOW, scope: Scope = Scope.ONCE
+) -> tuple[Outcome, bool]:
+    """The outcome, and whether the session remembers a yes."""
+
+    async def main() -> tuple[Outcome, bool]:
+        reviewer = Scripted(lambda _: answer(verdict, scope, cancel=True))
+        async with service(reviewer, store=store) as approvals:
+            outcome = await approvals.ask(ASKING)
+            return outcome, approvals.grant(KEY) is not None
+
+    return run_virtual(main())
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize(
+    "store",
+    [Broken(Status.PENDING), Broken(Status.GRANTED), Overtaken(), Buggy()],
+    ids=["no new records", "no grants", "settled elsewhere", "bug"],
+)
+def test_without_its_store_a_yes_is_a_no_that_cancels_nothing(store: Store, scope: Scope) -> None:
+    outcome, granted = asked(store, scope=scope)
+    assert outcome.ending is Ending.UNAVAILABLE
+    assert outcome.answer is None
+    assert not granted
+
+
+def test_without_its_store_a_no_is_still_a_no() -> None:
+    outcome, _ = asked(Broken(Status.DENIED), Verdict.DENY)
+    assert outcome.ending is Ending.DENIED
+    assert outcome.answer is not None
+    assert outcome.answer.cancel
+
+
+def test_a_no_that_came_second_to_another_gateway_is_a_no_that_cancels_nothing() -> None:
+    outcome, _ = asked(Overtaken(), Verdict.DENY)
+    assert outcome.ending is Ending.UNAVAILABLE
+    assert outcome.answer is None
+
+
+def test_a_grant_that_can_neither_be_recorded_nor_taken_back_is_a_no() -> None:
+    async def main() -> None:
+        sink = ListSink("netproxy.grant.created")
+        reviewer = Scripted(lambda _: answer(Verdict.ALLOW, Scope.SESSION))
+        async with service(reviewer, sink=sink, store=Broken(Status.REVOKED)) as approvals:
+            assert (await approvals.ask(ASKING)).ending is Ending.UNAVAILABLE
+            assert approvals.grant(KEY) is None
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("store", [Broken(Status.USED), Broken(Status.EXPIRED)])
+def test_losing_the_store_after_the_answer_changes_nothing(store: Store) -> None:
+    outcome, _ = asked(store)
+    assert outcome.ending is Ending.APPROVED
+
+
+def test_an_expiry_that_can_not_be_stored_still_ends_the_question() -> None:
+    async def main() -> None:
+        reviewer = Silent()
+        async with service(reviewer, store=Broken(Status.EXPIRED)) as approvals:
+            await approvals.ask(ASKING)
+            await asyncio.sleep(800)
+            assert reviewer.told == ["withdrawn"]
+
+    run_virtual(main())
+
+
+def test_who_decides_without_a_store_is_told() -> None:
+    async def main() -> None:
+        reviewer = Silent()
+        store = Broken(Status.GRANTED)
+        async with service(reviewer, store=store) as approvals, asyncio.TaskGroup() as tasks:
+            wait = tasks.create_task(approvals.ask(ASKING))
+            await asyncio.sleep(1)
+            approval_id = reviewer.inquiries[0].question.approval_id
+            with pytest.raises(StoreUnavailable):
+                await approvals.decide(approval_id, answer())
+            with pytest.raises(AlreadyResolved):
+                await approvals.decide(approval_id, answer())
+            assert (await wait).ending is Ending.UNAVAILABLE
+
+    run_virtual(main())
+
+
+def test_a_session_grant_that_can_not_be_ended_in_the_store_ends_anyway() -> None:
+    outcome, granted = asked(Broken(Status.EXPIRED), scope=Scope.SESSION)
+    assert outcome.ending is Ending.APPROVED
+    assert granted

@@ -1,0 +1,247 @@
+"""The adapter between the proxy's ports and the approval service."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from approvals import Answer as ReviewerAnswer
+from approvals import Config, Scope, Verdict
+from netproxy.app.approver import Asker, ServiceApprover
+from netproxy.model import (
+    ConnectionId,
+    Destination,
+    Judgement,
+    OnDenial,
+    Protocol,
+    Reason,
+    Request,
+    Source,
+)
+from netproxy.model import Verdict as PolicyVerdict
+from tests.support.approvals import Absent, ListSink, Scripted, Silent, answer, service
+from tests.support.virtual_time import run_virtual
+
+if TYPE_CHECKING:
+    from approvals import ApprovalService, Question
+    from approvals.ports import Inquiry, Reviewer
+    from netproxy.ports import Answer, Approver, SessionCache
+
+WHERE = Destination(host="pypi.org", port=443, protocol=Protocol.HTTPS)
+
+
+def request(where: Destination = WHERE) -> Request:
+    return Request(
+        destination=where,
+        method="CONNECT",
+        connection_id=ConnectionId("c-1"),
+        client_address="127.0.0.1:40000",
+    )
+
+
+def judgement(on_denial: OnDenial | None = None) -> Judgement:
+    return Judgement(
+        verdict=PolicyVerdict.ASK,
+        source=Source.BASELINE_POLICY,
+        reason=Reason.NOT_ALLOWED,
+        explanation="no rule matches pypi.org:443",
+        rule=None,
+        hint="--allow https://pypi.org:443",
+        on_denial=on_denial,
+    )
+
+
+def approver(running: ApprovalService, on_denial: OnDenial = OnDenial.CANCEL) -> ServiceApprover:
+    return ServiceApprover(
+        running,
+        Asker(
+            session="s-1",
+            run="r-1",
+            command="pip install requests",
+            directory="/home/anna",
+            on_denial=on_denial,
+        ),
+    )
+
+
+def asked(*reviewers: Reviewer, sink: ListSink | None = None, times: int = 1) -> Answer:
+    """The last of several answers to the same request."""
+
+    async def main() -> Answer:
+        async with service(*reviewers, sink=sink) as running:
+            port: Approver = approver(running)
+            answers = [await port.ask(request(), judgement()) for _ in range(times)]
+        return answers[-1]
+
+    return run_virtual(main())
+
+
+def says(verdict: Verdict, scope: Scope = Scope.ONCE, *, cancel: bool = False) -> Scripted:
+    return Scripted(lambda inquiry: answer(verdict, scope, seen=inquiry.joined, cancel=cancel))
+
+
+@pytest.mark.parametrize(
+    ("reviewer", "times", "allowed", "source", "reason", "cancel", "message"),
+    [
+        (
+            says(Verdict.ALLOW), 1, True, Source.REVIEWER, Reason.APPROVED, None,
+            "https://pypi.org:443 was allowed by anna (fake).",
+        ),
+        (
+            says(Verdict.ALLOW, Scope.SESSION), 2, True,
+            Source.SESSION_CACHE, Reason.ALLOWED_BY_GRANT, None,
+            "https://pypi.org:443 was allowed for this session by anna (fake).",
+        ),
+        (
+            says(Verdict.DENY, cancel=True), 1, False,
+            Source.REVIEWER, Reason.DENIED_BY_REVIEWER, True,
+            "https://pypi.org:443 was denied by anna (fake).",
+        ),
+        (
+            says(Verdict.DENY, cancel=False), 1, False,
+            Source.REVIEWER, Reason.DENIED_BY_REVIEWER, False,
+            "https://pypi.org:443 was denied by anna (fake).",
+        ),
+        (
+            says(Verdict.DENY, Scope.SESSION, cancel=False), 2, False,
+            Source.SESSION_CACHE, Reason.DENIED_BY_SESSION, False,
+            "https://pypi.org:443 was denied for this session by anna (fake).",
+        ),
+        (
+            Silent(), 1, False, Source.DECIDER, Reason.APPROVAL_TIMEOUT, None,
+            "https://pypi.org:443 was not allowed: nobody answered in time.",
+        ),
+        (
+            Absent(), 1, False, Source.DECIDER, Reason.APPROVAL_UNAVAILABLE, None,
+            "https://pypi.org:443 was not allowed: no terminal.",
+        ),
+    ],
+    ids=[
+        "once", "session", "deny", "deny, continue", "deny session, continue", "timeout", "absent",
+    ],
+)  # fmt: skip
+def test_every_ending_has_its_words(
+    *,
+    reviewer: Reviewer,
+    times: int,
+    allowed: bool,
+    source: Source,
+    reason: Reason,
+    cancel: bool | None,
+    message: str,
+) -> None:
+    got = asked(reviewer, times=times)
+    assert (got.allowed, got.source, got.reason) == (allowed, source, reason)
+    assert (got.cancel, got.message) == (cancel, message)
+    assert got.approval_id is not None
+    assert (got.retry_after_seconds is not None) is (reason is Reason.APPROVAL_TIMEOUT)
+
+
+def test_a_yes_that_can_not_be_recorded_is_a_no_of_the_audit() -> None:
+    got = asked(says(Verdict.ALLOW), sink=ListSink("netproxy.approval.reviewed"))
+    assert (got.allowed, got.source) == (False, Source.PROXY_STATE)
+    assert (got.reason, got.cancel) == (Reason.AUDIT_UNAVAILABLE, None)
+    assert got.message == (
+        "https://pypi.org:443 was not allowed: the answer could not be recorded."
+    )
+
+
+def test_without_any_reviewer_there_is_no_question() -> None:
+    got = asked()
+    assert (got.reason, got.approval_id) == (Reason.APPROVAL_UNAVAILABLE, None)
+
+
+def test_a_comment_and_a_reviewer_can_not_break_the_sentence() -> None:
+    hostile = Scripted(
+        lambda _: ReviewerAnswer(
+            verdict=Verdict.DENY,
+            scope=Scope.ONCE,
+            cancel=True,
+            reviewer="an\rna",
+            channel="web",
+            seen_join_no=1,
+            comment="no\r\nSet-Cookie: x",
+        )
+    )
+    message = asked(hostile).message
+    assert message.isprintable()
+    assert "Set-Cookie" in message
+
+
+def question_of(where: Destination, on_denial: OnDenial, rule: OnDenial | None) -> Question:
+    async def main() -> Question:
+        reviewer = Silent()
+        async with service(reviewer, config=Config(hold_seconds=1)) as running:
+            await approver(running, on_denial).ask(request(where), judgement(rule))
+        return reviewer.inquiries[0].question
+
+    return run_virtual(main())
+
+
+def test_the_reviewer_sees_what_the_run_knows() -> None:
+    shown = question_of(WHERE, OnDenial.CANCEL, None).asking
+    assert (shown.key.session, shown.key.host, shown.key.port) == ("s-1", "pypi.org", 443)
+    assert (shown.key.protocol, shown.run) == ("https", "r-1")
+    assert (shown.command, shown.directory) == ("pip install requests", "/home/anna")
+    assert shown.explanation == "no rule matches pypi.org:443"
+    assert shown.hint == "--allow https://pypi.org:443"
+    assert shown.unicode_host is None
+
+
+def test_an_international_name_is_shown_as_its_owner_writes_it() -> None:
+    where = Destination(host="xn--mnchen-3ya.de", port=80, protocol=Protocol.HTTP)
+    assert question_of(where, OnDenial.CANCEL, None).asking.unicode_host == "münchen.de"
+
+
+@pytest.mark.parametrize(
+    ("run", "rule", "stops"),
+    [
+        (OnDenial.CANCEL, None, True),
+        (OnDenial.BLOCK, None, False),
+        (OnDenial.CANCEL, OnDenial.BLOCK, False),
+        (OnDenial.BLOCK, OnDenial.CANCEL, True),
+    ],
+)
+def test_the_reviewer_is_told_what_a_denial_does(
+    run: OnDenial, rule: OnDenial | None, stops: bool
+) -> None:
+    assert question_of(WHERE, run, rule).asking.stops_on_denial is stops
+
+
+def test_the_cache_knows_what_the_session_was_told_about_exactly_this_destination() -> None:
+    async def main() -> None:
+        def reply(inquiry: Inquiry) -> ReviewerAnswer:
+            denied = inquiry.question.key.port == 80
+            verdict = Verdict.DENY if denied else Verdict.ALLOW
+            return answer(verdict, Scope.SESSION, cancel=True)
+
+        plain = Destination(host="pypi.org", port=80, protocol=Protocol.HTTP)
+        async with service(Scripted(reply)) as running:
+            port = approver(running)
+            cache: SessionCache = port
+            assert cache.grant(WHERE) is None
+            allowed, denied = await asyncio.gather(
+                port.ask(request(), judgement()), port.ask(request(plain), judgement())
+            )
+            assert (cache.grant(WHERE), cache.denial(WHERE)) == (allowed.approval_id, None)
+            assert (cache.grant(plain), cache.denial(plain)) == (None, denied.approval_id)
+            other = Destination(host="pypi.org", port=444, protocol=Protocol.HTTPS)
+            assert (cache.grant(other), cache.denial(other)) == (None, None)
+
+    run_virtual(main())
+
+
+def test_a_session_denial_that_lets_the_command_continue_does_not_stop_it_later() -> None:
+    """The policy's own session denial would cancel; so it isn't offered, and `ask` says no."""
+
+    async def main() -> None:
+        async with service(says(Verdict.DENY, Scope.SESSION, cancel=False)) as running:
+            port = approver(running)
+            await port.ask(request(), judgement())
+            assert port.denial(WHERE) is None
+            again = await port.ask(request(), judgement())
+            assert (again.reason, again.cancel) == (Reason.DENIED_BY_SESSION, False)
+
+    run_virtual(main())
