@@ -14,7 +14,7 @@ from otel.chain import parse
 from otel.cursor import Cursor
 from otel.errors import JournalBroken, MalformedRecord
 from otel.folders import START, Position
-from otel.lines import LineReader
+from otel.lines import LineReader, position_before_last
 from otel.redact import clean
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Batch:
     """Records to send together, and where the cursor goes when they are delivered."""
 
     records: tuple[Record, ...]
+    lines: int  # more than there are records when some could not be read
     end: Position
 
 
@@ -50,33 +51,34 @@ class Backlog:
         while lines := self._fill():
             records = [record for line in lines if (record := self._parse(line)) is not None]
             if records:
-                return Batch(records=tuple(records), end=lines[-1].end)
-            self._drop(lines[-1].end)  # nothing but damage, which is already told
+                return Batch(records=tuple(records), lines=len(lines), end=lines[-1].end)
+            self._drop(len(lines))  # nothing but damage, which is already told
         return None
 
     def acknowledge(self, batch: Batch) -> None:
         """The collector has the batch: never send it again."""
-        self._drop(batch.end)
+        self._drop(batch.lines)
         last = batch.records[-1]
-        cursor = Cursor(
-            segment=batch.end.segment,
-            offset=batch.end.offset,
-            seq=last.seq,
-            hash=last.digest.hex(),
-        )
+        self._save(batch.end, last.seq, last.digest.hex())
+
+    def count(self) -> int:
+        """How many records wait."""
+        return len(self._pending) + sum(1 for _ in LineReader(self._folder, self._reader.position))
+
+    def _save(self, position: Position, seq: int, digest: str) -> None:
+        cursor = Cursor(segment=position.segment, offset=position.offset, seq=seq, hash=digest)
         try:
             cursors.save(self._folder, self._sink, cursor)
         except (OSError, JournalBroken) as error:
             # Going on costs duplicates after a restart; stopping would cost the records.
             self.problems.add(f"the position can't be saved: {error}")
 
-    def count(self) -> int:
-        """How many records wait."""
-        return len(self._pending) + sum(1 for _ in LineReader(self._folder, self._reader.position))
-
     def _first(self, start: Position) -> Position:
         cursor = cursors.load(self._folder, self._sink)
         if cursor is None:
+            # Saved before anything is sent: should this run's records not get out, the next run
+            # begins with them and not with its own.
+            self._save(start, 0, "")
             return start
         position = Position(cursor.segment, cursor.offset)
         if self._continues(cursor, position):
@@ -88,16 +90,11 @@ class Backlog:
         """Whether the record at the cursor follows the one that was delivered last."""
         lines = LineReader(self._folder, position).read()
         if not lines:
-            return position == self._end()
+            return position == position_before_last(self._folder, 0)
         try:
-            return parse(lines[0].data).previous.hex() == cursor.hash
+            return cursor.hash in {"", parse(lines[0].data).previous.hex()}
         except MalformedRecord:
             return False
-
-    def _end(self) -> Position:
-        from otel.lines import position_before_last
-
-        return position_before_last(self._folder, 0)
 
     def _fill(self) -> list[Line]:
         limits = self._limits
@@ -112,10 +109,8 @@ class Backlog:
             lines.append(line)
         return lines
 
-    def _drop(self, end: Position) -> None:
-        while self._pending and self._pending[0].end != end:
-            self._pending.pop(0)
-        self._pending = self._pending[1:]
+    def _drop(self, lines: int) -> None:
+        self._pending = self._pending[lines:]
 
     def _parse(self, line: Line) -> Record | None:
         try:

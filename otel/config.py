@@ -51,6 +51,8 @@ class ShipLimits:
     # First and longest wait after a failure; each failure doubles it.
     first_retry_seconds: float = 0.25
     longest_retry_seconds: float = 60.0
+    # A collector may ask for more patience, but not for the rest of the run.
+    longest_wish_seconds: float = 600.0
     # Nobody waits for the exporter after a run, but it must not stay for ever either.
     drain_seconds: float = 5.0
     # How often the journal is looked at: a record is with the collector within a fraction of a

@@ -22,7 +22,10 @@ _LIMIT = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """Behind the last acknowledged record: where, which, and its hash."""
+    """Behind the last acknowledged record: where, which, and its hash.
+
+    `hash` is empty before the first acknowledgement: then there is only the place to begin.
+    """
 
     segment: int
     offset: int
@@ -58,7 +61,7 @@ def save(folder: Path, sink: str, cursor: Cursor) -> None:
             file.write(json.dumps(asdict(cursor)).encode())
             file.flush()
             os.fsync(descriptor)
-        os.rename(new, f"{sink}.cursor", src_dir_fd=directory, dst_dir_fd=directory)  # noqa: PTH104  # relative to a descriptor
+        os.rename(new, f"{sink}.cursor", src_dir_fd=directory, dst_dir_fd=directory)
         os.fsync(directory)
     finally:
         os.close(directory)

@@ -24,7 +24,7 @@ _CHUNK = 4096
 class Sink(Protocol):
     """Where batches go."""
 
-    def send(self, body: bytes) -> Answer:
+    def send(self, body: bytes, timeout_seconds: float) -> Answer:
         """Deliver one encoded request. Every failure is an answer."""
 
 
@@ -47,13 +47,13 @@ class HttpSink:
         )
         self._session.verify = settings.certificate or True
 
-    def send(self, body: bytes) -> Answer:
+    def send(self, body: bytes, timeout_seconds: float) -> Answer:
         """POST one request."""
         try:
             with self._session.post(
                 self._endpoint,
                 data=body,
-                timeout=self._limits.request_seconds,
+                timeout=timeout_seconds,
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -89,13 +89,13 @@ class Backoff:
     def failure(self, wish_seconds: float | None) -> float:
         """Seconds until the next try: never before the time that the collector asked for."""
         # Past 2^20 the longest wait holds anyway; an exponent without a limit would overflow.
-        longest = min(
+        longest: float = min(
             self._limits.longest_retry_seconds,
             self._limits.first_retry_seconds * 2 ** min(self._failures, 20),
         )
         self._failures += 1
         own = longest * (0.5 + 0.5 * self._chance())
-        return own if wish_seconds is None else max(wish_seconds, own)
+        return max(own, min(wish_seconds or 0.0, self._limits.longest_wish_seconds))
 
 
 def _reason(error: Exception) -> str:

@@ -62,7 +62,7 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TryLater:
-    """Nothing was delivered. `after_seconds` is the collector's own wish; None is ours to choose."""
+    """Nothing was delivered. `after_seconds` is the collector's own wish, if it has one."""
 
     why: str
     after_seconds: float | None = None
@@ -158,7 +158,7 @@ def _delivered_json(body: bytes) -> Answer:
         partial = json.loads(body or b"{}").get("partialSuccess") or {}
         rejected = int(partial.get("rejectedLogRecords") or 0)
         return Delivered(rejected=rejected, message=str(partial.get("errorMessage") or ""))
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return TryLater(why="the answer is not OTLP")
 
 

@@ -68,6 +68,14 @@ class Lifetime:
         """Whether the drain time has passed too."""
         return self.run_ended() and self._end is not None and self._clock() >= self._end
 
+    def patience(self) -> float:
+        """Seconds that one request may take."""
+        left = self._limits.request_seconds
+        if self._end is not None:
+            # A collector on the other side of the world still gets a fair chance.
+            left = min(left, max(1.0, self._end - self._clock()))
+        return left
+
     def wait(self, seconds: float) -> None:
         """Wait, but not past the end of the drain time."""
         until = self._clock() + seconds
@@ -133,22 +141,21 @@ class Shipper:
         an endpoint that refuses everything is not a collector, and the journal waits for one.
         """
         poison: list[int] = []
-        todo = [records]
+        todo, refusal = [records], ""
         while todo:
             part = todo.pop()
-            match self._sink.send(self._encode(part)):
+            match self._sink.send(self._encode(part), self._lifetime.patience()):
                 case Delivered(rejected=rejected, message=message):
                     self._count(len(part), rejected, message)
                 case TryLater() as later:
                     return later
-                case Unusable(why=why) if len(part) == 1:
+                case Unusable(why=refusal) if len(part) == 1:
                     poison.append(part[0].seq)
-                    failure = why
                 case Unusable():
                     middle = len(part) // 2
                     todo += [part[middle:], part[:middle]]
         if poison and not self.report.delivered:
-            return TryLater(why=failure)
+            return TryLater(why=refusal)
         self.report.set_aside += poison
         return None
 
@@ -181,7 +188,7 @@ def detach() -> None:
     A pipe that reads netproxy's output would else not end before the exporter does.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.getpid() != os.getsid(0) and os.getpid() != os.getpgid(0):
+    if os.getpid() != os.getpgid(0):  # else it leads a group of its own already
         os.setsid()
     os.chdir("/")
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import socket
+import threading
+from dataclasses import replace
+
+import pytest
+
+from otel.config import OtlpSettings, ShipLimits
+from otel.delivery import Backoff, HttpSink
+from otel.otlp import Answer, Delivered, TryLater, Unusable
+from tests.support.otlp_receiver import OtlpReceiver, Reply, partial, refuse
+
+LIMITS = ShipLimits()
+
+
+def sink_for(url: str, *, limits: ShipLimits = LIMITS, **headers: str) -> HttpSink:
+    settings = OtlpSettings(endpoint=f"{url}/v1/logs", headers=headers, certificate=None)
+    return HttpSink(settings, limits)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        pytest.param(Reply(), Delivered(rejected=0, message=""), id="ok"),
+        pytest.param(partial(2, "old"), Delivered(rejected=2, message="old"), id="partial"),
+        pytest.param(refuse(400), Unusable(why="the collector answered 400"), id="unusable"),
+        pytest.param(
+            refuse(503, Retry_After="3"),
+            TryLater(why="the collector answered 503", after_seconds=3.0),
+            id="busy",
+        ),
+        pytest.param(refuse(304), TryLater(why="the collector answered 304"), id="not-modified"),
+    ],
+)
+def test_answers(reply: Reply, expected: Answer) -> None:
+    with OtlpReceiver() as collector:
+        collector.script.append(reply)
+        assert sink_for(collector.url).send(b"", 5.0) == expected
+
+
+def test_what_is_sent() -> None:
+    with OtlpReceiver() as collector:
+        sink_for(collector.url, authorization="Bearer x").send(b"", 5.0)
+        (request,) = collector.requests
+    assert request.path == "/v1/logs"
+    assert request.headers["content-type"] == "application/x-protobuf"
+    assert request.headers["authorization"] == "Bearer x"
+
+
+def test_redirects_are_not_followed() -> None:
+    """Else the records and the token would go wherever an answer points."""
+    with OtlpReceiver() as other, OtlpReceiver() as collector:
+        collector.script.append(refuse(307, Location=f"{other.url}/v1/logs"))
+        assert isinstance(sink_for(collector.url).send(b"", 5.0), TryLater)
+        assert other.requests == []
+
+
+def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the gateway itself."""
+    with OtlpReceiver() as proxy, OtlpReceiver() as collector:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        assert isinstance(sink_for(collector.url).send(b"", 5.0), Delivered)
+        assert proxy.requests == []
+
+
+def test_a_dead_collector_is_an_answer() -> None:
+    with OtlpReceiver() as collector:
+        url = collector.url
+    assert sink_for(url).send(b"", 5.0) == TryLater(why="can't connect")
+
+
+def test_a_silent_collector_is_an_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        sink = sink_for(f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert sink.send(b"", 0.05) == TryLater(why="no answer in time")
+
+
+def hang_up(server: socket.socket) -> None:
+    server.accept()[0].close()
+
+
+def test_a_collector_that_hangs_up_is_an_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=hang_up, args=(server,))
+        thread.start()
+        answer = sink_for(f"http://127.0.0.1:{server.getsockname()[1]}").send(b"", 5.0)
+        thread.join()
+    assert answer == TryLater(why="can't connect")
+
+
+def test_an_endless_answer_is_cut_off() -> None:
+    with OtlpReceiver() as collector:
+        collector.script.append(Reply(body=b"x" * 5000))
+        limits = replace(LIMITS, answer_bytes=1000)
+        answer = sink_for(collector.url, limits=limits).send(b"", 5.0)
+    assert answer == TryLater(why="broken answer")
+
+
+def test_a_certificate_that_nobody_signed_is_refused() -> None:
+    with OtlpReceiver() as collector:
+        answer = sink_for(f"https://127.0.0.1:{collector.port}").send(b"", 5.0)
+    assert answer == TryLater(why="TLS failed")
+
+
+def test_waits_double_and_are_bounded() -> None:
+    backoff = Backoff(LIMITS, lambda: 1.0)
+    waits = [backoff.failure(None) for _ in range(100)]
+    assert waits[:4] == [0.25, 0.5, 1.0, 2.0]
+    assert max(waits) == LIMITS.longest_retry_seconds
+    backoff.success()
+    assert backoff.failure(None) == 0.25
+
+
+def test_chance_shortens_a_wait_but_not_the_collectors_wish() -> None:
+    backoff = Backoff(LIMITS, lambda: 0.0)
+    assert backoff.failure(None) == 0.125
+    assert backoff.failure(7.0) == 7.0
+    assert backoff.failure(float("inf")) == LIMITS.longest_wish_seconds
