@@ -22,7 +22,7 @@ class InvalidRule(NetproxyError):
 
 
 class InvalidSettings(NetproxyError):
-    """Configuration that can't be used. `problems` are whole lines: `file:line:column key: what`."""
+    """Configuration that can't be used. `problems` are lines: `file:line:column key: what`."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))

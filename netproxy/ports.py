@@ -37,15 +37,21 @@ class Approver(Protocol):
     Cancelling the wait (the client went away) leaves the question answerable.
     """
 
-    async def ask(self, request: Request, judgement: Judgement) -> Answer: ...
+    async def ask(self, request: Request, judgement: Judgement) -> Answer:
+        """Wait for an answer, or for the reason why there is none."""
+        ...
 
 
 class SessionCache(Protocol):
     """What the session already knows about a destination. Plain look-ups: the hot path."""
 
-    def denial(self, destination: Destination) -> ApprovalId | None: ...
+    def denial(self, destination: Destination) -> ApprovalId | None:
+        """Return the approval that said no for the whole session."""
+        ...
 
-    def grant(self, destination: Destination) -> ApprovalId | None: ...
+    def grant(self, destination: Destination) -> ApprovalId | None:
+        """Return the approval that said yes for the whole session."""
+        ...
 
 
 class AuditSink(Protocol):
@@ -73,6 +79,10 @@ class Token(Protocol):
     """The run's cancellation token: cancelled once, the first cause wins."""
 
     @property
-    def is_cancelled(self) -> bool: ...
+    def is_cancelled(self) -> bool:
+        """Whether the run is being ended."""
+        ...
 
-    def cancel(self, destination: Destination, decision: Decision) -> None: ...
+    def cancel(self, request: Request, decision: Decision) -> None:
+        """End the run for the refusal of this request, unless an earlier one did."""
+        ...

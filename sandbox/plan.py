@@ -78,7 +78,7 @@ def make_plan(spec: SandboxSpec) -> Plan:
         for path in _parents_first(spec.protected)
         if any(_is_within(path, root) for root in changed)
     ]
-    mounts += [Mount(Access.HIDDEN, path) for path in _parents_first(spec.hidden)]
+    mounts += [Mount(Access.HIDDEN, path) for path in _outermost(spec.hidden)]
     return Plan(mounts=tuple(mounts), working_directory=spec.working_directory)
 
 
@@ -95,6 +95,15 @@ def _is_or_above(path: str, home: str) -> bool:
 
 def _is_within(path: str, root: str) -> bool:
     return PurePosixPath(path).is_relative_to(root)
+
+
+def _outermost(paths: tuple[str, ...]) -> list[str]:
+    """Without those that lie in another: what is hidden has no inside to mount on."""
+    kept: list[str] = []
+    for path in _parents_first(paths):
+        if not any(_is_within(path, root) for root in kept):
+            kept.append(path)
+    return kept
 
 
 def _parents_first(paths: list[str] | tuple[str, ...]) -> list[str]:

@@ -32,6 +32,7 @@ from sandbox.errors import LaunchFailed
 from sandbox.linux import bubblewrap
 from sandbox.linux.kernel import read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import listen_inside
+from sandbox.model import ProxyAddresses
 from sandbox.streams import Streams, starts_in_foreground
 from sandbox.terminal import TerminalRelay
 
@@ -53,6 +54,10 @@ class Listeners:
 
     http: socket.socket
     socks: socket.socket
+
+    def addresses(self) -> ProxyAddresses:
+        """Where they are, as the command sees them."""
+        return ProxyAddresses(http=_address(self.http), socks=_address(self.socks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,13 +153,16 @@ class Fence:
 
     def listeners(self) -> Listeners:
         """Wait for the namespaces, then make the run's listeners. Raises FenceUnavailable."""
-        if self._info is None:
-            return Listeners(http=_listen_on_host(), socks=_listen_on_host())
+        assert self._info is not None, "without a sandbox the listeners are the host's"
         pid = self._read_info(self._info)
         os.close(self._info)
         self._info = None
-        self.init = os.pidfd_open(pid)
-        http, socks = listen_inside(pid, (HTTP_PORT, SOCKS_PORT))
+        try:
+            self.init = os.pidfd_open(pid)
+            http, socks = listen_inside(pid, (HTTP_PORT, SOCKS_PORT))
+        except (OSError, LaunchFailed) as error:
+            # bwrap reports its child before it mounts anything; a mount that fails ends both.
+            raise self.failure() from error
         return Listeners(http=http, socks=socks)
 
     def _read_info(self, info: int) -> int:
@@ -251,6 +259,11 @@ class Fence:
                 self._process.kill()
 
 
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()
+    return f"{host}:{port}"
+
+
 def interpreter() -> str:
     """Path of the base interpreter, not a virtual environment's link: -I -S needs no packages."""
     return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
@@ -267,7 +280,23 @@ def version_of(program: str) -> str:
     return (done.stdout or done.stderr).partition("\n")[0]
 
 
-def _listen_on_host() -> socket.socket:
+def listen_on_host() -> Listeners:
+    """Listeners for a run without a sandbox: two free ports of this host's loopback."""
+    return Listeners(http=_listen(), socks=_listen())
+
+
+def start_background(command: list[str], environment: Mapping[str, str]) -> None:
+    """Start a process of ours that may outlive us: no terminal, no input, a session of its own."""
+    subprocess.Popen(  # noqa: S603  # our own module and arguments
+        command,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _listen() -> socket.socket:
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     listener.setblocking(False)
     return listener

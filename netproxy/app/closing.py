@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.model import NotStarted
+
 if TYPE_CHECKING:
     from netproxy.app.supervisor import Denial, Outcome
+
+_NOT_FOUND = 127  # as a shell says
 
 
 def closing_line(outcome: Outcome, *, command: str, timeout_seconds: float | None) -> str | None:
@@ -14,13 +18,10 @@ def closing_line(outcome: Outcome, *, command: str, timeout_seconds: float | Non
         return _denied(outcome.denial)
     if outcome.timed_out:
         return f"stopped the command: it did not end within {timeout_seconds:g} s (--timeout)"
-    match outcome.status, outcome.ending:
-        case 127, ending if type(ending).__name__ == "NotStarted":
-            return f"{command}: command not found"
-        case 126, ending if type(ending).__name__ == "NotStarted":
-            return f"{command}: cannot be executed"
-        case _:
-            return None
+    if isinstance(outcome.ending, NotStarted):
+        why = "command not found" if outcome.status == _NOT_FOUND else "cannot be executed"
+        return f"{command}: {why}"
+    return None
 
 
 def _denied(denial: Denial) -> str:

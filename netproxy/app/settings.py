@@ -50,6 +50,7 @@ class Settings:
     """What holds for one run, complete and checked."""
 
     command: tuple[str, ...]
+    config_file: Path | None  # the file that `--config` named
     profile: str | None  # None: the built-in defaults
     rules: tuple[Rule, ...]
     mode: Mode
@@ -156,6 +157,7 @@ def _merge(
     default = profile.default if profile else Verdict.ASK
     return Settings(
         command=options.command,
+        config_file=options.config,
         profile=name,
         rules=(*(profile.rules if profile else ()), *options.rules),
         mode=profile.mode if profile else Mode.FULL,

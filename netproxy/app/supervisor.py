@@ -12,7 +12,9 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netproxy.model import CloseReason
 from otel.events import RunCancelled
+from sandbox.command import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 EXIT_DENIED = os.EX_NOPERM  # 77
 EXIT_TIMED_OUT = 124  # as timeout(1)
+_TIMEOUT = "timeout"  # as a cause and as a reason in the records
 
 # What a person or a service manager sends; the rest keeps its meaning for us (SIGCHLD, SIGPIPE).
 _FORWARDED = (
@@ -56,6 +59,13 @@ class Outcome:
     denial: Denial | None = None
     timed_out: bool = False
 
+    @property
+    def cause(self) -> str | None:
+        """What ended the run early: the refused connection, or time."""
+        if self.denial is not None:
+            return self.denial.connection_id
+        return _TIMEOUT if self.timed_out else None
+
 
 class Supervisor:
     """Owns a running command until `watch` returned; then nothing of it is left."""
@@ -67,7 +77,7 @@ class Supervisor:
         audit: AuditSink,
         *,
         timeout_seconds: float | None,
-        close_connections: Callable[[str], None],
+        close_connections: Callable[[CloseReason], None],
     ) -> None:
         self._command = command
         self._token = token
@@ -79,7 +89,7 @@ class Supervisor:
     async def watch(self) -> Outcome:
         """Wait for the first of end, denial and time-out. Kills and reaps whatever is left."""
         cancelled = self._loop.create_future()
-        self._token.on_cancel(lambda _: cancelled.done() or cancelled.set_result(None))
+        self._token.on_cancel(lambda _: resolve(cancelled))
         self._command.on_stop = self._stopped
         self._take_signals()
         try:
@@ -96,20 +106,20 @@ class Supervisor:
         denial = self._token.cause
         if denial is not None:
             reason = str(denial.decision.reason)
-            await self._stop(denial.connection_id, reason, "run_cancelled")
+            await self._stop(denial.connection_id, reason)
             return Outcome(status=EXIT_DENIED, ending=None, denial=denial)
         if self._command.ended.done():
             ending = self._command.ended.result()
-            self._close_connections("run_ended")
+            self._close_connections(CloseReason.RUN_ENDED)
             await self._command.finish(kill=False)
             return Outcome(status=ending.status, ending=ending)
-        await self._stop("timeout", "timeout", "run_cancelled")
+        await self._stop(_TIMEOUT, _TIMEOUT)
         return Outcome(status=EXIT_TIMED_OUT, ending=None, timed_out=True)
 
-    async def _stop(self, cause: str, reason: str, close_reason: str) -> None:
+    async def _stop(self, cause: str, reason: str) -> None:
         """Connections first: nothing more may pass. Records wait until the command is gone."""
         phases = ["requested"]
-        self._close_connections(close_reason)
+        self._close_connections(CloseReason.RUN_CANCELLED)
         await self._command.cancel(phases.append)
         await self._command.finish(kill=True)
         for phase in phases:

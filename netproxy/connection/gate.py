@@ -242,7 +242,7 @@ class Gate:
 
     def _obeyed(self, request: Request, decision: Decision) -> Decision:
         if decision.cancels:
-            self._token.cancel(request.destination, decision)
+            self._token.cancel(request, decision)
         return decision
 
 

@@ -101,3 +101,9 @@ def test_parents_come_first_so_that_no_mount_covers_an_earlier_one() -> None:
 
 def test_the_plan_prints_itself_for_people_and_the_journal() -> None:
     assert "write /home/ada/work" in plan().lines()
+
+
+def test_a_hidden_folder_in_a_hidden_folder_is_not_mounted_again() -> None:
+    made = plan(hidden=("/state", "/state/audit", "/state-too"))
+    hidden = [mount.path for mount in made.mounts if mount.access is Access.HIDDEN]
+    assert hidden == ["/state", "/state-too"]

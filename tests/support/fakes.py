@@ -159,12 +159,12 @@ class FakeAudit:
 @dataclass
 class FakeToken:
     is_cancelled: bool = False
-    causes: list[tuple[Destination, Decision]] = field(default_factory=list)
+    causes: list[tuple[Request, Decision]] = field(default_factory=list)
     on_cancel: Callable[[], None] = lambda: None
 
-    def cancel(self, destination: Destination, decision: Decision) -> None:
+    def cancel(self, request: Request, decision: Decision) -> None:
         self.is_cancelled = True
-        self.causes.append((destination, decision))
+        self.causes.append((request, decision))
         self.on_cancel()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -82,6 +83,14 @@ class Proxy:
     def close_all(self, reason: CloseReason) -> None:
         self.call(lambda: self.server.close_all(reason))
 
+    def settle(self) -> None:
+        """Wait until every connection has ended by itself."""
+        eventually(lambda: not self.server.connections)
+
+    def settle_after(self, client: socket.socket) -> None:
+        client.close()
+        self.settle()
+
     def http(self) -> socket.socket:
         return _client(self._http_port)
 
@@ -150,6 +159,14 @@ def proxy(setting: Setting | None = None) -> Iterator[Proxy]:
         running.stop()
     assert not running.server.connections
     assert running.reports == []
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait for something that another thread does; fail when it does not."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
 
 
 def read_until(client: socket.socket, end: bytes) -> bytes:

@@ -34,9 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0 if words else _usage()
     verb, rest = words[0], words[1:]
     if verb == "--version":
-        from importlib.metadata import version
+        from netproxy import VERSION
 
-        sys.stdout.write(f"netproxy {version('netproxy')}\n")
+        sys.stdout.write(f"netproxy {VERSION}\n")
         return 0
     if verb not in VERBS:
         from netproxy.app.cli.usage import did_you_mean

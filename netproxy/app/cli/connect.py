@@ -1,4 +1,4 @@
-"""`netproxy connect HOST PORT`: one tunnel through the sandbox's SOCKS5 listener, as a ProxyCommand.
+"""`netproxy connect HOST PORT`: one tunnel through the sandbox's SOCKS5 listener (ProxyCommand).
 
 Standard input and output become the tunnel. It asks for a name, never an address: the gateway
 resolves. It decides nothing, needs no secrets, and works inside a sandbox only.

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.usage import UsageParser
@@ -55,7 +56,7 @@ def _check_journal() -> Check:
     from netproxy.app.places import audit_directory
     from otel import AuditError, Journal
 
-    directory = audit_directory(os.environ)
+    directory = audit_directory(os.environ, Path.home())
     try:
         Journal.open(directory).close()
     except (AuditError, OSError) as error:

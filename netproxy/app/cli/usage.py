@@ -1,4 +1,4 @@
-"""An argument parser that answers bad usage with one line, the nearest spelling, and 64 (EX_USAGE)."""
+"""An argument parser: bad usage is answered with one line, the nearest spelling, and 64."""
 
 from __future__ import annotations
 

@@ -1,0 +1,27 @@
+"""`netproxy run [options] -- CMD…`, the main job: options in `run_options`, steps in `app.run`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from netproxy.app.cli.run_options import parse_run
+from netproxy.app.settings import load_settings
+from netproxy.errors import InvalidSettings
+
+
+def main(arguments: list[str]) -> int:
+    """Return the command's own status, or ours (design section 7)."""
+    options = parse_run(arguments)
+    try:
+        settings = load_settings(options, os.environ)
+    except InvalidSettings as invalid:
+        sys.stderr.writelines(f"netproxy run: {problem}\n" for problem in invalid.problems)
+        return os.EX_CONFIG  # 78
+    from netproxy.app.run import run
+
+    try:
+        return run(settings, os.environ)
+    except KeyboardInterrupt:  # before the command ran, or after it ended
+        return 128 + signal.SIGINT

@@ -1,0 +1,94 @@
+"""From settings to what the sandbox is asked for: which folders are whose. Looks at the disk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import pwd
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netproxy.app.places import config_home, runtime_dir, state_home
+from sandbox.model import SandboxSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netproxy.app.settings import Settings
+
+_MANAGED = Path("/etc/netproxy")
+
+
+class FolderMissing(Exception):
+    """A folder that was named does not exist."""
+
+
+def sandbox_spec(
+    settings: Settings, environ: Mapping[str, str], *, program: tuple[str, ...]
+) -> SandboxSpec:
+    """What the command may see and write. Raises FolderMissing for a `--write` that isn't there."""
+    home = home_folder(environ)
+    opened = tuple(_named(path) for path in settings.write_paths)
+    directory = os.path.realpath(".")
+    ours = [
+        settings.audit_directory,
+        state_home(environ, home),
+        config_home(environ, home),
+        _MANAGED,
+    ]
+    if (runtime := runtime_dir(environ)) is not None:
+        ours.append(runtime)
+    policy_file = [os.path.realpath(settings.config_file)] if settings.config_file else []
+    return SandboxSpec(
+        working_directory=directory,
+        home=os.path.realpath(home),
+        writable=opened,
+        hidden=_hide(ours, roots=(directory, *opened)),
+        protected=(*program, *policy_file),
+    )
+
+
+def home_folder(environ: Mapping[str, str]) -> Path:
+    """$HOME, or what the user database says."""
+    return Path(environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
+
+
+def logical_directory(environ: Mapping[str, str]) -> str:
+    """The working directory as the caller spells it ($PWD), if that is the same place."""
+    spelled = environ.get("PWD", "")
+    with suppress(OSError):
+        if spelled.startswith("/") and os.path.samefile(spelled, "."):  # noqa: PTH121  # text stays
+            return spelled
+    return os.getcwd()  # noqa: PTH109  # the text for bwrap, not a path to work on
+
+
+def machine() -> str:
+    """The architecture that the kernel filter is for."""
+    return platform.machine()
+
+
+def _named(path: Path) -> str:
+    if not path.exists():
+        raise FolderMissing(f"--write {path}: no such file or folder")
+    return os.path.realpath(path)
+
+
+def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders of ours that exist, and those that the command could otherwise create.
+
+    A configuration that isn't there yet, in a folder that the command may write, would be its own
+    to write for the next run; so it is made now, empty and ours.
+    """
+    found = []
+    for path in ours:
+        real = os.path.realpath(path)
+        if not os.path.isdir(real) and any(_is_within(real, root) for root in roots):  # noqa: PTH112
+            Path(real).mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.path.isdir(real):  # noqa: PTH112  # realpath gave text
+            found.append(real)
+    return tuple(dict.fromkeys(found))
+
+
+def _is_within(path: str, root: str) -> bool:
+    return os.path.commonpath([path, root]) == root

@@ -1,0 +1,277 @@
+"""One `netproxy run`, from settings to exit status, in the order that safety needs.
+
+Journal, policy, fence, listeners; then the event loop; only then the command. The helper that makes
+the listeners forks, so nothing before it may start a thread. Whatever fails before the command runs
+leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from netproxy.app import fencing
+from netproxy.app.closing import closing_line
+from netproxy.app.screen import RelayScreen
+from netproxy.app.supervisor import Denial, Outcome, Supervisor
+from otel import (
+    AuditError,
+    AuditTrail,
+    Journal,
+    Value,
+    new_id,
+    otlp_settings,
+    ship_command,
+    visible,
+)
+from otel.events import (
+    GatewayStarted,
+    GatewayStopped,
+    PolicyLoaded,
+    RunExited,
+    RunStarted,
+    SessionEnded,
+    SessionStarted,
+)
+from sandbox.config import HTTP_PORT, SOCKS_PORT
+from sandbox.environment import child_environment
+from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
+from sandbox.model import Backend, ProxyAddresses
+from sandbox.plan import make_plan
+from sandbox.probe import find_bwrap, program_paths
+from sandbox.process import Fence, Launch, Listeners, listen_on_host, start_background
+from sandbox.streams import inspect_streams, starts_in_foreground
+from sandbox.token import CancellationToken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netproxy.app.settings import Settings
+    from netproxy.app.wiring import Run
+    from sandbox.plan import Plan
+
+EXIT_OURS = 125
+_NO_SANDBOX = (
+    "warning: --no-sandbox: nothing keeps the command from reaching the network without the proxy"
+)
+_INSIDE = ProxyAddresses(http=f"127.0.0.1:{HTTP_PORT}", socks=f"127.0.0.1:{SOCKS_PORT}")
+
+
+def run(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Run the command; return what to exit with. Prints at most a warning and closing lines."""
+    try:
+        return _Execution(settings, environ).perform()
+    except (fencing.FolderMissing, PlanRefused) as refused:
+        return _fail(str(refused), os.EX_USAGE)
+    except FenceUnavailable as unavailable:
+        return _fail(f"can't build the sandbox: {unavailable}", EXIT_OURS)
+    except AuditError as unavailable:
+        return _fail(str(unavailable), EXIT_OURS)
+    except (SandboxError, OSError) as failed:
+        return _fail(f"the command could not be run: {failed}", EXIT_OURS)
+
+
+def say(text: str) -> None:
+    """One line on stderr. Whatever the command had a hand in is made visible."""
+    sys.stderr.write(f"netproxy run: {visible(text)}\n")
+    sys.stderr.flush()
+
+
+def _fail(text: str, status: int) -> int:
+    say(text)
+    return status
+
+
+class _Execution:
+    """The steps of one run, and what they leave for the next ones."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._began = time.monotonic()
+        self._session_id = new_id("s")
+        self._execution_id = new_id("r")
+        self._directory = fencing.logical_directory(environ)
+        self._streams = inspect_streams()
+        self._token = CancellationToken[Denial]()
+        self._notices: list[str] = []
+
+    def perform(self) -> int:
+        """Everything. Raises what `run` turns into a line."""
+        settings = self._settings
+        plan, bwrap = self._plan()
+        journal = Journal.open(settings.audit_directory)
+        try:
+            trail = self._trail(journal)
+            self._record_opening(trail, journal)
+            outcome = self._run_fenced(plan, bwrap, trail, journal)
+            trail.record(SessionEnded(session_name=settings.session_name))
+            trail.record(GatewayStopped())
+        finally:
+            journal.close()
+        self._say_closing(outcome)
+        return outcome.status
+
+    def _plan(self) -> tuple[Plan | None, str | None]:
+        """The files as the command will see them, and who enforces it."""
+        if self._settings.no_sandbox:
+            from sandbox.tree import become_subreaper
+
+            say(_NO_SANDBOX)
+            become_subreaper()
+            return None, None
+        bwrap = find_bwrap()
+        spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths())
+        return make_plan(spec), bwrap
+
+    def _trail(self, journal: Journal) -> AuditTrail:
+        common: dict[str, Value] = {
+            "session.id": self._session_id,
+            "execution.id": self._execution_id,
+            "sandbox.enforced": not self._settings.no_sandbox,
+        }
+        return AuditTrail(journal, common)
+
+    def _record_opening(self, trail: AuditTrail, journal: Journal) -> None:
+        from netproxy import VERSION
+
+        trail.record(
+            GatewayStarted(
+                service_version=VERSION,
+                pid=os.getpid(),
+                torn_bytes=journal.torn_bytes,
+                previous_shutdown=journal.previous_shutdown,
+            )
+        )
+        trail.record(SessionStarted(session_name=self._settings.session_name))
+
+    def _run_fenced(
+        self, plan: Plan | None, bwrap: str | None, trail: AuditTrail, journal: Journal
+    ) -> Outcome:
+        """Build the fence and the listeners, then hand over to the event loop."""
+        listeners = listen_on_host() if plan is None else None
+        fence = self._fence(plan, bwrap, listeners)
+        try:
+            # bwrap needs some milliseconds to build the namespaces; the heavy imports need more.
+            import uvloop
+
+            from netproxy.app.wiring import Run
+
+            listeners = listeners or fence.listeners()
+            journal.start_syncing()
+            run = Run(
+                settings=self._settings,
+                policy=self._settings.policy(),
+                trail=trail,
+                token=self._token,
+                session_id=self._session_id,
+                execution_id=self._execution_id,
+                user=_user_name() or str(os.getuid()),
+                command=shlex.join(self._settings.command),
+                directory=self._directory,
+            )
+            trail.record(PolicyLoaded(digest=run.policy.digest, rules=run.policy.rule_count))
+            self._start_shipper(journal)
+            trail.record(self._started(plan))
+            outcome = uvloop.run(self._supervise(run, fence, listeners))
+        except BaseException:
+            fence.abandon()
+            raise
+        trail.record(self._exited(outcome))
+        return outcome
+
+    def _fence(self, plan: Plan | None, bwrap: str | None, listeners: Listeners | None) -> Fence:
+        environment = child_environment(
+            self._environ,
+            addresses=listeners.addresses() if listeners else _INSIDE,
+            run_id=self._execution_id,
+            # -I: nothing in the working directory, which the command may write, is imported.
+            connect_command=(sys.executable, "-I", "-m", "netproxy", "connect"),
+            private_tmp=plan is not None,
+        )
+        launch = Launch(
+            command=self._settings.command,
+            environment=environment,
+            directory=self._directory,
+            streams=self._streams,
+            plan=plan,
+            machine=fencing.machine(),
+        )
+        return Fence(launch, bwrap=bwrap)
+
+    def _start_shipper(self, journal: Journal) -> None:
+        """The exporter is a process of its own: a collector can't slow or stop a decision."""
+        otlp = otlp_settings(self._environ, self._settings.otlp_endpoint)
+        if otlp is None:
+            return
+
+        directory = self._settings.audit_directory
+        command, environment = ship_command(
+            otlp, directory, journal.writer, start=journal.opened_at
+        )
+        start_background(command, environment)
+
+    async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
+        from netproxy.app.wiring import gateway
+
+        screen = RelayScreen()
+        serving = gateway(
+            run,
+            listeners,
+            screen=screen,
+            environ=self._environ,
+            report=self._notices.append,
+        )
+        async with serving as server:
+            command = await fence.release()
+            screen.relay = command.relay
+            if command.relay is not None:
+                command.relay.start(foreground=starts_in_foreground(self._streams))
+            supervisor = Supervisor(
+                command,
+                self._token,
+                run.trail,
+                timeout_seconds=self._settings.timeout_seconds,
+                close_connections=server.close_all,
+            )
+            return await supervisor.watch()
+
+    def _started(self, plan: Plan | None) -> RunStarted:
+        return RunStarted(
+            executable=self._settings.command[0],
+            directory=self._directory,
+            user_id=str(os.getuid()),
+            user_name=_user_name(),
+            backend=Backend.NONE if plan is None else Backend.BUBBLEWRAP,
+            plan=() if plan is None else plan.lines(),
+        )
+
+    def _exited(self, outcome: Outcome) -> RunExited:
+        return RunExited(
+            exit_code=outcome.status,
+            duration_ms=round((time.monotonic() - self._began) * 1000),
+            cause=outcome.cause,
+        )
+
+    def _say_closing(self, outcome: Outcome) -> None:
+        for notice in self._notices:
+            say(notice)
+        line = closing_line(
+            outcome,
+            command=self._settings.command[0],
+            timeout_seconds=self._settings.timeout_seconds,
+        )
+        if line is not None:
+            say(line)
+
+
+def _user_name() -> str | None:
+    """The caller's name; a container may have none for its number."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return None

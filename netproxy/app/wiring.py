@@ -1,0 +1,143 @@
+"""Builds the gateway of one run from its settings: who asks, who decides, who relays."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from approvals import ApprovalService, Config, MemoryStore, SystemClock
+from netproxy.app.approver import Asker, ServiceApprover
+from netproxy.app.settings import Ask
+from netproxy.app.supervisor import Denial
+from netproxy.config import Limits
+from netproxy.connection.gate import Gate
+from netproxy.transport.dialer import HappyEyeballs
+from netproxy.transport.readiness import Readiness
+from netproxy.transport.resolver import SystemResolver
+from netproxy.transport.server import ListenerKind, ProxyServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from approvals.ports import Reviewer, Screen
+    from netproxy.app.settings import Settings
+    from netproxy.model import Decision, Request
+    from netproxy.policy.engine import Policy
+    from otel import AuditTrail
+    from sandbox.process import Listeners
+    from sandbox.token import CancellationToken
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What identifies one run, and what its parts share."""
+
+    settings: Settings
+    policy: Policy
+    trail: AuditTrail
+    token: CancellationToken[Denial]
+    session_id: str
+    execution_id: str
+    user: str  # who sits at the terminal, for the record
+    command: str
+    directory: str
+
+
+class RunToken:
+    """Fills `netproxy.ports.Token` with the sandbox's own token."""
+
+    def __init__(self, token: CancellationToken[Denial]) -> None:
+        self._token = token
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run is being ended."""
+        return self._token.is_cancelled
+
+    def cancel(self, request: Request, decision: Decision) -> None:
+        """End the run for this refusal, unless an earlier one did."""
+        self._token.cancel(
+            Denial(
+                destination=request.destination,
+                decision=decision,
+                connection_id=request.connection_id,
+            )
+        )
+
+
+@asynccontextmanager
+async def gateway(
+    run: Run,
+    listeners: Listeners,
+    *,
+    screen: Screen,
+    environ: Mapping[str, str],
+    report: Callable[[str], None],
+) -> AsyncIterator[ProxyServer]:
+    """Serve the run's listeners until the block ends; then every connection is closed."""
+    settings = run.settings
+    limits = Limits(resolve_seconds=settings.resolve_seconds)
+    readiness = Readiness(asyncio.get_running_loop(), report=report)
+    service = ApprovalService(
+        reviewers=_reviewers(settings, screen, run.user, environ),
+        sink=run.trail,
+        clock=SystemClock(),
+        store=MemoryStore(),
+        config=Config(hold_seconds=settings.hold_seconds),
+    )
+    async with service:
+        asker = Asker(
+            session=run.session_id,
+            run=run.execution_id,
+            command=run.command,
+            directory=run.directory,
+            on_denial=settings.on_denial,
+        )
+        approver = ServiceApprover(service, asker)
+        gate = Gate(
+            policy=run.policy,
+            cache=approver,
+            approver=approver,
+            audit=run.trail,
+            token=RunToken(run.token),
+            on_denial=settings.on_denial,
+        )
+        server = ProxyServer(
+            gate=gate,
+            policy=run.policy,
+            resolver=SystemResolver(
+                hosts=settings.resolver_hosts, timeout_seconds=limits.resolve_seconds
+            ),
+            dialer=HappyEyeballs(readiness, limits),
+            audit=run.trail,
+            limits=limits,
+            readiness=readiness,
+            report=report,
+        )
+        server.serve(listeners.http, ListenerKind.HTTP)
+        server.serve(listeners.socks, ListenerKind.SOCKS5)
+        try:
+            yield server
+        finally:
+            service.end_run(run.execution_id)
+            await server.aclose()
+
+
+def _reviewers(
+    settings: Settings, screen: Screen, user: str, environ: Mapping[str, str]
+) -> tuple[Reviewer, ...]:
+    if settings.ask is Ask.NEVER:
+        return ()
+    from approvals.config import TerminalConfig
+    from approvals.reviewers.terminal import TerminalReviewer
+
+    reviewer = TerminalReviewer(
+        reviewer=user,
+        screen=screen,
+        clock=SystemClock(),
+        config=TerminalConfig(),
+        environment=environ,
+    )
+    return (reviewer,)

@@ -1,0 +1,293 @@
+"""Exactly one decision on record before anything acts; what can't be recorded does not happen."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netproxy.connection.gate import Gate, Stray
+from netproxy.model import (
+    CANCELLING,
+    ApprovalId,
+    ConnectionId,
+    Decision,
+    Destination,
+    OnDenial,
+    Protocol,
+    Reason,
+    Request,
+    Source,
+    Verdict,
+)
+from netproxy.policy.addresses import AddressClass
+from otel.events import DialRefused, Event, PolicyDecision
+from tests.support.fakes import (
+    FakeApprover,
+    FakeAudit,
+    FakeCache,
+    FakePolicy,
+    FakeToken,
+    FakeVetted,
+    answer,
+    judgement,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WHERE = Destination(host="a.test", port=443, protocol=Protocol.HTTPS)
+REQUEST = Request(
+    destination=WHERE,
+    method="CONNECT",
+    connection_id=ConnectionId("c-1"),
+    client_address="127.0.0.1:1",
+)
+
+
+@dataclass(kw_only=True)
+class Bench:
+    policy: FakePolicy
+    approver: FakeApprover = field(default_factory=FakeApprover)
+    audit: FakeAudit = field(default_factory=FakeAudit)
+    token: FakeToken = field(default_factory=FakeToken)
+    cache: FakeCache = field(default_factory=FakeCache)
+    on_denial: OnDenial = OnDenial.CANCEL
+
+    def gate(self) -> Gate:
+        return Gate(
+            policy=self.policy,
+            cache=self.cache,
+            approver=self.approver,
+            audit=self.audit,
+            token=self.token,
+            on_denial=self.on_denial,
+        )
+
+    def admit(self) -> Decision:
+        return asyncio.run(self.gate().admit(REQUEST))
+
+
+def test_an_allow_is_decided_and_recorded_without_a_suspension() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    coroutine = bench.gate().admit(REQUEST)
+    with pytest.raises(StopIteration) as done:
+        coroutine.send(None)
+    assert done.value.value.allowed
+    assert bench.audit.decisions == [("allow", "allowed_by_rule")]
+    assert bench.approver.asked == []
+
+
+def test_the_record_holds_what_was_asked_and_decided() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.DENY))
+    bench.admit()
+    assert bench.audit.events == [
+        PolicyDecision(
+            connection_id="c-1",
+            client_address="127.0.0.1:1",
+            server_address="a.test",
+            server_port=443,
+            protocol="https",
+            method="CONNECT",
+            scope="domain",
+            decision="deny",
+            source="baseline_policy",
+            reason="denied_by_rule",
+            override=False,
+        )
+    ]
+
+
+def test_a_reviewers_yes_overrides_a_baseline_miss() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ASK), approver=FakeApprover(answer(Reason.APPROVED)))
+    decision = bench.admit()
+    assert decision.allowed
+    assert decision.approval_id == "a-1"
+    (event,) = bench.audit.of(PolicyDecision)
+    assert (event.override, event.approval_id, event.source) == (True, "a-1", "reviewer")
+    assert not bench.token.is_cancelled
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_the_session_remembers_names_its_approval(allowed: bool) -> None:
+    policy = FakePolicy(Verdict.DENY)
+    policy.default = (
+        judgement(Verdict.ALLOW, Reason.ALLOWED_BY_GRANT, source=Source.SESSION_CACHE)
+        if allowed
+        else judgement(Verdict.DENY, Reason.DENIED_BY_SESSION, source=Source.SESSION_CACHE)
+    )
+    bench = Bench(policy=policy)
+    bench.cache.grants[WHERE] = ApprovalId("a-yes")
+    bench.cache.denials[WHERE] = ApprovalId("a-no")
+    assert bench.admit().approval_id == ("a-yes" if allowed else "a-no")
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if "allowed_by" not in reason])
+def test_exactly_the_denials_that_are_somebodys_no_cancel(reason: Reason) -> None:
+    policy = FakePolicy(Verdict.DENY)
+    policy.default = judgement(Verdict.DENY, reason)
+    bench = Bench(policy=policy)
+    decision = bench.admit()
+    assert not decision.allowed
+    assert bench.token.is_cancelled is (reason in CANCELLING)
+    if bench.token.is_cancelled:
+        ((request, cause),) = bench.token.causes
+        assert (request.destination, cause) == (WHERE, decision)
+
+
+@pytest.mark.parametrize(
+    ("run", "rule", "reviewer", "cancels"),
+    [
+        pytest.param("cancel", None, None, True, id="run"),
+        pytest.param("block", None, None, False, id="run-blocks"),
+        pytest.param("cancel", "block", None, False, id="rule-over-run"),
+        pytest.param("block", "cancel", None, True, id="rule-cancels"),
+        pytest.param("block", "block", True, True, id="reviewer-over-both"),
+        pytest.param("cancel", "cancel", False, False, id="let-it-go-on"),
+    ],
+)
+def test_whose_word_on_cancelling_counts(
+    run: str, rule: str | None, reviewer: bool | None, cancels: bool
+) -> None:
+    policy = FakePolicy(Verdict.ASK)
+    policy.default = judgement(Verdict.ASK, on_denial=OnDenial(rule) if rule else None)
+    said = answer(Reason.DENIED_BY_REVIEWER, cancel=reviewer)
+    bench = Bench(policy=policy, approver=FakeApprover(said), on_denial=OnDenial(run))
+    assert bench.admit().cancels is cancels
+    assert bench.token.is_cancelled is cancels
+
+
+def test_a_timeout_never_cancels_whatever_the_answer_says() -> None:
+    said = answer(
+        Reason.APPROVAL_TIMEOUT, source=Source.DECIDER, cancel=True, retry_after_seconds=9
+    )
+    bench = Bench(policy=FakePolicy(Verdict.ASK), approver=FakeApprover(said))
+    decision = bench.admit()
+    assert (decision.cancels, decision.retry_after_seconds) == (False, 9)
+
+
+def test_a_yes_that_cannot_be_recorded_is_a_no() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=FakeAudit(lambda _: True))
+    decision = bench.admit()
+    assert (decision.allowed, decision.reason) == (False, Reason.AUDIT_UNAVAILABLE)
+    assert decision.source is Source.PROXY_STATE
+    assert not bench.token.is_cancelled
+
+
+def test_that_no_is_recorded_when_the_journal_is_back() -> None:
+    def only_allows(event: Event) -> bool:
+        return isinstance(event, PolicyDecision) and event.decision == "allow"
+
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=FakeAudit(only_allows))
+    bench.admit()
+    assert bench.audit.decisions == [("deny", "audit_unavailable")]
+
+
+def test_a_no_is_given_and_obeyed_even_when_the_journal_is_broken() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.DENY), audit=FakeAudit(lambda _: True))
+    decision = bench.admit()
+    assert decision.reason is Reason.DENIED_BY_RULE
+    assert bench.token.is_cancelled
+
+
+def test_the_record_comes_before_the_cancellation() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.DENY))
+    seen: list[int] = []
+    bench.token.on_cancel = lambda: seen.append(len(bench.audit.events))
+    bench.admit()
+    assert seen == [1]
+
+
+def test_after_a_cancellation_nothing_is_judged_or_asked() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), token=FakeToken(is_cancelled=True))
+    decision = bench.admit()
+    assert (decision.allowed, decision.reason) == (False, Reason.PROXY_DISABLED)
+    assert bench.policy.judged == []
+    assert bench.token.causes == []
+    assert bench.audit.decisions == [("deny", "proxy_disabled")]
+
+
+def test_a_yes_after_the_cancellation_is_a_no() -> None:
+    async def inside() -> Decision:
+        asked = asyncio.create_task(bench.gate().admit(REQUEST))
+        await asyncio.sleep(0)
+        bench.token.is_cancelled = True
+        bench.approver.pending[0].set_result(answer(Reason.APPROVED))
+        return await asked
+
+    bench = Bench(policy=FakePolicy(Verdict.ASK))
+    assert asyncio.run(inside()).reason is Reason.PROXY_DISABLED
+
+
+def test_a_broken_reviewer_is_a_no() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ASK), approver=FakeApprover(ValueError("bug")))
+    decision = bench.admit()
+    assert decision.reason is Reason.APPROVAL_UNAVAILABLE
+    assert bench.audit.decisions == [("deny", "approval_unavailable")]
+
+
+@pytest.mark.parametrize(
+    ("is_cancelled", "reason"), [(False, "approval_timeout"), (True, "proxy_disabled")]
+)
+def test_a_wait_that_is_given_up_is_on_record(is_cancelled: bool, reason: str) -> None:
+    entered: list[str] = []
+
+    @contextmanager
+    def waiting() -> Iterator[None]:
+        entered.append("in")
+        try:
+            yield
+        finally:
+            entered.append("out")
+
+    async def inside() -> None:
+        asked = asyncio.create_task(bench.gate().admit(REQUEST, waiting=waiting))
+        await asyncio.sleep(0)
+        bench.token.is_cancelled = is_cancelled
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+
+    bench = Bench(policy=FakePolicy(Verdict.ASK))
+    asyncio.run(inside())
+    assert bench.audit.decisions == [("deny", reason)]
+    assert entered == ["in", "out"]
+    assert bench.approver.abandoned == [REQUEST]
+
+
+def test_refused_addresses_are_recorded_and_cancel_but_are_not_told_to_the_client() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    vetted = FakeVetted(passed=(), refused=(("10.0.0.1", AddressClass.PRIVATE),))
+    decision = bench.gate().refuse_addresses(REQUEST, vetted)
+    assert decision.reason is Reason.NOT_ALLOWED_LOCAL
+    (event,) = bench.audit.of(DialRefused)
+    assert (event.connection_id, event.addresses) == ("c-1", ("10.0.0.1 (private)",))
+    ((_, cause),) = bench.token.causes
+    assert cause.hint == "--allow-private 10.0.0.1"
+    assert decision.hint is None
+    assert "10.0.0.1" not in decision.message
+
+
+def test_what_never_became_a_request_is_recorded() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    stray = Stray(
+        connection_id=ConnectionId("c-2"), client_address="unknown", protocol=Protocol.HTTP
+    )
+    decision = bench.gate().refuse_malformed(stray, "bare LF")
+    assert (decision.allowed, decision.message) == (False, "bare LF")
+    (event,) = bench.audit.of(PolicyDecision)
+    assert (event.scope, event.reason, event.server_address, event.server_port) == (
+        "non_domain", "invalid_destination", "unknown", 0,
+    )  # fmt: skip
+    assert not bench.token.is_cancelled
+
+
+def test_over_the_limit() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    decision = bench.gate().refuse_over_limit(REQUEST, 7)
+    assert (decision.reason, decision.retry_after_seconds) == (Reason.LIMIT_EXCEEDED, 1)
+    assert bench.audit.decisions == [("deny", "limit_exceeded")]
+    assert not bench.token.is_cancelled
