@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel import AuditTrail, Follower, Journal, JournalBroken, flat_line, read
+from otel.chain import MAX_LINE
 from tests.support.journals import NOON_NS, SteppingClock, decision, segment_of, write_journal
 
 if TYPE_CHECKING:
@@ -79,6 +80,16 @@ def test_an_unreadable_segment_is_reported(tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "elsewhere")
     problems: list[str] = []
     assert list(read(tmp_path, problems.append)) == []
+    assert len(problems) == 1
+
+
+def test_a_line_without_end_is_reported_and_ends_that_writer(tmp_path: Path) -> None:
+    writer = write_journal(tmp_path, 1)
+    write_journal(tmp_path, 1)
+    with segment_of(tmp_path, writer).open("ab") as file:
+        file.write(b"x" * (MAX_LINE + 2))
+    problems: list[str] = []
+    assert len(list(read(tmp_path, problems.append))) == 2
     assert len(problems) == 1
 
 

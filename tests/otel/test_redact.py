@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from otel.redact import MAX_ITEMS, MAX_TEXT, clean, encode, visible
 
 HOSTILE = st.text(st.characters(exclude_categories=())) | st.text(
-    "\x1b\x9b\u202e\u200b\ud800 a/@:?#"
+    "\x7f\x1b\x9b\u202e\u200b\ud800 a/@:?#"
 )
 
 
