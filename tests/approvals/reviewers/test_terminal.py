@@ -127,13 +127,14 @@ def test_the_screen_is_held_while_the_question_stands() -> None:
 
 def test_typed_ahead_keys_and_keys_in_the_deaf_time_answer_nothing() -> None:
     async def main() -> None:
-        slow = replace(FAST, deaf_seconds=0.1)
+        slow = replace(FAST, deaf_seconds=0.2)
         with window() as terminal:
             terminal.type("o\n")
             async with asyncio.TaskGroup() as tasks:
                 review = tasks.create_task(reviewer(terminal, config=slow).review(HeldInquiry()))
                 await terminal.sees("left to answer")
                 terminal.type("o")
+                await asyncio.sleep(0.15)
                 await asyncio.sleep(0.15)
                 assert not review.done()
                 terminal.type("d")
