@@ -1,0 +1,134 @@
+"""Whatever is taken away upstream, the answer says so, it is on record, and nobody is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netproxy.errors import DestinationUnreachable, Failure
+from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened, Event
+from tests.support.fakes import FakeAudit, FakeResolver
+from tests.support.origins import echo, origin, read_all, reset
+from tests.support.proxies import Proxy, Setting, proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netproxy.config import Limits
+    from netproxy.transport import Readiness
+
+
+class FailingDialer:
+    def __init__(self, problem: Exception) -> None:
+        self._problem = problem
+
+    def __call__(self, readiness: Readiness, limits: Limits) -> FailingDialer:
+        return self
+
+    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+        raise self._problem
+
+
+class FailingResolver:
+    def __init__(self, problem: Exception) -> None:
+        self._problem = problem
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        raise self._problem
+
+
+def outcomes(near: Proxy) -> dict[str, bytes]:
+    """What each kind of client is told about a.test."""
+    told = {}
+    for kind, data in (
+        ("connect", b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n"),
+        ("plain", b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"),
+    ):
+        with near.http() as client:
+            client.sendall(data)
+            told[kind] = read_all(client)
+    with near.socks() as client:
+        client.sendall(b"\x05\x01\x00\x05\x01\x00\x03\x06a.test\x01\xbb")
+        told["socks"] = read_all(client)
+    return told
+
+
+@pytest.mark.parametrize("failure", Failure)
+@pytest.mark.parametrize("part", ["resolver", "dialer"])
+def test_every_failure_has_its_answer_on_each_wire(failure: Failure, part: str) -> None:
+    problem = DestinationUnreachable(failure, "taken away")
+    setting = (
+        Setting(resolver=FailingResolver(problem))
+        if part == "resolver"
+        else Setting(dialer=FailingDialer(problem), resolver=FakeResolver(a__test=[("127.0.0.1",)]))
+    )
+    with proxy(setting) as near:
+        told = outcomes(near)
+    wire = failure.value
+    for kind in ("connect", "plain"):
+        assert told[kind].startswith(b"HTTP/1.1 %d " % wire.status)
+        assert f"error={wire.proxy_status};".encode() in told[kind]
+    assert told["socks"][2:4] == bytes([5, wire.reply])
+    assert [event.error_type for event in near.audit.of(ConnectionFailed)] == [
+        wire.proxy_status
+    ] * 3
+    assert {decision for decision, _ in near.audit.decisions} == {"allow"}
+    assert not near.token.is_cancelled
+    assert near.audit.of(ConnectionOpened) == []
+
+
+def test_a_resolver_with_a_bug_closes_the_connection_and_the_proxy_goes_on() -> None:
+    near = Proxy(Setting(resolver=FailingResolver(ZeroDivisionError("bug"))))
+    near.start()
+    try:
+        assert {kind: told[:4] for kind, told in outcomes(near).items()} == {
+            "connect": b"",
+            "plain": b"",
+            "socks": b"\x05\x00",
+        }
+        with origin(echo) as far:
+            client, head = near.connect(f"127.0.0.1:{far.port}")
+            client.close()
+            assert head.startswith(b"HTTP/1.1 200 ")
+    finally:
+        near.stop()
+    assert len(near.reports) == 3
+    assert not any("\n" in report for report in near.reports)
+
+
+def test_an_origin_that_resets_in_the_middle_of_a_tunnel() -> None:
+    with origin(reset) as far, proxy() as near:
+        client, _ = near.connect(f"127.0.0.1:{far.port}")
+        with client, pytest.raises(ConnectionResetError):
+            client.recv(10)
+        near.settle()
+    assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["reset"]
+
+
+def test_an_end_that_cannot_be_recorded_is_reported_and_nothing_else_suffers() -> None:
+    def ends(event: Event) -> bool:
+        return isinstance(event, ConnectionClosed)
+
+    near = Proxy(Setting(audit=FakeAudit(ends)))
+    near.start()
+    with origin(echo) as far:
+        client, head = near.connect(f"127.0.0.1:{far.port}")
+        client.close()
+        assert head.startswith(b"HTTP/1.1 200 ")
+        near.settle()
+    near.stop()
+    assert near.reports == [
+        "netproxy: netproxy.connection.closed could not be recorded: the disk is full"
+    ]
+
+
+def test_plain_asyncio_is_enough_where_uvloop_is_missing() -> None:
+    with origin(echo) as far, proxy(Setting(loop_factory=asyncio.new_event_loop)) as near:
+        client, head = near.connect(f"127.0.0.1:{far.port}", early=b"x")
+        with client:
+            assert head.startswith(b"HTTP/1.1 200 ")
+            client.shutdown(socket.SHUT_WR)
+            assert (head + read_all(client)).endswith(b"x")

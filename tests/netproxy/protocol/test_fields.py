@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+
+from netproxy.errors import ClientProtocolError
+from netproxy.protocol.fields import (
+    CHUNKED,
+    Framing,
+    Length,
+    connection_options,
+    declared_framing,
+    values,
+)
+
+
+def test_values_keep_their_order() -> None:
+    fields = ((b"A", b"1"), (b"b", b"x"), (b"a", b"2"))
+    assert values(fields, b"a") == [b"1", b"2"]
+
+
+def test_connection_options_of_all_lines() -> None:
+    fields = ((b"Connection", b"close, X-A ,,"), (b"connection", b"TE"))
+    assert connection_options(fields) == {b"close", b"x-a", b"te"}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [b"Host", b"content-length", b"Transfer-Encoding", b"Authorization", b"Connection", b"Via",
+     b"cookie", b"a b", b"\xff"],
+)  # fmt: skip
+def test_r47_connection_may_not_name_what_routes_or_frames(option: bytes) -> None:
+    with pytest.raises(ClientProtocolError):
+        connection_options(((b"Connection", b"close, " + option),))
+
+
+@pytest.mark.parametrize(
+    ("fields", "framing"),
+    [
+        pytest.param((), None, id="silent"),
+        pytest.param(((b"Content-Length", b"007"),), Length(7), id="length"),
+        pytest.param(((b"Transfer-Encoding", b"CHUNKED"),), CHUNKED, id="chunked"),
+    ],
+)
+def test_framing(fields: tuple[tuple[bytes, bytes], ...], framing: Framing | None) -> None:
+    assert declared_framing(fields, minor=1) == framing
+
+
+@pytest.mark.parametrize(
+    ("fields", "minor", "status"),
+    [
+        ((("Content-Length", "1"), ("Transfer-Encoding", "chunked")), 1, 400),
+        ((("Content-Length", "1"), ("Content-Length", "1")), 1, 400),
+        ((("Content-Length", "1, 1"),), 1, 400),
+        ((("Content-Length", "+1"),), 1, 400),
+        ((("Content-Length", "1" * 19),), 1, 400),
+        ((("Content-Length", ""),), 1, 400),
+        ((("Transfer-Encoding", "gzip, chunked"),), 1, 501),
+        ((("Transfer-Encoding", "chunked"), ("Transfer-Encoding", "chunked")), 1, 501),
+        ((("Transfer-Encoding", "identity"),), 1, 501),
+        ((("Transfer-Encoding", "\x0bchunked"),), 1, 501),
+        ((("Transfer-Encoding", "chunked"),), 0, 400),
+    ],
+)
+def test_ambiguous_framing_is_refused(
+    fields: tuple[tuple[str, str], ...], minor: int, status: int
+) -> None:
+    raw = tuple((name.encode(), value.encode()) for name, value in fields)
+    with pytest.raises(ClientProtocolError) as refused:
+        declared_framing(raw, minor=minor)
+    assert refused.value.status == status

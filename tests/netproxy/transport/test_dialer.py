@@ -1,0 +1,113 @@
+"""Happy Eyeballs over checked addresses (RFC 8305)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netproxy.config import Limits
+from netproxy.errors import DestinationUnreachable, Failure
+from netproxy.transport.dialer import HappyEyeballs
+from netproxy.transport.readiness import Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LIMITS = replace(Limits(), connect_seconds=0.3, attempt_delay_seconds=0.03)
+
+
+@contextmanager
+def listening(address: str, port: int = 0, *, is_deaf: bool = False) -> Iterator[int]:
+    """A listener; a deaf one has a full queue, so that connecting to it hangs."""
+    with ExitStack() as stack:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = stack.enter_context(socket.socket(family))
+        listener.bind((address, port))
+        listener.listen(0 if is_deaf else 16)
+        for _ in range(3 if is_deaf else 0):
+            filler = stack.enter_context(socket.socket(family))
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def dial(addresses: tuple[str, ...], port: int, limits: Limits = LIMITS) -> str:
+    async def inside() -> str:
+        def report(line: str) -> None:
+            raise AssertionError(line)
+
+        readiness = Readiness(asyncio.get_running_loop(), report=report)
+        try:
+            with await HappyEyeballs(readiness, limits).dial(addresses, port) as connected:
+                assert connected.gettimeout() == 0
+                assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                peer: str = connected.getpeername()[0]
+            assert readiness._handlers == {}
+            return peer
+        finally:
+            readiness.close()
+
+    return asyncio.run(inside())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_one_address(address: str) -> None:
+    with listening(address) as port:
+        assert dial((address,), port) == address
+
+
+def test_a_refused_address_is_passed_over_at_once() -> None:
+    with listening("127.0.0.1") as port:
+        started = time.monotonic()
+        limits = replace(LIMITS, attempt_delay_seconds=5.0, connect_seconds=10.0)
+        assert dial(("127.0.0.2", "127.0.0.1"), port, limits) == "127.0.0.1"
+        assert time.monotonic() - started < 1
+
+
+def test_a_silent_address_delays_by_one_step_only() -> None:
+    with listening("127.0.0.1") as port, listening("127.0.0.2", port, is_deaf=True):
+        assert dial(("127.0.0.2", "127.0.0.1"), port) == "127.0.0.1"
+
+
+def test_silence_everywhere_is_a_timeout() -> None:
+    with (
+        listening("127.0.0.2", is_deaf=True) as port,
+        pytest.raises(DestinationUnreachable) as failed,
+    ):
+        dial(("127.0.0.2",), port)
+    assert failed.value.failure is Failure.CONNECTION_TIMEOUT
+
+
+def test_all_refused_is_refused_whatever_else_has_no_route() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        for addresses in (("127.0.0.1",), ("127.0.0.2", "127.0.0.1")):
+            with pytest.raises(DestinationUnreachable) as failed:
+                dial(addresses, port)
+            assert failed.value.failure is Failure.CONNECTION_REFUSED
+
+
+def test_no_addresses_is_a_failure() -> None:
+    with pytest.raises(DestinationUnreachable):
+        dial((), 80)
+
+
+def test_a_cancelled_dial_leaves_nothing_open() -> None:
+    async def inside(port: int) -> None:
+        readiness = Readiness(asyncio.get_running_loop(), report=lambda _: None)
+        dialer = HappyEyeballs(readiness, LIMITS)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await dialer.dial(("127.0.0.2", "127.0.0.3"), port)
+        assert readiness._handlers == {}
+        readiness.close()
+
+    with listening("127.0.0.2", is_deaf=True) as port, listening("127.0.0.3", port, is_deaf=True):
+        asyncio.run(inside(port))

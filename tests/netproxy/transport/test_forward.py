@@ -1,0 +1,267 @@
+"""Plain HTTP over real sockets: both bodies stream, framing is made anew."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from otel.events import ConnectionClosed, PolicyDecision
+from tests.support.origins import Recorder, origin, read_all, read_head, reset
+from tests.support.proxies import LIMITS, Setting, proxy, read_until
+
+HI = b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\nhi"
+
+
+def get(port: int, *fields: str, line: str = "GET {url} HTTP/1.1", body: bytes = b"") -> bytes:
+    url = f"http://127.0.0.1:{port}/x"
+    host = f"Host: 127.0.0.1:{port}"
+    return "\r\n".join([line.format(url=url), host, *fields, "\r\n"]).encode() + body
+
+
+def test_several_requests_on_one_connection() -> None:
+    recorder = Recorder(HI)
+    with origin(recorder) as far, proxy() as near, near.http() as client:
+        for _ in range(3):
+            client.sendall(get(far.port))
+            assert read_until(client, b"hi").endswith(b"\r\n\r\nhi")
+    assert len(recorder.heads) == 3
+    assert {event.status for event in near.audit.of(ConnectionClosed)} == {200}
+    assert len({event.connection_id for event in near.audit.of(PolicyDecision)}) == 3
+
+
+def test_pipelined_requests_are_answered_in_order() -> None:
+    def named(connection: socket.socket) -> None:
+        head, _ = read_head(connection)
+        path = head.split()[1]
+        time.sleep(0.02 if path == b"/1" else 0)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + path)
+
+    with origin(named) as far, proxy() as near, near.http() as client:
+        requests = [get(far.port).replace(b"/x", b"/%d" % n) for n in range(3)]
+        requests.append(get(far.port, "Connection: close").replace(b"/x", b"/3"))
+        client.sendall(b"".join(requests))
+        answered = read_all(client)
+    assert [part[-2:] for part in answered.split(b"HTTP/1.1 200 OK")[1:]] == [
+        b"/0", b"/1", b"/2", b"/3",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "received"),
+    [
+        ("Content-Length: 5", b"hello", b"hello"),
+        ("Transfer-Encoding: chunked", b"2;x\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\n\r\n",
+         b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"),
+    ],
+)  # fmt: skip
+def test_request_bodies_and_the_connection_after_them(
+    fields: str, body: bytes, received: bytes
+) -> None:
+    recorder = Recorder(HI)
+    with origin(recorder) as far, proxy() as near, near.http() as client:
+        for byte in get(far.port, fields, line="POST {url} HTTP/1.1", body=body):
+            client.sendall(bytes([byte]))
+        assert read_until(client, b"hi").endswith(b"hi")
+        client.sendall(get(far.port))
+        assert read_until(client, b"hi").endswith(b"hi")
+    parts = recorder.bodies[0]
+    if b"chunked" in recorder.heads[0]:
+        # Each chunk is made from what was there: only the content is the same.
+        assert b"".join(part for part in parts.split(b"\r\n")[1::2]) == b"hello"
+    else:
+        assert parts == received
+
+
+def test_an_upload_larger_than_every_buffer() -> None:
+    size = 8 * 1024 * 1024
+    recorder = Recorder(HI)
+    with origin(recorder) as far, proxy() as near, near.http() as client:
+        head = get(far.port, f"Content-Length: {size}", line="PUT {url} HTTP/1.1")
+        client.sendall(head + bytes(size))
+        assert read_until(client, b"hi").endswith(b"hi")
+        near.settle_after(client)
+    assert len(recorder.bodies[0]) == size
+    (closed,) = near.audit.of(ConnectionClosed)
+    assert closed.bytes_sent == size + len(recorder.heads[0])
+    assert closed.bytes_received == len(HI)
+
+
+@pytest.mark.parametrize(
+    ("response", "seen", "stays_open"),
+    [
+        pytest.param(HI, b"hi", True, id="length"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nhi\r\n0\r\nT: 1\r\n\r\n",
+            b"2\r\nhi\r\n0\r\n\r\n", True, id="chunked",
+        ),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\nhi", b"2\r\nhi\r\n0\r\n\r\n", True, id="until-close"),
+        pytest.param(b"HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\nhi", b"", True, id="204"),
+        pytest.param(b"HTTP/1.1 304 No\r\nContent-Length: 2\r\n\r\nhi", b"", True, id="304"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nhi", b"", True, id="excess"),
+    ],
+)  # fmt: skip
+def test_response_framing(response: bytes, seen: bytes, stays_open: bool) -> None:
+    with origin(Recorder(response)) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port))
+        head = read_until(client, b"\r\n\r\n" + seen)
+        assert head.endswith(b"\r\n\r\n" + seen)
+        assert (b"Connection: close" in head) is not stays_open
+        client.sendall(get(far.port, "Connection: close"))
+        assert read_all(client).startswith(b"HTTP/1.1 ")
+
+
+def test_a_1_0_client_gets_neither_chunks_nor_interim_answers() -> None:
+    response = (
+        b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"2\r\nhi\r\n0\r\n\r\n"
+    )
+    with origin(Recorder(response)) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port, line="GET {url} HTTP/1.0"))
+        answered = read_all(client)
+    assert answered.startswith(b"HTTP/1.1 200 ")
+    assert answered.endswith(b"\r\n\r\nhi")
+    assert b"hunked" not in answered
+
+
+def test_head_has_no_body_and_the_connection_goes_on() -> None:
+    with origin(Recorder(HI)) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port, line="HEAD {url} HTTP/1.1"))
+        head = read_until(client, b"\r\n\r\n")
+        assert b"Content-Length: 2\r\n" in head
+        assert head.endswith(b"\r\n\r\n")
+        client.sendall(get(far.port))
+        assert read_until(client, b"hi").endswith(b"hi")
+
+
+def test_r55_expect_is_answered_by_the_origin() -> None:
+    def patient(connection: socket.socket) -> None:
+        head, body = read_head(connection)
+        assert b"Expect: 100-continue" in head
+        assert body == b""
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert connection.recv(5) == b"hello"
+        connection.sendall(HI)
+
+    with origin(patient) as far, proxy() as near, near.http() as client:
+        fields = ("Expect: 100-continue", "Content-Length: 5")
+        client.sendall(get(far.port, *fields, line="POST {url} HTTP/1.1"))
+        assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 100 Continue\r\n")
+        client.sendall(b"hello")
+        assert read_until(client, b"hi").endswith(b"hi")
+
+
+def test_an_origin_that_answers_before_the_upload_is_over() -> None:
+    """The answer arrives, and the connection ends: its next request would be in the old body."""
+
+    def refuses(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")
+
+    with origin(refuses) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port, "Content-Length: 1000000", line="POST {url} HTTP/1.1"))
+        client.sendall(b"x" * 1000)
+        answered = read_all(client)
+    assert answered.startswith(b"HTTP/1.1 413 ")
+    assert b"Connection: close" in answered
+
+
+@pytest.mark.parametrize(
+    ("response", "status", "error"),
+    [
+        (b"", 502, b"connection_terminated"),
+        (b"SSH-2.0-x\r\n", 502, b"http_protocol_error"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 502, b"http_"),
+        (b"HTTP/1.1 101 Switching\r\n\r\n", 502, b"http_protocol_error"),
+        (b"HTTP/1.1 103 Early\r\n\r\n" * 40, 502, b"http_protocol_error"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000, 502, b"http_protocol_error"),
+    ],
+)  # fmt: skip
+def test_an_origin_that_does_not_answer_properly(
+    response: bytes, status: int, error: bytes
+) -> None:
+    with origin(Recorder(response)) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port, "Connection: close"))
+        answered = read_all(client)
+    final = answered.split(b"HTTP/1.1 ")[-1]
+    assert final.startswith(b"%d " % status)
+    assert b"error=" + error in final
+    assert near.audit.decisions == [("allow", "allowed_by_rule")]
+    assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["reset"]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhi",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nX",
+    ],
+)
+def test_a_response_that_is_cut_looks_cut(response: bytes) -> None:
+    with origin(Recorder(response)) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port))
+        answered = read_all(client)
+    assert b"hi" in answered
+    assert not answered.endswith(b"0\r\n\r\n")
+    assert answered.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_bad_chunk_in_an_upload_is_a_400_and_never_a_whole_request() -> None:
+    recorder = Recorder(HI)
+    with origin(recorder) as far, proxy() as near, near.http() as client:
+        head = get(far.port, "Transfer-Encoding: chunked", line="POST {url} HTTP/1.1")
+        client.sendall(head + b"2\r\nhi\r\nZ\r\n")
+        assert read_all(client).startswith(b"HTTP/1.1 400 ")
+    assert not any(body.endswith(b"0\r\n\r\n") for body in recorder.bodies)
+    assert near.audit.decisions == [("allow", "allowed_by_rule")]
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_a_client_that_leaves_in_its_upload(is_reset: bool) -> None:
+    recorder = Recorder(HI)
+    with origin(recorder) as far, proxy() as near:
+        client = near.http()
+        client.sendall(get(far.port, "Content-Length: 100", line="POST {url} HTTP/1.1") + b"x")
+        time.sleep(0.02)
+        reset(client) if is_reset else client.close()
+        near.settle()
+    assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["reset"]
+
+
+def test_a_slow_client_holds_the_origin_back() -> None:
+    """What the client does not read stays at the origin, not in the gateway."""
+    sent = 0
+    size = 64 * 1024 * 1024
+    stop = threading.Event()
+
+    def pours(connection: socket.socket) -> None:
+        nonlocal sent
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        connection.settimeout(0.15)
+        try:
+            while sent < size and not stop.is_set():
+                sent += connection.send(bytes(65536))
+        except OSError:
+            return
+
+    with origin(pours) as far, proxy() as near, near.http() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.sendall(get(far.port))
+        time.sleep(0.2)
+        assert sent < size // 2
+        stop.set()
+
+
+def test_time_limits_do_not_hold_for_bodies() -> None:
+    """An upload may take longer than a head: only heads are timed."""
+    setting = Setting(limits=replace(LIMITS, head_seconds=0.05))
+    with origin(Recorder(HI)) as far, proxy(setting) as near, near.http() as client:
+        client.sendall(get(far.port, "Content-Length: 2", line="POST {url} HTTP/1.1") + b"x")
+        time.sleep(0.15)
+        client.sendall(b"y")
+        assert read_until(client, b"hi").endswith(b"hi")

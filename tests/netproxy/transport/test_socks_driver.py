@@ -1,0 +1,130 @@
+"""SOCKS5 over real sockets."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import replace
+
+import pytest
+
+from netproxy.errors import SocksReply
+from netproxy.model import Verdict
+from netproxy.protocol.socks5 import reply
+from otel.events import ConnectionClosed, PolicyDecision
+from tests.support.fakes import FakePolicy, FakeResolver
+from tests.support.origins import echo, origin, read_all
+from tests.support.proxies import LIMITS, Setting, proxy
+
+GREETING = b"\x05\x01\x00"
+
+
+def ask(host: str | bytes, port: int) -> bytes:
+    name = host if isinstance(host, bytes) else host.encode()
+    return b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2)
+
+
+def exactly(client: socket.socket, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        data = client.recv(count - len(received))
+        if not data:
+            break
+        received += data
+    return received
+
+
+@pytest.mark.parametrize("is_slow", [False, True], ids=["at-once", "byte-by-byte"])
+@pytest.mark.parametrize("kind", ["name", "ipv4", "ipv6"])
+def test_a_tunnel(kind: str, is_slow: bool) -> None:
+    family = socket.AF_INET6 if kind == "ipv6" else socket.AF_INET
+    with (
+        origin(echo, family=family) as far,
+        proxy(Setting(resolver=FakeResolver(a__test=[("127.0.0.1",)]))) as near,
+        near.socks() as client,
+    ):
+        port = far.port.to_bytes(2)
+        request = {
+            "name": ask("a.test", far.port),
+            "ipv4": b"\x05\x01\x00\x01\x7f\x00\x00\x01" + port,
+            "ipv6": b"\x05\x01\x00\x04" + b"\x00" * 15 + b"\x01" + port,
+        }[kind]
+        data = GREETING + request + b"early"
+        for part in [bytes([byte]) for byte in data] if is_slow else [data]:
+            client.sendall(part)
+        assert exactly(client, 2) == b"\x05\x00"
+        assert exactly(client, 3) == b"\x05\x00\x00"
+        bound = exactly(client, 19 if kind == "ipv6" else 7)
+        assert bound[1:-2].endswith(b"\x7f\x00\x00\x01" if kind != "ipv6" else b"\x00\x01")
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client) == b"early"
+        near.settle()
+    (decision,) = near.audit.of(PolicyDecision)
+    assert (decision.protocol, decision.method, decision.server_port) == (
+        "socks5-tcp", "none", far.port,
+    )  # fmt: skip
+    assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["finished"]
+
+
+def test_a_denial_is_reply_02_and_cancels() -> None:
+    with proxy(Setting(policy=FakePolicy(Verdict.DENY))) as near, near.socks() as client:
+        client.sendall(GREETING + ask("a.test", 443) + b"x" * 100_000)
+        assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
+    assert near.token.is_cancelled
+
+
+def test_a_name_that_is_not_a_name_is_reply_01_and_cancels_nothing() -> None:
+    with proxy() as near, near.socks() as client:
+        client.sendall(GREETING + ask(b"127.0.0.1\0.a.test", 443))
+        assert read_all(client) == b"\x05\x00" + reply(SocksReply.GENERAL_FAILURE)
+    assert near.audit.decisions == [("deny", "invalid_destination")]
+    assert not near.token.is_cancelled
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("unknown.test", SocksReply.HOST_UNREACHABLE), ("127.0.0.1", SocksReply.CONNECTION_REFUSED)],
+)
+def test_failures_have_their_reply(host: str, code: SocksReply) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with proxy() as near, near.socks() as client:
+            client.sendall(GREETING + ask(host, unused.getsockname()[1]))
+            assert read_all(client) == b"\x05\x00" + reply(code)
+
+
+def test_private_addresses_behind_a_name_are_reply_02() -> None:
+    setting = Setting(resolver=FakeResolver(a__test=[("10.0.0.1",)]))
+    with proxy(setting) as near, near.socks() as client:
+        client.sendall(GREETING + ask("a.test", 443))
+        assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
+
+
+def test_over_the_limit_is_reply_02() -> None:
+    setting = Setting(limits=replace(LIMITS, connections_per_run=1))
+    with proxy(setting) as near, near.socks() as held:
+        held.sendall(b"\x05")
+        time.sleep(0.05)
+        with near.socks() as client:
+            client.sendall(GREETING + ask("a.test", 443))
+            assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
+    assert near.audit.decisions == [("deny", "limit_exceeded")]
+
+
+@pytest.mark.parametrize("start", [b"", b"\x05\x01\x00", b"\x05\x01\x00\x05\x01\x00\x03\xff"])
+def test_r94_a_handshake_that_stalls_is_closed(start: bytes) -> None:
+    setting = Setting(limits=replace(LIMITS, head_seconds=0.05))
+    with proxy(setting) as near, near.socks() as client:
+        client.sendall(start)
+        client.settimeout(5)
+        assert read_all(client) in {b"", b"\x05\x00"}
+
+
+def test_a_client_that_leaves_early() -> None:
+    with proxy() as near:
+        for start in (b"", b"\x05", GREETING):
+            client = near.socks()
+            client.sendall(start)
+            client.close()
+        near.settle()
+    assert near.audit.events == []
