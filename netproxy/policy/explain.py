@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netproxy.policy.addresses import AddressClass
 from netproxy.policy.hosts import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netproxy.model import ApprovalId, Destination
-    from netproxy.policy.addresses import AddressClass
     from netproxy.policy.rules import Rule
+
+# The kinds that don't stand before the word "address".
+_PHRASES = {
+    AddressClass.OWN: "this host's own address",
+    AddressClass.DENIED: "an address denied by a rule",
+}
 
 MODE_OFF = "the network is off in this profile"
 
@@ -68,7 +74,9 @@ def addresses_refused(destination: Destination, kinds: Sequence[AddressClass]) -
 
 
 def described(kind: AddressClass) -> str:
-    """`a loopback address`, `an unspecified address`."""
+    """`a loopback address`, `this host's own address`."""
+    if kind in _PHRASES:
+        return _PHRASES[kind]
     article = "an" if kind.value[0] in "aeiou" else "a"
     return f"{article} {kind.value} address"
 

@@ -87,7 +87,7 @@ class RuleIndex:
                 self._root.descend(pattern.base).tree.append(entry)
             case Kind.GLOB:
                 self._root.descend(pattern.base).globs.append((glob_regex(pattern), entry))
-            case Kind.BLOCK as impossible:
+            case _ as impossible:
                 raise AssertionError(impossible)
 
     def _candidates(self, host: str) -> list[_Entry]:

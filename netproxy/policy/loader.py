@@ -90,11 +90,12 @@ def _parse(text: str, name: str) -> dict[str, Any]:
 
 
 def _syntax_problem(what: str, text: str) -> str:
-    """Move the place to the front; without one it is the end of the document."""
-    place = _SYNTAX_PLACE.search(what)
-    if place is None:
-        return f"{text.count('\n') + 1}:1 {what[0].lower()}{what[1:]}"
-    return f"{place[1]}:{place[2]} {what[0].lower()}{what[1 : place.start()]}"
+    """Move the place to the front."""
+    what = f"{what[0].lower()}{what[1:]}"
+    if place := _SYNTAX_PLACE.search(what):
+        return f"{place[1]}:{place[2]} {what[: place.start()]}"
+    *above, last = text.split("\n")
+    return f"{len(above) + 1}:{len(last) + 1} {what}"
 
 
 def _document(file: document.File, name: str, places: Places) -> Document:

@@ -43,6 +43,9 @@ class Pattern:
 
 def parse_pattern(text: str) -> Pattern:
     """Read a pattern without brackets. Raises `InvalidRule`."""
+    # Our advice repeats parts of the text, and reaches a terminal.
+    if not text.isprintable():
+        raise InvalidRule(f"{shown(text)} holds a character that no host name may")
     if text == "*":
         return Pattern(kind=Kind.ANY, text="*", base="")
     if "/" in text:

@@ -81,12 +81,13 @@ def _unknown_key(path: Path) -> str:
 
 
 def _known_keys(section: Path) -> list[str]:
-    for pattern, model in SECTIONS.items():
-        if len(pattern) == len(section) and all(
-            wanted in ("*", part) for wanted, part in zip(pattern, section, strict=True)
-        ):
-            return list(model.model_fields)
-    return []
+    return [
+        key
+        for pattern, model in SECTIONS.items()
+        if len(pattern) == len(section)
+        and all(wanted in ("*", part) for wanted, part in zip(pattern, section, strict=True))
+        for key in model.model_fields
+    ]
 
 
 def _not_one_of(detail: ErrorDetails) -> str:

@@ -22,7 +22,7 @@ Ports = tuple[int, int]  # lowest and highest, both included
 ANY_PORT: Ports = (1, PORT_LIMIT)
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
-_FOREIGN = re.compile(r"[\s\x00-\x1f\x7f\"'`\\<>{}|^]")
+_FOREIGN = frozenset(" \"'`\\<>{}|^")
 _HALF_SCHEME = re.compile(r"([a-z0-9-]+)(?::/|//|:)(?=[^/:0-9*])")
 _PATH = re.compile(r"[/?#].*", re.DOTALL)
 _BARE_IPV6 = re.compile(r"[0-9a-fA-F:.]+(?:/[0-9]+)?")
@@ -125,7 +125,8 @@ def _check_characters(text: str) -> None:
     """Refuse what no rule holds before anything is split, and say what it looks like instead."""
     if not text:
         raise InvalidRule("the rule is empty, write a host such as example.org:443")
-    if foreign := _FOREIGN.search(text):
+    # Not printable: our advice repeats parts of the text, and reaches a terminal.
+    if foreign := [mark for mark in text if mark in _FOREIGN or not mark.isprintable()]:
         raise InvalidRule(f"{shown(text)} holds {shown(foreign[0])}, which no rule may")
     if "," in text:
         raise InvalidRule(f"{shown(text)} is a list, write a rule for each")

@@ -1,0 +1,252 @@
+"""A settings file is understood whole, or refused with every problem in its place."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netproxy.errors import InvalidSettings
+from netproxy.model import OnDenial, Verdict
+from netproxy.policy.engine import Mode
+from netproxy.policy.loader import load
+
+NAME = "/home/somebody/.config/netproxy/config.toml"
+PROFILE = "[profiles.dev.network]\n"
+
+GOOD = """\
+default_profile = "dev"
+
+[profiles.dev.network]
+mode = "limited"
+default = "deny"
+on_denial = "block"
+allow = ["pypi.org:443",
+         "*.pythonhosted.org"]
+deny = ["**.tracker.example"]
+allow_private = ["10.0.0.0/8"]
+
+[[profiles.dev.network.rules]]
+host = "api.example.org"
+ports = [443, "8000-8010"]
+protocols = ["https", "socks5-tcp"]
+verdict = "allow"
+reason = "read-only API"
+
+[[profiles.dev.network.rules]]
+host = "[2001:db8::/32]"
+verdict = "deny"
+on_denial = "block"
+
+[resolver]
+hosts = { "API.example.org" = "10.0.0.5", "two.example.org" = ["10.0.0.6", "::1"] }
+timeout_seconds = 3
+
+[approvals]
+hold_seconds = 60
+
+[audit]
+directory = "/var/log/netproxy"
+otlp = "http://127.0.0.1:4318"
+
+[sandbox]
+write = ["~/.cache"]
+"""
+
+
+def problems(text: str) -> tuple[str, ...]:
+    with pytest.raises(InvalidSettings) as caught:
+        load(text, NAME)
+    return tuple(problem.removeprefix(f"{NAME}:") for problem in caught.value.problems)
+
+
+def test_a_whole_file() -> None:
+    document = load(GOOD, NAME)
+    profile = document.profiles["dev"]
+    assert document.default_profile == "dev"
+    assert (profile.mode, profile.default) == (Mode.LIMITED, Verdict.DENY)
+    assert profile.on_denial is OnDenial.BLOCK
+    assert [str(block) for block in profile.allow_private] == ["10.0.0.0/8"]
+    assert document.resolver_hosts == {
+        "api.example.org": ("10.0.0.5",),
+        "two.example.org": ("10.0.0.6", "::1"),
+    }
+    assert (document.resolve_seconds, document.hold_seconds) == (3, 60)
+    assert document.audit_directory == "/var/log/netproxy"
+    assert document.otlp_endpoint == "http://127.0.0.1:4318"
+    assert document.write_paths == ("~/.cache",)
+
+
+def test_rules_know_where_they_were_written() -> None:
+    rules = load(GOOD, NAME).profiles["dev"].rules
+    assert [rule.label for rule in rules] == [
+        "pypi.org:443 (config.toml:7)",
+        "*.pythonhosted.org (config.toml:8)",
+        "**.tracker.example (config.toml:9)",
+        "https://api.example.org:443 (config.toml:12)",
+        "https://api.example.org:8000-8010 (config.toml:12)",
+        "socks5-tcp://api.example.org:443 (config.toml:12)",
+        "socks5-tcp://api.example.org:8000-8010 (config.toml:12)",
+        "[2001:db8::/32] (config.toml:19)",
+    ]
+    assert rules[3].reason == "read-only API"
+    assert rules[-1].on_denial is OnDenial.BLOCK
+
+
+def test_an_empty_file_says_nothing() -> None:
+    document = load("", NAME)
+    assert document.default_profile is None
+    assert document.profiles == {}
+    assert document.hold_seconds is None
+
+
+def test_a_profile_without_settings_asks_and_cancels() -> None:
+    profile = load("[profiles.dev]\n", NAME).profiles["dev"]
+    assert (profile.mode, profile.default) == (Mode.FULL, Verdict.ASK)
+    assert profile.on_denial is OnDenial.CANCEL
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("allow = []", "1:1 allow: unknown key", id="unknown key"),
+        pytest.param(
+            PROFILE + "alow = []",
+            "2:1 profiles.dev.network.alow: unknown key, did you mean allow?",
+            id="misspelt key",
+        ),
+        pytest.param(
+            "[profile.dev.network]",
+            "1:1 profile: unknown key, did you mean profiles?",
+            id="section",
+        ),
+        pytest.param(
+            PROFILE + 'mode = "limitd"',
+            "2:1 profiles.dev.network.mode: 'limitd' is not one of full, limited, off, "
+            "did you mean limited?",
+            id="misspelt value",
+        ),
+        pytest.param(
+            PROFILE + "mode = 3",
+            "2:1 profiles.dev.network.mode: must be one of full, limited, off",
+            id="value of another type",
+        ),
+        pytest.param(
+            PROFILE + 'allow = ["ok.test",\n  "*.com"]',
+            "3:3 profiles.dev.network.allow[1]: '*.com' would cover everybody's names below com, "
+            "did you mean *.example.com?",
+            id="rule over a public suffix, with its line",
+        ),
+        pytest.param(
+            PROFILE + "allow = [443]",
+            "2:10 profiles.dev.network.allow[0]: must be text",
+            id="number",
+        ),
+        pytest.param(
+            PROFILE + 'allow = "ok.test"',
+            "2:1 profiles.dev.network.allow: must be a list",
+            id="text",
+        ),
+        pytest.param(
+            "profiles = { dev = 3 }", "1:14 profiles.dev: must be a table", id="not a table"
+        ),
+        pytest.param("profiles = 3", "1:1 profiles: must be a table", id="not a table of tables"),
+        pytest.param(
+            PROFILE + 'allow_private = ["0.0.0.0/0"]',
+            "2:18 profiles.dev.network.allow_private[0]: "
+            "0.0.0.0/0 holds public and local addresses, name the local block",
+            id="private block",
+        ),
+        pytest.param(
+            "[resolver]\ntimeout_seconds = 0",
+            "2:1 resolver.timeout_seconds: must be greater than 0",
+            id="number out of range",
+        ),
+        pytest.param(
+            '[resolver]\nhosts = { "a.test" = [] }',
+            "2:11 resolver.hosts.'a.test': must not be empty",
+            id="no address",
+        ),
+        pytest.param(
+            '[resolver]\nhosts = { "1.2.3.4" = "::1" }',
+            "2:11 resolver.hosts.'1.2.3.4': 1.2.3.4 is an address, only names are looked up",
+            id="address as a name",
+        ),
+        pytest.param(
+            '[resolver]\nhosts = { "a.test" = "b.test" }',
+            "2:11 resolver.hosts.'a.test'[0]: 'b.test' is not an IP address",
+            id="name as an address",
+        ),
+        pytest.param(
+            "[audit]\ndirectory = 1979-05-27", "2:1 audit.directory: must be text", id="date"
+        ),
+        pytest.param("a = ", "1:5 invalid value (at end of document)", id="syntax"),
+        pytest.param(
+            "a = 1\na = 2", "2:6 cannot overwrite a value (at end of document)", id="key twice"
+        ),
+        pytest.param('\n\na = """x', "3:9 unterminated string (at end of document)", id="end"),
+        pytest.param("\ufeffa = 1", "1:1 invalid statement", id="byte order mark"),
+        pytest.param("a = " + "[" * 100_000, "1:1 is nested too deeply", id="depth"),
+    ],
+)
+def test_a_problem_has_file_line_column_key_and_advice(text: str, problem: str) -> None:
+    assert problems(text) == (problem,)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        pytest.param('methods = ["GET"]', "4:1 {}.methods: needs inspection", id="methods"),
+        pytest.param('paths = ["/v1"]', "4:1 {}.paths: needs inspection", id="paths"),
+        pytest.param("headers = {}", "4:1 {}.headers: needs inspection", id="headers"),
+        pytest.param("port = [1]", "4:1 {}.port: unknown key, did you mean ports?", id="misspelt"),
+        pytest.param("ports = []", "4:1 {}.ports: must not be empty", id="no port"),
+        pytest.param("ports = [0]", "4:10 {}.ports[0]: port '0' is not", id="port 0"),
+        pytest.param("ports = [true]", "4:10 {}.ports[0]: must be text", id="truth"),
+        pytest.param("protocols = []", "4:1 {}.protocols: must not be empty", id="no protocol"),
+        pytest.param(
+            'protocols = ["htps"]', "4:14 {}.protocols[0]: 'htps' is not one", id="protocol"
+        ),
+        pytest.param("on_denial = 'kill'", "4:1 {}.on_denial: 'kill' is not one", id="on_denial"),
+    ],
+)
+def test_a_rule_that_cannot_be_honoured_stops_everything(line: str, problem: str) -> None:
+    """Fail closed: a rule that asks for more than we can check is not half a rule."""
+    table = '[[profiles.dev.network.rules]]\nhost = "a.test"\nverdict = "allow"\n'
+    (found,) = problems(table + line)
+    assert found.startswith(problem.format("profiles.dev.network.rules[0]"))
+
+
+@pytest.mark.parametrize("host", ["a.test:443", "https://a.test", "*.com", "10.0.0.1/8", ""])
+def test_a_tables_host_is_a_pattern_alone(host: str) -> None:
+    table = f'[[profiles.dev.network.rules]]\nhost = "{host}"\nverdict = "allow"\n'
+    (found,) = problems(table)
+    assert found.startswith("2:1 profiles.dev.network.rules[0].host: ")
+
+
+def test_a_table_needs_a_host_and_a_verdict() -> None:
+    assert problems("[[profiles.dev.network.rules]]") == (
+        "1:1 profiles.dev.network.rules[0].host: is missing",
+        "1:1 profiles.dev.network.rules[0].verdict: is missing",
+    )
+
+
+def test_all_problems_come_at_once_and_in_order() -> None:
+    text = 'typo = 1\n[profiles.dev.network]\nmode = "x"\nallow = ["a b", "ok.test", "*.com"]\n'
+    assert [problem.split(" ")[0] for problem in problems(text)] == ["1:1", "3:1", "4:10", "4:28"]
+
+
+def test_a_later_reader_words_its_problems_alike() -> None:
+    said = load(GOOD, NAME).problem(("audit", "otlp"), "is odd")
+    assert said == f"{NAME}:33:1 audit.otlp: is odd"
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_document_or_a_list_of_lines(text: str) -> None:
+    lines: tuple[str, ...] = ("f:",)
+    try:
+        load(text, "f")
+    except InvalidSettings as error:
+        lines = error.problems
+    assert lines
+    assert all(line.startswith("f:") and "\n" not in line for line in lines)
