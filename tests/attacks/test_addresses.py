@@ -23,8 +23,9 @@ from tests.support.policies import Memory, allow, deny, policy, to
 OPEN = policy(allow("*:*"), allow("0.0.0.0/0:*"), allow("[::/0]:*"), default=Verdict.ALLOW)
 NAME = "allowed.test:443"
 
-LITERALS = " ".join(
-    [
+LITERALS = [
+    literal
+    for row in (
         "127.0.0.1 127.1.2.3 [::1] 10.0.0.1 172.16.0.1 192.168.1.1 [fd12::1] [fe80::1]",
         "0.0.0.0 0.1.2.3 [::]",  # S2: Linux connects these to loopback
         "[::ffff:127.0.0.1] [::ffff:7f00:1] [::ffff:a9fe:a9fe]",  # S3: mapped
@@ -37,8 +38,9 @@ LITERALS = " ".join(
         "224.0.0.1 [ff02::1] 255.255.255.255",  # S8
         "169.254.169.254 169.254.170.2 100.100.100.200 168.63.129.16",  # S9: metadata
         "[fd00:ec2::254] [fd20:ce::254]",
-    ]
-).split()
+    )
+    for literal in row.split()
+]
 
 # What `ipaddress.is_global` calls global on some Python release that we support.
 STANDARD_LIBRARY_LETS_THROUGH = [
