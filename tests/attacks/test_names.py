@@ -186,6 +186,15 @@ def test_an_approval_is_for_its_protocol_and_port(other: Protocol) -> None:
         assert strict.judge(asked, "CONNECT", memory).verdict is Verdict.DENY
 
 
+@pytest.mark.parametrize("other", [p for p in Protocol if p is not Protocol.HTTPS])
+def test_a_rule_for_one_protocol_and_port_is_for_no_other(other: Protocol) -> None:
+    """Sandbox case 17, S35: SSH over SOCKS is not what `https://allowed.test:443` allows."""
+    strict = policy(allow("https://allowed.test:443"))
+    for port, protocol in ((22, Protocol.HTTPS), (443, other), (22, other)):
+        asked = Destination(host="allowed.test", port=port, protocol=protocol)
+        assert strict.judge(asked, "CONNECT", Memory()).verdict is Verdict.DENY
+
+
 def test_a_homoglyph_is_seen_for_what_it_is() -> None:
     """Sandbox case 11: Cyrillic er and a; records and questions show the A-label."""
     assert canonical_host("\u0440\u0430ypal.com") == "xn--ypal-43d9g.com"
