@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceUnavailable, SandboxError
+from sandbox.host import find_bwrap, program_paths
 from sandbox.linux import attempts
 from sandbox.linux.kernel import read_sysctls
 from sandbox.linux.seccomp import is_supported
@@ -32,16 +33,6 @@ class Check:
     required: bool  # whether `netproxy run` needs it
     detail: str
     fix: str | None = None
-
-
-def find_bwrap() -> str:
-    """The path of bwrap. Raises FenceUnavailable with what to type."""
-    path = shutil.which("bwrap")
-    if path is None:
-        raise FenceUnavailable(
-            "bwrap is not installed (looked in PATH)", "type: sudo apt-get install bubblewrap"
-        )
-    return path
 
 
 def check_host() -> tuple[Check, ...]:
@@ -146,12 +137,3 @@ def _check_nft() -> Check:
         detail=f"at {path}" if path else "not installed: transparent capture will need it",
         fix=None if path else "type: sudo apt-get install nftables",
     )
-
-
-def program_paths() -> tuple[str, ...]:
-    """What the monitor and `netproxy connect` need inside, and what nobody inside may change."""
-    package = Path(__file__).resolve().parent
-    own = [package.parent / name for name in ("netproxy", "approvals", "sandbox", "otel")]
-    prefixes = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
-    system = {Path("/"), Path("/usr"), Path("/usr/local")}
-    return tuple(sorted(str(path) for path in {*own, *prefixes} - system if path.exists()))

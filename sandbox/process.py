@@ -2,12 +2,11 @@
 
 A `Fence` is bwrap with the namespaces built, waiting; then the run's listeners are made in them;
 then it is released, and what comes out is a `sandbox.command.Command`. Without a sandbox the fence
-is empty and the rest is the same.
+is empty and the rest is the same. asyncio is imported late: bwrap builds while we import it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -20,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox.command import Command, resolve
 from sandbox.config import (
     FAILURE_SECONDS,
     HTTP_PORT,
@@ -34,12 +32,14 @@ from sandbox.linux.kernel import read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import listen_inside
 from sandbox.model import ProxyAddresses
 from sandbox.streams import Streams, starts_in_foreground
-from sandbox.terminal import TerminalRelay
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
+    from sandbox.command import Command
     from sandbox.plan import Plan
+    from sandbox.terminal import TerminalRelay
 
 _MONITOR = str(Path(__file__).with_name("linux") / "monitor.py")
 _MESSAGE_BYTES = 64
@@ -163,6 +163,7 @@ class Fence:
         except (OSError, LaunchFailed) as error:
             # bwrap reports its child before it mounts anything; a mount that fails ends both.
             raise self.failure() from error
+        self._unblock()
         return Listeners(http=http, socks=socks)
 
     def _read_info(self, info: int) -> int:
@@ -191,10 +192,10 @@ class Fence:
 
     async def release(self) -> Command:
         """Let the command run. Returns when its process exists."""
-        if self._block is not None:
-            os.write(self._block, b"+")
-            os.close(self._block)
-            self._block = None
+        import asyncio
+
+        from sandbox.command import Command
+
         loop = asyncio.get_running_loop()
         self._control.setblocking(False)
         try:
@@ -206,6 +207,13 @@ class Fence:
             raise LaunchFailed("the command's monitor did not answer") from None
         return Command(self, self._control, pid, relay)
 
+    def _unblock(self) -> None:
+        """Bwrap goes on to the monitor, which waits for `release` before it starts the command."""
+        assert self._block is not None
+        os.write(self._block, b"+")
+        os.close(self._block)
+        self._block = None
+
     async def _take_monitor(self, loop: asyncio.AbstractEventLoop) -> TerminalRelay | None:
         """The monitor is up; with it comes the command's terminal, if it gets one."""
         await _readable(loop, self._control)
@@ -215,6 +223,8 @@ class Fence:
             return None
         if message != b"p" or master is None or path is None:
             raise self.failure()
+        from sandbox.terminal import TerminalRelay
+
         TerminalRelay.prepare(path, master)
         return TerminalRelay(loop, path, master)
 
@@ -303,6 +313,8 @@ def _listen() -> socket.socket:
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    from sandbox.command import resolve
+
     ready = loop.create_future()
     loop.add_reader(sock, partial(resolve, ready))
     try:

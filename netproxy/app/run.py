@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from netproxy.app import fencing
 from netproxy.app.closing import closing_line
 from netproxy.app.screen import RelayScreen
-from netproxy.app.supervisor import Denial, Outcome, Supervisor
 from otel import (
     AuditError,
     AuditTrail,
@@ -40,9 +39,9 @@ from otel.events import (
 from sandbox.config import HTTP_PORT, SOCKS_PORT
 from sandbox.environment import child_environment
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
+from sandbox.host import find_bwrap, program_paths
 from sandbox.model import Backend, ProxyAddresses
 from sandbox.plan import make_plan
-from sandbox.probe import find_bwrap, program_paths
 from sandbox.process import Fence, Launch, Listeners, listen_on_host, start_background
 from sandbox.streams import inspect_streams, starts_in_foreground
 from sandbox.token import CancellationToken
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netproxy.app.settings import Settings
+    from netproxy.app.supervisor import Denial, Outcome
     from netproxy.app.wiring import Run
     from sandbox.plan import Plan
 
@@ -97,7 +97,7 @@ class _Execution:
         self._execution_id = new_id("r")
         self._directory = fencing.logical_directory(environ)
         self._streams = inspect_streams()
-        self._token = CancellationToken[Denial]()
+        self._token: CancellationToken[Denial] = CancellationToken()
         self._notices: list[str] = []
 
     def perform(self) -> int:
@@ -156,12 +156,12 @@ class _Execution:
         listeners = listen_on_host() if plan is None else None
         fence = self._fence(plan, bwrap, listeners)
         try:
-            # bwrap needs some milliseconds to build the namespaces; the heavy imports need more.
+            listeners = listeners or fence.listeners()
+            # The monitor starts inside meanwhile, and waits.
             import uvloop
 
             from netproxy.app.wiring import Run
 
-            listeners = listeners or fence.listeners()
             journal.start_syncing()
             run = Run(
                 settings=self._settings,
@@ -216,6 +216,7 @@ class _Execution:
         start_background(command, environment)
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
+        from netproxy.app.supervisor import Supervisor
         from netproxy.app.wiring import gateway
 
         screen = RelayScreen()
