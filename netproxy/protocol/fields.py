@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 from netproxy.errors import ClientProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netproxy.protocol.head import Fields
 
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -73,25 +75,29 @@ class UntilClose:
     __slots__ = ()
 
 
+type Index = Mapping[bytes, list[bytes]]
 type Framing = Length | Chunked | UntilClose
 
+_NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 NO_BODY: Final = Length(0)
 CHUNKED: Final = Chunked()
 UNTIL_CLOSE: Final = UntilClose()
 
 
-def values(fields: Fields, name: bytes) -> list[bytes]:
-    """All values of a field, in order; `name` in lower case."""
-    return [value for key, value in fields if key.lower() == name]
+def by_name(fields: Fields) -> Index:
+    """All values of each field, in order, under its name in lower case."""
+    index: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        index.setdefault(name.lower(), []).append(value)
+    return index
 
 
-def connection_options(fields: Fields) -> frozenset[bytes]:
+def connection_options(index: Index) -> frozenset[bytes]:
     """What Connection lists, in lower case. Naming a field that must stay is refused."""
-    options = {
-        option.strip(b" \t").lower()
-        for value in values(fields, b"connection")
-        for option in value.split(b",")
-    } - {b""}
+    if b"connection" not in index:
+        return _NO_OPTIONS
+    listed = b",".join(index[b"connection"]).lower().split(b",")
+    options = {option.strip(b" \t") for option in listed} - {b""}
     if bad := options & _NEVER_NAMED:
         raise ClientProtocolError(f"Connection names {min(bad).decode()}")
     if any(not _TOKEN.fullmatch(option) for option in options):
@@ -99,9 +105,9 @@ def connection_options(fields: Fields) -> frozenset[bytes]:
     return frozenset(options)
 
 
-def declared_framing(fields: Fields, *, minor: int) -> Length | Chunked | None:
+def declared_framing(index: Index, *, minor: int) -> Length | Chunked | None:
     """What Content-Length or Transfer-Encoding say; None when both are silent."""
-    lengths, codings = values(fields, b"content-length"), values(fields, b"transfer-encoding")
+    lengths, codings = index.get(b"content-length"), index.get(b"transfer-encoding")
     if lengths and codings:
         raise ClientProtocolError("both Content-Length and Transfer-Encoding (RFC 9112 6.3)")
     if codings:

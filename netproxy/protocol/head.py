@@ -41,7 +41,7 @@ class HeadReader[Line]:
     def __init__(self, limits: Limits, read_line: Callable[[bytes], Line]) -> None:
         self._limits = limits
         self._read_line = read_line
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
         self._line: Line | None = None
         self._line_end = 0
         self._scanned = 0
@@ -54,7 +54,7 @@ class HeadReader[Line]:
 
     def receive(self, data: bytes) -> tuple[Line, Fields, bytes] | None:
         """First line, fields and the bytes after the head; None while it is not whole."""
-        self._buffer += data
+        self._append(data)
         if self._line is None:
             self._take_line()
         if self._line is None:
@@ -65,11 +65,20 @@ class HeadReader[Line]:
         section = bytes(self._buffer[self._line_end : end + 4])
         return self._line, self._fields(section), bytes(self._buffer[end + 4 :])
 
+    def _append(self, data: bytes) -> None:
+        """Nearly every head comes in one piece: only those that don't are copied together."""
+        if not self._buffer:
+            self._buffer = data
+            return
+        if isinstance(self._buffer, bytes):
+            self._buffer = bytearray(self._buffer)
+        self._buffer += data
+
     def _take_line(self) -> None:
-        buffer = self._buffer
-        while buffer.startswith(b"\r\n") and self._skipped < _LEADING_LINES:
-            del buffer[:2]
+        while self._buffer.startswith(b"\r\n") and self._skipped < _LEADING_LINES:
+            self._buffer = self._buffer[2:]
             self._skipped += 1
+        buffer = self._buffer
         limit = self._limits.target_bytes + _LINE_OVERHEAD_BYTES
         newline = buffer.find(b"\n", self._scanned, limit + 2)
         if newline >= 0:

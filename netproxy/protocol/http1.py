@@ -17,10 +17,11 @@ from netproxy.protocol.fields import (
     NO_BODY,
     Chunked,
     Framing,
+    Index,
     Length,
+    by_name,
     connection_options,
     declared_framing,
-    values,
 )
 from netproxy.protocol.head import Fields, HeadReader
 
@@ -55,13 +56,6 @@ class RequestHead:
         return self.method == "CONNECT"
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    method: str
-    target: bytes
-    minor: int
-
-
 class RequestReader:
     """Bytes in, one `RequestHead` out. `unread` holds what came after it."""
 
@@ -82,10 +76,10 @@ class RequestReader:
         parts = self._head.receive(data)
         if parts is None:
             return NEED_DATA
-        line, fields, self.unread = parts
-        return _request(line, fields)
+        (method, target, minor), fields, self.unread = parts
+        return _request(method, target, minor, fields)
 
-    def _read_line(self, line: bytes) -> _Line:
+    def _read_line(self, line: bytes) -> tuple[str, bytes, int]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise ClientProtocolError("the request line is not METHOD TARGET HTTP/1.1")
@@ -95,39 +89,40 @@ class RequestReader:
         if len(target) > self._target_bytes:
             limit = self._target_bytes
             raise ClientProtocolError(f"the request target is over {limit} bytes", status=414)
-        return _Line(method.decode("ascii"), target, int(minor))
+        return method.decode("ascii"), target, int(minor)
 
 
-def _request(line: _Line, fields: Fields) -> RequestHead:
-    host = _host_field(fields, line.minor)
-    options = connection_options(fields)
-    if line.method == "CONNECT":
-        authority, path = _authority_form(line.target), b""
+def _request(method: str, target: bytes, minor: int, fields: Fields) -> RequestHead:
+    index = by_name(fields)
+    host = _host_field(index, minor)
+    options = connection_options(index)
+    if method == "CONNECT":
+        authority, path = _authority_form(target), b""
     else:
-        authority, path = _absolute_form(line.target)
+        authority, path = _absolute_form(target)
         _refuse_other_host(authority, host)
     return RequestHead(
-        method=line.method,
+        method=method,
         authority=authority.decode("ascii"),
         path=path,
-        minor=line.minor,
+        minor=minor,
         fields=fields,
         options=options,
-        framing=_framing(line, fields),
+        framing=_framing(method, index, minor),
         # RFC 9112 section 9.3: a proxy keeps no connection with an HTTP/1.0 client.
-        keep_alive=line.minor == 1 and b"close" not in options,
+        keep_alive=minor == 1 and b"close" not in options,
     )
 
 
-def _host_field(fields: Fields, minor: int) -> bytes | None:
+def _host_field(index: Index, minor: int) -> bytes | None:
     """RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1, at most one in HTTP/1.0."""
-    hosts = values(fields, b"host")
-    if len(hosts) > 1:
-        raise ClientProtocolError("more than one Host field")
-    if not hosts:
+    hosts = index.get(b"host")
+    if hosts is None:
         if minor == 0:
             return None
         raise ClientProtocolError("no Host field")
+    if len(hosts) > 1:
+        raise ClientProtocolError("more than one Host field")
     if not _HOST.fullmatch(hosts[0]):
         raise ClientProtocolError("the Host field is not host:port")
     return hosts[0]
@@ -175,13 +170,13 @@ def _refuse_other_host(authority: bytes, host: bytes | None) -> None:
         raise ClientProtocolError("the Host field differs from the target (host_mismatch)")
 
 
-def _framing(line: _Line, fields: Fields) -> Length | Chunked:
-    framing = declared_framing(fields, minor=line.minor) or NO_BODY
+def _framing(method: str, index: Index, minor: int) -> Length | Chunked:
+    framing = declared_framing(index, minor=minor) or NO_BODY
     # RFC 9110 section 9.3.6: CONNECT has no content, so whoever sends some counts on us (or on
     # the next proxy) reading tunnel bytes as a body.
-    if line.method == "CONNECT" and framing != NO_BODY:
+    if method == "CONNECT" and framing != NO_BODY:
         raise ClientProtocolError("CONNECT with a body")
     # RFC 9110 section 9.3.8: a TRACE shows fields to whoever can make a browser send one.
-    if line.method == "TRACE":
+    if method == "TRACE":
         raise ClientProtocolError("TRACE is not forwarded", status=405)
     return framing

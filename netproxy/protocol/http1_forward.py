@@ -19,10 +19,11 @@ from netproxy.protocol.fields import (
     UNTIL_CLOSE,
     Chunked,
     Framing,
+    Index,
     Length,
+    by_name,
     connection_options,
     declared_framing,
-    values,
 )
 from netproxy.protocol.head import Fields, HeadReader
 
@@ -85,17 +86,18 @@ class ResponseReader:
         # RFC 9110 section 15.2.2: nobody asked, since Upgrade was not sent on.
         if line.status == _SWITCHING:
             raise OriginProtocolError("the origin switched protocols without being asked")
+        index = by_name(fields)
         return ResponseHead(
             status=line.status,
             reason=line.reason,
             fields=fields,
-            options=connection_options(fields),
-            framing=self._framing(line, fields),
+            options=connection_options(index),
+            framing=self._framing(line, index),
         )
 
-    def _framing(self, line: _StatusLine, fields: Fields) -> Framing:
+    def _framing(self, line: _StatusLine, index: Index) -> Framing:
         """RFC 9112 section 6.3, in its order."""
-        declared = declared_framing(fields, minor=line.minor)
+        declared = declared_framing(index, minor=line.minor)
         if (
             self._method == "HEAD"
             or line.status < _OK
@@ -117,7 +119,7 @@ def refuse_unforwardable(head: RequestHead, pseudonym: str) -> None:
     _max_forwards(head)
     # Our own name in Via: the request has been here before (RFC 9110 section 7.6.3).
     own = pseudonym.encode("ascii")
-    for value in values(head.fields, b"via"):
+    for value in by_name(head.fields).get(b"via", ()):
         for hop in value.split(b","):
             if own in hop.split():
                 raise ClientProtocolError("the request has passed this proxy before", status=508)
@@ -150,7 +152,7 @@ def response_head(
     lines.append(b"Via: 1.1 %b" % via.encode("ascii"))
     if response.is_final:
         # RFC 9110 section 6.6.1: a recipient with a clock adds the Date that an origin left out.
-        if not values(response.fields, b"date"):
+        if b"date" not in by_name(response.fields):
             lines.append(f"Date: {date}".encode("ascii"))
         if not may_keep_length:
             lines += _framing_lines(framing, is_declared=response.status != _NO_CONTENT)
@@ -182,7 +184,7 @@ def _dropped_from(head: RequestHead) -> frozenset[bytes]:
 
 
 def _has_body_fields(head: RequestHead) -> bool:
-    return bool(values(head.fields, b"content-length")) or isinstance(head.framing, Chunked)
+    return b"content-length" in by_name(head.fields) or isinstance(head.framing, Chunked)
 
 
 def _passed_on(fields: Fields, options: frozenset[bytes], dropped: frozenset[bytes]) -> list[bytes]:
@@ -193,7 +195,7 @@ def _passed_on(fields: Fields, options: frozenset[bytes], dropped: frozenset[byt
 
 def _max_forwards(head: RequestHead) -> list[bytes]:
     """RFC 9110 section 7.6.2: counted down for OPTIONS; elsewhere it passes as it is."""
-    counts = values(head.fields, b"max-forwards")
+    counts = by_name(head.fields).get(b"max-forwards", [])
     if head.method != "OPTIONS":
         return [b"Max-Forwards: " + count for count in counts]
     if len(counts) > 1 or any(not count.isdigit() for count in counts):

@@ -134,7 +134,11 @@ class Connection(ABC):
             buffer=self._services.buffer,
             on_end=self._tunnel_ended,
         )
-        self._relay.start(early)
+        try:
+            self._relay.start(early)
+        except Exception:
+            self._relay.end(CloseReason.RESET)
+            raise
 
     def _tunnel_ended(self, reason: CloseReason) -> None:
         relay, upstream = self._relay, self._upstream

@@ -82,7 +82,8 @@ class HttpConnection(Connection):
         except InvalidDestination as problem:
             await self._invalid(head, connection_id, problem)
             return False
-        refuse_unforwardable(head, self._services.pseudonym)
+        if not head.is_connect:
+            refuse_unforwardable(head, self._services.pseudonym)
         request = Request(
             destination=destination,
             method=head.method,

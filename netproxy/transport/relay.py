@@ -65,11 +65,6 @@ class Relay:
         self._upstream.close(reason)
         self._on_end(reason)
 
-    def finish_if_done(self) -> None:
-        """End once both directions are through."""
-        if self._client.is_shut and self._upstream.is_shut:
-            self.end(CloseReason.FINISHED)
-
 
 class _End:
     """One socket of a relay: reads from it go to `other`, `pending` waits to be written to it."""
@@ -160,10 +155,12 @@ class _End:
         self.other.update()
 
     def shut(self) -> None:
-        """Pass the other side's half-close on."""
+        """Pass the other side's half-close on; when both have ended, closing says the same."""
         self.is_shut = True
-        self._socket.shutdown(socket.SHUT_WR)
-        self._relay.finish_if_done()
+        if self.other.is_shut:
+            self._relay.end(CloseReason.FINISHED)
+        else:
+            self._socket.shutdown(socket.SHUT_WR)
 
     def update(self) -> None:
         """Watch for exactly what can be acted on: less would stall, more would spin."""

@@ -165,8 +165,7 @@ class ProxyServer:
 
 
 def _text(address: object) -> str:
-    match address:
-        case (str(host), int(port), *_):
-            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        case _:
-            return "unknown"
+    if not isinstance(address, tuple):
+        return "unknown"
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

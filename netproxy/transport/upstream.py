@@ -16,6 +16,7 @@ from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
     from netproxy.model import CloseReason, Decision, Request
     from netproxy.transport.services import Services
@@ -58,13 +59,15 @@ async def reach(
     """Connect to what was asked for. A refusal and a failure are outcomes, both on record."""
     where = request.destination
     try:
-        # A literal is its own answer: nothing is looked up, nothing waited for.
-        is_literal = is_address(where.host)
-        addresses = (where.host,) if is_literal else await services.resolver.resolve(where.host)
-        vetted = services.policy.vet(where, addresses)
-        if addresses and not vetted.passed:
-            return services.gate.refuse_addresses(request, vetted)
-        connected = await services.dialer.dial(vetted.passed, where.port)
+        # A literal was judged as the address that it is; it is its own answer.
+        addresses: Sequence[str] = (where.host,)
+        if not is_address(where.host):
+            found = await services.resolver.resolve(where.host)
+            vetted = services.policy.vet(where, found)
+            if found and not vetted.passed:
+                return services.gate.refuse_addresses(request, vetted)
+            addresses = vetted.passed
+        connected = await services.dialer.dial(addresses, where.port)
         return _opened(services, request, connected)
     except DestinationUnreachable as problem:
         services.note(

@@ -7,20 +7,20 @@ from netproxy.protocol.fields import (
     CHUNKED,
     Framing,
     Length,
+    by_name,
     connection_options,
     declared_framing,
-    values,
 )
 
 
 def test_values_keep_their_order() -> None:
     fields = ((b"A", b"1"), (b"b", b"x"), (b"a", b"2"))
-    assert values(fields, b"a") == [b"1", b"2"]
+    assert by_name(fields) == {b"a": [b"1", b"2"], b"b": [b"x"]}
 
 
 def test_connection_options_of_all_lines() -> None:
     fields = ((b"Connection", b"close, X-A ,,"), (b"connection", b"TE"))
-    assert connection_options(fields) == {b"close", b"x-a", b"te"}
+    assert connection_options(by_name(fields)) == {b"close", b"x-a", b"te"}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_connection_options_of_all_lines() -> None:
 )  # fmt: skip
 def test_r47_connection_may_not_name_what_routes_or_frames(option: bytes) -> None:
     with pytest.raises(ClientProtocolError):
-        connection_options(((b"Connection", b"close, " + option),))
+        connection_options(by_name(((b"Connection", b"close, " + option),)))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_r47_connection_may_not_name_what_routes_or_frames(option: bytes) -> Non
     ],
 )
 def test_framing(fields: tuple[tuple[bytes, bytes], ...], framing: Framing | None) -> None:
-    assert declared_framing(fields, minor=1) == framing
+    assert declared_framing(by_name(fields), minor=1) == framing
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,5 @@ def test_ambiguous_framing_is_refused(
 ) -> None:
     raw = tuple((name.encode(), value.encode()) for name, value in fields)
     with pytest.raises(ClientProtocolError) as refused:
-        declared_framing(raw, minor=minor)
+        declared_framing(by_name(raw), minor=minor)
     assert refused.value.status == status

@@ -61,6 +61,12 @@ def test_a_malformed_field_is_refused(field: bytes) -> None:
     assert refused.value.status == 400
 
 
+@pytest.mark.parametrize("start", [b"first\n", b"first\r\nA: b\n", b"first\r\nA: b\r\n\n"])
+def test_a_bare_lf_is_refused_at_once_and_not_when_time_runs_out(start: bytes) -> None:
+    with pytest.raises(ClientProtocolError):
+        reader().receive(start)
+
+
 @pytest.mark.parametrize(
     ("start", "word"),
     [(b"\x16\x03", "TLS"), (b"\x05\x01", "SOCKS"), (b"\x04\x01", "SOCKS"), (b"\xff", "HTTP")],
