@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import secrets
+import os
 import socket
 from contextlib import suppress
 from enum import Enum
@@ -73,7 +73,7 @@ class ProxyServer:
             limits=limits,
             readiness=readiness,
             report=report,
-            pseudonym=f"netproxy-{secrets.token_hex(4)}",
+            pseudonym=f"netproxy-{os.urandom(4).hex()}",
             buffer=memoryview(bytearray(limits.relay_bytes)),
         )
         self._listeners: dict[socket.socket, ListenerKind] = {}
