@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+_TIOCGDEV = 0x80045432
 _CANCEL_SEQUENCE = b"\x18"  # CAN ends a half-written escape sequence
 
 
@@ -34,7 +35,8 @@ class TerminalRelay:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, path: str, master: int) -> None:
         self._loop = loop
-        self._user = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._user = _open(path)
+        os.set_blocking(self._user, False)
         self._master = master
         os.set_blocking(master, False)
         self._saved = termios.tcgetattr(self._user)
@@ -48,7 +50,7 @@ class TerminalRelay:
     @staticmethod
     def prepare(path: str, master: int) -> None:
         """Give a new terminal the size and the modes of the user's, before the command sees it."""
-        user = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        user = _open(path)
         try:
             termios.tcsetattr(master, termios.TCSANOW, termios.tcgetattr(user))
             _copy_size(user, master)
@@ -243,6 +245,30 @@ class TerminalRelay:
             if error.errno == errno.EIO:
                 return b""
             raise
+
+
+def _open(path: str) -> int:
+    """Open the user's terminal once more.
+
+    After su(1) the terminal still belongs to whoever logged in, and its path can't be opened; the
+    process's own terminal can, under its general name.
+    """
+    flags = os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except PermissionError:
+        own = os.open("/dev/tty", flags)
+        if _device(own) == os.stat(path).st_rdev:  # noqa: PTH116  # one number of it
+            return own
+        os.close(own)
+        raise
+
+
+def _device(descriptor: int) -> int:
+    """Which terminal is behind /dev/tty (TIOCGDEV, asm-generic/ioctls.h)."""
+    encoded: int = struct.unpack("I", fcntl.ioctl(descriptor, _TIOCGDEV, bytes(4)))[0]
+    # new_encode_dev() of the kernel: the minor's low byte, the major, the rest of the minor.
+    return os.makedev(encoded >> 8 & 0xFFF, encoded & 0xFF | encoded >> 12 & 0xFFF00)
 
 
 def _write_some(descriptor: int, data: bytes) -> bytes:
