@@ -49,7 +49,8 @@ TABLE = (
         read_by="all of the above",
     ),
     Row(
-        names=_both_cases("npm_config_proxy", "npm_config_http_proxy", "npm_config_https_proxy"),
+        # Not npm_config_http_proxy: npm 11 knows no such setting and warns of it at each start.
+        names=_both_cases("npm_config_proxy", "npm_config_https_proxy"),
         value=PROXY_URL,
         read_by="npm",
     ),

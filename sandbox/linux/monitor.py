@@ -23,9 +23,10 @@ import termios
 
 _MESSAGE_BYTES = 16
 _EXEC_FAILED = 255
-# The launcher's own dispositions must not reach the command: a caller may have ignored SIGPIPE or
-# SIGINT on purpose (nohup does SIGHUP), so only what Python itself changed is put back.
-_PYTHON_IGNORES = (signals.SIGPIPE, getattr(signals, "SIGXFSZ", signals.SIGPIPE))
+# What Python itself changed at its start, and what would end or stop us before the command has the
+# terminal. What the caller ignored on purpose (nohup does SIGHUP) stays ignored for the command.
+_PYTHON_IGNORES = (signals.SIGPIPE, signals.SIGXFSZ)
+_KEYS = (signals.SIGINT, signals.SIGQUIT, signals.SIGTSTP, signals.SIGTTOU)
 
 
 def main() -> None:
@@ -40,10 +41,8 @@ def main() -> None:
     if os.getsid(0) != os.getpid():  # without bwrap the launcher made us one already
         os.setsid()
     terminal = _make_terminal(control, streams)
-    signals.signal(
-        signals.SIGTTOU, signals.SIG_IGN
-    )  # tcsetpgrp from the background stops otherwise
-    child = _start(control, command, terminal, foreground=foreground)
+    reset = [*_PYTHON_IGNORES, *_ignore_keys()]
+    child = _start(control, command, terminal if foreground else None, reset)
     if terminal is not None:
         for descriptor in (0, 1, 2):
             if str(descriptor) in streams:
@@ -78,9 +77,21 @@ def _await_order(control: "_socket.socket") -> None:
         os._exit(_EXEC_FAILED)
 
 
+def _ignore_keys() -> list[int]:
+    """Ignore for ourselves what keys send (SIGTTOU: what tcsetpgrp in the background does).
+
+    Returns those that the command gets back: all that the caller had not ignored.
+    """
+    heeded = [number for number in _KEYS if signals.getsignal(number) != signals.SIG_IGN]
+    for number in heeded:
+        signals.signal(number, signals.SIG_IGN)
+    return heeded
+
+
 def _start(
-    control: "_socket.socket", command: list[str], terminal: int | None, *, foreground: bool
+    control: "_socket.socket", command: list[str], foreground: int | None, reset: list[int]
 ) -> int:
+    """Fork the command. `foreground` is the terminal whose foreground it takes, if it does."""
     child = os.fork()
     if child:
         try:
@@ -90,9 +101,9 @@ def _start(
         return child
     try:
         os.setpgid(0, 0)
-        if terminal is not None and foreground:
-            os.tcsetpgrp(terminal, os.getpid())
-        for number in (*_PYTHON_IGNORES, signals.SIGTTOU):
+        if foreground is not None:
+            os.tcsetpgrp(foreground, os.getpid())
+        for number in reset:
             signals.signal(number, signals.SIG_DFL)
         control.sendmsg([b"s"])
         os.set_inheritable(control.fileno(), False)
