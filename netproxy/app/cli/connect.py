@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import select
 import socket
 import sys
 from contextlib import suppress
@@ -38,22 +39,35 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if not 0 < options.port < 1 << 16:
         parser.error(f"port {options.port} is not between 1 and 65535")
-    name = options.host.encode("idna" if not options.host.isascii() else "ascii")
-    if not 0 < len(name) <= _NAME_BYTES:
-        parser.error("the host name is empty or too long")
+    name = _name(options.host)
+    if name is None:
+        parser.error("the host is no name that can be asked for")
     proxy = os.environ.get("NETPROXY_SOCKS", "")
     if not proxy:
         return _fail("NETPROXY_SOCKS is not set: this works inside `netproxy run` only")
     try:
         tunnel = _open(proxy, name, options.port)
-    except OSError as error:
-        return _fail(f"{proxy}: {error.strerror or error}")
+    except (OSError, ValueError) as error:
+        return _fail(f"the proxy at {proxy}: {_cause(error)}")
     if isinstance(tunnel, int):
         said = _REPLIES.get(tunnel, f"reply {tunnel}")
         status = _EXIT_REFUSED if tunnel == 2 else _EXIT_UNREACHABLE  # noqa: PLR2004  # RFC 1928
         return _fail(f"{options.host}:{options.port}: {said}", status)
     _relay(tunnel)
     return 0
+
+
+def _name(host: str) -> bytes | None:
+    """As the proxy reads it; None for what no request can carry."""
+    try:
+        name = host.encode("ascii" if host.isascii() else "idna")
+    except UnicodeError:
+        return None
+    return name if 0 < len(name) <= _NAME_BYTES else None
+
+
+def _cause(error: OSError | ValueError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _fail(text: str, status: int = _EXIT_UNREACHABLE) -> int:
@@ -85,17 +99,22 @@ def _exactly(tunnel: socket.socket, count: int) -> bytes:
 
 
 def _relay(tunnel: socket.socket) -> None:
-    """Two blocking copies: neither direction can hold the other up."""
+    """Two blocking copies: neither direction can hold the other up, and each ends by itself."""
     _thread.start_new_thread(_send, (tunnel,))
     with suppress(OSError):
         while data := tunnel.recv(_PIECE_BYTES):
             while data:
                 data = data[os.write(1, data) :]
+        os.close(1)
+        # The other side has said all; ours may go on (half-close). No event is asked for: a hang-up
+        # (both directions ended) or an error is always told.
+        ended = select.poll()
+        ended.register(tunnel, 0)
+        ended.poll()
 
 
 def _send(tunnel: socket.socket) -> None:
     with suppress(OSError):
         while data := os.read(0, _PIECE_BYTES):
             tunnel.sendall(data)
-        # Our side is done; the other may go on (half-close).
         tunnel.shutdown(socket.SHUT_WR)
