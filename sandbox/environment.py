@@ -30,6 +30,10 @@ def _both_cases(*names: str) -> tuple[str, ...]:
 
 PROXY_URL = "http://{http}"
 
+# Settings and secrets of the gateway itself: the command has no use for them, and can't reach the
+# collector they are for.
+_GATEWAYS_OWN = ("OTEL_EXPORTER_OTLP_", "NETPROXY_")
+
 TABLE = (
     Row(
         names=_both_cases("http_proxy", "https_proxy", "ftp_proxy", "ws_proxy", "wss_proxy"),
@@ -94,7 +98,9 @@ def child_environment(
         "http_port": http_port,
         "run": run_id,
     }
-    environment = dict(parent)
+    environment = {
+        name: value for name, value in parent.items() if not name.startswith(_GATEWAYS_OWN)
+    }
     for row in TABLE:
         environment |= dict.fromkeys(row.names, row.value.format_map(places))
     environment["GIT_SSH_COMMAND"] = _git_ssh(parent, connect_command)
