@@ -1,0 +1,137 @@
+"""git over ssh leaves the sandbox through `netproxy connect`, with a real sshd at the other end."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.packages import bare_repository
+from tests.support.runs import NETPROXY, Done, Netproxy
+from tests.support.sites import named
+from tests.support.sshd import Sshd, sshd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.people import Person
+
+HOST = "git.test"
+REPOSITORY = "my repo.git"
+
+
+@pytest.fixture
+def server(person: Person, base: Path) -> Iterator[Sshd]:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    bare_repository(base / REPOSITORY)
+    with sshd(base / "sshd", reader=person.uid) as running:
+        yield running
+
+
+@pytest.fixture
+def netproxy(person: Person, base: Path) -> Netproxy:
+    return Netproxy(person, base)
+
+
+def ssh_command(server: Sshd) -> str:
+    """The caller's own ssh, as a person with a key in an unusual place would set it."""
+    options = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={server.known_hosts}")
+    words = ["ssh", "-i", str(server.key), *(word for line in options for word in ("-o", line))]
+    return shlex.join(words)
+
+
+def clone(
+    netproxy: Netproxy,
+    server: Sshd,
+    base: Path,
+    *options: str,
+    host: str = HOST,
+    known: tuple[str, ...] = named(HOST),
+) -> Done:
+    place = str(base / REPOSITORY).replace(" ", "%20")
+    url = f"ssh://{server.login}@{host}:{server.port}{place}"
+    return netproxy.run(
+        *known,
+        *options,
+        "--ask",
+        "never",
+        command=["git", "clone", "-q", url, "copy"],
+        environment={"GIT_SSH_COMMAND": ssh_command(server)},
+    )
+
+
+def test_an_allowed_host_is_cloned_from_and_recorded(
+    netproxy: Netproxy, server: Sshd, base: Path
+) -> None:
+    done = clone(netproxy, server, base, "--allow", f"{HOST}:{server.port}")
+    assert (done.status, done.out, done.err) == (0, "", "")
+    assert (netproxy.workspace / "copy" / "README").read_text() == "hello\n"
+    (decision,) = netproxy.decisions()
+    assert decision["server.address"] == HOST
+    assert decision["server.port"] == server.port
+    assert decision["network.transport.protocol"] == "socks5-tcp"
+    assert decision["network.policy.decision"] == "allow"
+
+
+def test_a_rule_for_web_pages_is_none_for_ssh(netproxy: Netproxy, server: Sshd, base: Path) -> None:
+    done = clone(netproxy, server, base, "--allow", f"https://{HOST}:{server.port}")
+    assert done.status == 77
+    assert f"socks5-tcp://{HOST}:{server.port}" in done.err
+    assert not (netproxy.workspace / "copy").exists()
+
+
+def test_blocked_git_says_who_refused(netproxy: Netproxy, server: Sshd, base: Path) -> None:
+    done = clone(netproxy, server, base, "--on-denial", "block")
+    assert done.status == 128, "git's own"
+    assert f"netproxy connect: {HOST}:{server.port}: refused by policy" in done.err
+    (decision,) = netproxy.decisions()
+    assert decision["network.policy.decision"] == "deny"
+    assert decision["network.policy.reason"] == "not_allowed"
+
+
+def test_a_host_that_does_not_answer_cancels_nothing(me: Person, base: Path) -> None:
+    """A failure upstream is no denial; git hears which it was."""
+    nobody = named(HOST, address="127.0.0.2")  # the server listens on 127.0.0.1 alone
+    with sshd(base / "sshd") as server:
+        rule = ("--allow", f"{HOST}:{server.port}")
+        done = clone(Netproxy(me, base), server, base, *rule, known=nobody)
+    assert done.status == 128, "git's own"
+    assert f"netproxy connect: {HOST}:{server.port}: connection refused" in done.err
+
+
+class Installed(Netproxy):
+    """The same program, through another path to its interpreter."""
+
+    def __init__(self, person: Person, folder: Path, prefix: Path) -> None:
+        super().__init__(person, folder)
+        self._python = str(prefix / "bin" / "python")
+
+    def argv(self, *words: str) -> list[str]:
+        return [*self.person.prefix, self._python, *NETPROXY[1:], *words]
+
+
+def test_an_installation_with_unusual_characters_in_its_path(me: Person, base: Path) -> None:
+    """git gives the command to a shell, ssh gives the ProxyCommand to another and expands `%`."""
+    odd = base / "it's 100% $HOME; tools"
+    odd.symlink_to(sys.prefix)
+    bare_repository(base / REPOSITORY)
+    with sshd(base / "sshd") as server:
+        rule = ("--allow", f"{HOST}:{server.port}")
+        done = clone(Installed(me, base, odd), server, base, *rule)
+    assert (done.status, done.err) == (0, "")
+
+
+def test_a_literal_ipv6_address(me: Person, base: Path) -> None:
+    bare_repository(base / REPOSITORY)
+    netproxy = Netproxy(me, base)
+    with sshd(base / "sshd", address="::1") as server:
+        rule = ("--allow", f"[::1]:{server.port}")
+        done = clone(netproxy, server, base, *rule, host="[::1]", known=())
+    assert (done.status, done.err) == (0, "")
+    (decision,) = netproxy.decisions()
+    assert decision["server.address"] == "::1"
