@@ -6,7 +6,8 @@ never imported here: it would bring an HTTP client into every start of the comma
 
 from otel.attributes import Attributes, Value
 from otel.chain import Record
-from otel.config import OtlpSettings, otlp_settings, ship_command
+from otel.config import OtlpSettings, check_endpoint, otlp_settings, ship_command
+from otel.cursor import exported
 from otel.errors import (
     AuditError,
     AuditUnavailable,
@@ -38,6 +39,8 @@ __all__ = [
     "Record",
     "Value",
     "Verdict",
+    "check_endpoint",
+    "exported",
     "flat",
     "flat_line",
     "new_id",

@@ -113,16 +113,24 @@ def _endpoint(environ: Mapping[str, str], override: str | None) -> str | None:
     return None
 
 
-def _checked(url: str, origin: str) -> str:
+def check_endpoint(url: str) -> str:
+    """The URL itself, if a collector can be there. Raises `ExportRefused`."""
     parts = _split(url)
     if parts is None:
-        raise ExportRefused(f"{origin}: expected a URL such as http://127.0.0.1:4318")
+        raise ExportRefused("expected a URL such as http://127.0.0.1:4318")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ExportRefused(
-            f"{origin}: a collector's URL must not carry credentials or a query; "
+            "a collector's URL must not carry credentials or a query; "
             "put secrets into OTEL_EXPORTER_OTLP_HEADERS"
         )
     return url
+
+
+def _checked(url: str, origin: str) -> str:
+    try:
+        return check_endpoint(url)
+    except ExportRefused as refused:
+        raise ExportRefused(f"{origin}: {refused}") from None
 
 
 def _split(url: str) -> SplitResult | None:

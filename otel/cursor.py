@@ -51,6 +51,12 @@ def load(folder: Path, sink: str) -> Cursor | None:
     return cursor if whole and isinstance(cursor.hash, str) else None
 
 
+def exported(directory: Path, writer: str, endpoint: str) -> int:
+    """Number of the last record of `writer` that this collector acknowledged; 0 for none."""
+    cursor = load(directory / writer, sink_name(endpoint))
+    return cursor.seq if cursor else 0
+
+
 def save(folder: Path, sink: str, cursor: Cursor) -> None:
     """Write, sync and rename: durable when this returns. Raises OSError."""
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

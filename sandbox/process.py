@@ -296,12 +296,16 @@ def listen_on_host() -> Listeners:
 
 
 def start_background(command: list[str], environment: Mapping[str, str]) -> None:
-    """Start a process of ours that may outlive us: no terminal, no input, a session of its own."""
+    """Start a process of ours that may outlive us: no stream of ours, a session of its own.
+
+    Whoever reads our output to its end must not wait for it.
+    """
     subprocess.Popen(  # noqa: S603  # our own module and arguments
         command,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
 

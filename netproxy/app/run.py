@@ -22,8 +22,8 @@ from otel import (
     AuditTrail,
     Journal,
     Value,
+    exported,
     new_id,
-    otlp_settings,
     ship_command,
     visible,
 )
@@ -55,8 +55,14 @@ if TYPE_CHECKING:
     from sandbox.plan import Plan
 
 EXIT_OURS = 125
+# A collector that is there has the first records within a fraction of a second.
+_EXPORT_SECONDS = 3.0
 _NO_SANDBOX = (
     "warning: --no-sandbox: nothing keeps the command from reaching the network without the proxy"
+)
+_NESTED = (
+    "this is inside a netproxy run already, and sandboxes don't nest; "
+    "run the command as it is, under the same rules"
 )
 _INSIDE = ProxyAddresses(http=f"127.0.0.1:{HTTP_PORT}", socks=f"127.0.0.1:{SOCKS_PORT}")
 
@@ -68,6 +74,8 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
     except (fencing.FolderMissing, PlanRefused) as refused:
         return _fail(str(refused), os.EX_USAGE)
     except FenceUnavailable as unavailable:
+        if environ.get("NETPROXY") == "1":
+            return _fail(_NESTED, EXIT_OURS)
         return _fail(f"can't build the sandbox: {unavailable}", EXIT_OURS)
     except AuditError as unavailable:
         return _fail(str(unavailable), EXIT_OURS)
@@ -99,17 +107,20 @@ class _Execution:
         self._streams = inspect_streams()
         self._token: CancellationToken[Denial] = CancellationToken()
         self._notices: list[str] = []
+        self._first_seq = 0
 
     def perform(self) -> int:
         """Everything. Raises what `run` turns into a line."""
         settings = self._settings
         plan, bwrap = self._plan()
         journal = Journal.open(settings.audit_directory)
+        self._first_seq = journal.last_seq + 1
         try:
             trail = self._trail(journal)
             self._record_opening(trail, journal)
             outcome = self._run_fenced(plan, bwrap, trail, journal)
             trail.record(SessionEnded(session_name=settings.session_name))
+            self._look_at_export(journal)
             trail.record(GatewayStopped())
         finally:
             journal.close()
@@ -203,9 +214,21 @@ class _Execution:
         )
         return Fence(launch, bwrap=bwrap)
 
+    def _look_at_export(self, journal: Journal) -> None:
+        """Say so when a collector took nothing in all that time; nobody waits for it."""
+        otlp = self._settings.otlp
+        if otlp is None or time.monotonic() - self._began < _EXPORT_SECONDS:
+            return
+        done = exported(self._settings.audit_directory, journal.writer, otlp.endpoint)
+        if done < self._first_seq:
+            self._notices.append(
+                f"warning: {otlp.endpoint} has not taken any audit record of this run yet; "
+                "they stay in the journal and go out with a later run"
+            )
+
     def _start_shipper(self, journal: Journal) -> None:
         """The exporter is a process of its own: a collector can't slow or stop a decision."""
-        otlp = otlp_settings(self._environ, self._settings.otlp_endpoint)
+        otlp = self._settings.otlp
         if otlp is None:
             return
 

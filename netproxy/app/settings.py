@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from netproxy.app import places
 from netproxy.config import Limits
-from netproxy.errors import InvalidDestination, InvalidSettings
+from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Verdict
 from netproxy.policy.blocks import NO_BLOCKS, Blocks
 from netproxy.policy.engine import Mode, Policy, compile_policy
-from netproxy.policy.hosts import parse_authority, shown
+from netproxy.policy.hosts import shown
 from netproxy.policy.spelling import nearest
+from otel import ExportRefused, OtlpSettings, check_endpoint, otlp_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 MANAGED_FILE = Path("/etc/netproxy/requirements.toml")
 # Design section 6. Clients that wait less (pip: 15 s a try) come back, and a late yes still counts.
 HOLD_SECONDS = 120.0
-_OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
-_OTLP_PORTS = {"http": 80, "https": 443}
 
 
 class Ask(StrEnum):
@@ -64,7 +63,7 @@ class Settings:
     resolver_hosts: Mapping[str, tuple[str, ...]]
     resolve_seconds: float
     audit_directory: Path
-    otlp_endpoint: str | None
+    otlp: OtlpSettings | None  # where the audit records are exported to
     write_paths: tuple[Path, ...]
     no_sandbox: bool
 
@@ -96,18 +95,6 @@ def load_settings(
     return settings
 
 
-def parse_endpoint(text: str) -> str:
-    """Check the base URL of an OTLP receiver. Raises `InvalidDestination`."""
-    scheme, separator, rest = text.partition("://")
-    authority, _, path = rest.partition("/")
-    if not separator or scheme not in _OTLP_PORTS:
-        raise InvalidDestination(f"{shown(text)} is not an http:// or https:// URL")
-    if "?" in text or "#" in text or not path.isascii() or not path.isprintable():
-        raise InvalidDestination(f"{shown(text)} is more than a base URL")
-    parse_authority(authority, default_port=_OTLP_PORTS[scheme])
-    return text
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
     """Reads the parts of a file that mean something to the app only, and collects problems."""
@@ -124,21 +111,20 @@ class _Reader:
             self._report(key, f"{shown(text)} is neither absolute nor below ~/")
         return path
 
-    def endpoint(self, given: str | None) -> str | None:
+    def collector(self, given: str | None) -> OtlpSettings | None:
         """Choose between the command line, the environment and the file, in that order."""
-        if given is not None:
-            return given
+        in_file = self.document.otlp_endpoint if self.document else None
         try:
-            if text := self.environ.get(_OTLP_VARIABLE):
-                return parse_endpoint(text)
-        except InvalidDestination as error:
-            self.problems.append(f"{_OTLP_VARIABLE}: {error}")
+            found = otlp_settings(self.environ, given)
+            if found is not None or in_file is None:
+                return found
+        except ExportRefused as refused:
+            self.problems.append(str(refused))
             return None
         try:
-            text = self.document.otlp_endpoint if self.document else None
-            return parse_endpoint(text) if text is not None else None
-        except InvalidDestination as error:
-            self._report(("audit", "otlp"), str(error))
+            return otlp_settings(self.environ, check_endpoint(in_file))
+        except ExportRefused as refused:
+            self._report(("audit", "otlp"), str(refused))
             return None
 
     def _report(self, key: tuple[str | int, ...], what: str) -> None:
@@ -171,7 +157,7 @@ def _merge(
         resolver_hosts={**(document.resolver_hosts if document else {}), **options.resolve},
         resolve_seconds=(document and document.resolve_seconds) or Limits().resolve_seconds,
         audit_directory=_audit_directory(options, document, read),
-        otlp_endpoint=read.endpoint(options.otlp),
+        otlp=read.collector(options.otlp),
         write_paths=(*_write_paths(document, read), *options.write),
         no_sandbox=options.no_sandbox,
     )

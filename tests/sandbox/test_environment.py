@@ -49,6 +49,13 @@ def test_the_rest_of_the_callers_environment_is_kept() -> None:
     assert environment({"EDITOR": "vi"})["EDITOR"] == "vi"
 
 
+def test_nothing_of_the_gateways_own_leaks_in() -> None:
+    made = environment(
+        {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=secret", "NETPROXY_OTLP_HEADERS": "secret"}
+    )
+    assert "secret" not in str(made)
+
+
 def test_tmpdir_moves_to_the_private_tmp_and_only_then() -> None:
     assert environment({"TMPDIR": "/var/tmp"})["TMPDIR"] == "/tmp"
     assert environment({"TMPDIR": "/var/tmp"}, private_tmp=False)["TMPDIR"] == "/var/tmp"

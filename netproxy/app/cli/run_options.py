@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netproxy.app.cli.usage import UsageParser
-from netproxy.app.settings import Ask, parse_endpoint
+from netproxy.app.settings import Ask
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.model import OnDenial
 from netproxy.policy.addresses import parse_private_block
 from netproxy.policy.blocks import parse_address, text_of
 from netproxy.policy.hosts import canonical_host, is_address, shown
 from netproxy.policy.rules import Effect, parse_rule
+from otel import ExportRefused, check_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,6 +128,13 @@ def _session(text: str) -> str:
     return text
 
 
+def _collector(text: str) -> str:
+    try:
+        return check_endpoint(text)
+    except ExportRefused as refused:
+        raise argparse.ArgumentTypeError(str(refused)) from None
+
+
 def _pinned(text: str) -> tuple[str, str]:
     host_text, separator, address_text = text.partition("=")
     if not separator:
@@ -193,7 +201,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--audit-dir": {"metavar": "DIR", "type": _path, "help": "where the audit journal is kept"},
     "--otlp": {
         "metavar": "URL",
-        "type": _one(parse_endpoint),
+        "type": _collector,
         "help": "export audit events to this OTLP receiver",
     },
     "--write": {

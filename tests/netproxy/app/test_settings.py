@@ -14,9 +14,8 @@ from netproxy.app.settings import (
     Ask,
     Settings,
     load_settings,
-    parse_endpoint,
 )
-from netproxy.errors import InvalidDestination, InvalidSettings
+from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Reason, Verdict
 from netproxy.policy.engine import Mode
 from tests.support.policies import Memory, to
@@ -64,6 +63,10 @@ def settings(home: Path, *arguments: str, **environ: str) -> Settings:
     )
 
 
+def endpoint(found: Settings) -> str | None:
+    return found.otlp.endpoint if found.otlp else None
+
+
 def problems(home: Path, *arguments: str, **environ: str) -> tuple[str, ...]:
     with pytest.raises(InvalidSettings) as caught:
         settings(home, *arguments, **environ)
@@ -85,7 +88,7 @@ def test_without_a_file_everybody_is_asked_and_denials_cancel(home: Path) -> Non
     assert found.on_denial is OnDenial.CANCEL
     assert (found.hold_seconds, found.resolve_seconds) == (HOLD_SECONDS, 10)
     assert found.audit_directory == home / ".local/state/netproxy/audit"
-    assert (found.otlp_endpoint, found.timeout_seconds, found.session_name) == (None, None, None)
+    assert (found.otlp, found.timeout_seconds, found.session_name) == (None, None, None)
     assert (found.resolver_hosts, found.write_paths, found.no_sandbox) == ({}, (), False)
 
 
@@ -97,7 +100,7 @@ def test_the_users_file_is_read(home: Path) -> None:
     assert [str(block) for block in found.allow_private.blocks] == ["10.0.0.0/8"]
     assert (found.hold_seconds, found.resolve_seconds) == (7, 2)
     assert found.audit_directory == home / "audit"
-    assert found.otlp_endpoint == "http://collector.test:4318"
+    assert endpoint(found) == "http://collector.test:4318/v1/logs"
     assert found.resolver_hosts == {"a.test": ("10.0.0.1",), "b.test": ("10.0.0.2",)}
     assert [str(path) for path in found.write_paths] == ["/srv/cache", f"{home}/.cache"]
 
@@ -114,7 +117,7 @@ def test_the_command_line_wins_and_rules_add_up(home: Path) -> None:
     assert [str(block) for block in found.allow_private.blocks] == ["10.0.0.0/8", "127.0.0.0/8"]
     assert found.resolver_hosts == {"a.test": ("10.9.9.9",), "b.test": ("10.0.0.2",)}
     assert str(found.audit_directory) == "/a"
-    assert found.otlp_endpoint == "http://other.test"
+    assert endpoint(found) == "http://other.test/v1/logs"
     assert [str(path) for path in found.write_paths] == [
         "/srv/cache",
         f"{home}/.cache",
@@ -189,45 +192,6 @@ class TestAsk:
     def test_never_leaves_a_default_of_allow(self, home: Path) -> None:
         write(home, "[profiles.x.network]\ndefault = 'allow'\n")
         assert settings(home, "--ask", "never").default is Verdict.ALLOW
-
-
-class TestEndpoint:
-    def test_the_environment_beats_the_file_and_yields_to_the_command_line(
-        self, home: Path
-    ) -> None:
-        write(home, FILE)
-        variable = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://env.test"}
-        assert settings(home, **variable).otlp_endpoint == "https://env.test"
-        found = settings(home, "--otlp", "https://line.test", **variable)
-        assert found.otlp_endpoint == "https://line.test"
-
-    def test_an_empty_variable_is_unset(self, home: Path) -> None:
-        assert settings(home, OTEL_EXPORTER_OTLP_ENDPOINT="").otlp_endpoint is None
-
-    def test_a_bad_variable_is_named(self, home: Path) -> None:
-        (problem,) = problems(home, OTEL_EXPORTER_OTLP_ENDPOINT="nonsense")
-        assert problem.startswith("OTEL_EXPORTER_OTLP_ENDPOINT: 'nonsense' is not an http")
-
-    def test_a_bad_line_in_the_file_is_named(self, home: Path) -> None:
-        path = write(home, '[audit]\notlp = "ftp://x"\n')
-        (problem,) = problems(home)
-        assert problem.startswith(f"{path}:2:1 audit.otlp: 'ftp://x' is not an http")
-
-    @pytest.mark.parametrize(
-        "url",
-        ["http://a.test", "https://a.test:4318/base", "http://[::1]:4318", "http://127.0.0.1/"],
-    )
-    def test_good(self, url: str) -> None:
-        assert parse_endpoint(url) == url
-
-    @pytest.mark.parametrize(
-        "url",
-        ["", "a.test", "ftp://a.test", "http://", "http://a.test:0", "http://u@a.test", "http://a.test/?q",
-         "http://a.test/#f", "http://a b", "http://a.test/\n", "http://127.1"],
-    )  # fmt: skip
-    def test_bad(self, url: str) -> None:
-        with pytest.raises(InvalidDestination):
-            parse_endpoint(url)
 
 
 class TestFiles:

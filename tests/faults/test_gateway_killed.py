@@ -1,0 +1,131 @@
+"""kill -9 of any of ours: the command and all its children die, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.runs import Netproxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.people import Person
+
+PATIENCE_SECONDS = 5.0
+
+FAMILY = """
+trap '' TERM HUP
+for n in 1 2 3; do (trap '' TERM HUP; sleep {mark}) & done
+setsid sh -c 'trap "" TERM HUP; sleep {mark} & sleep {mark}' &
+touch here
+sleep {mark}
+"""
+
+
+def processes(mark: str) -> set[int]:
+    """Every process of the machine with `mark` among its arguments."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if mark.encode() in words:
+            found.add(int(entry.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def left_on_the_machine(netproxy: Netproxy) -> dict[str, object]:
+    """What a run could leave: mounts, sockets, interfaces, files outside the journal."""
+    return {
+        "mounts": Path("/proc/self/mountinfo").read_text().count("\n"),
+        "unix": "netproxy" in Path("/proc/net/unix").read_text(),
+        "workspace": sorted(path.name for path in netproxy.workspace.iterdir()),
+        "tmp": sorted(path.name for path in Path("/tmp").iterdir() if "netproxy" in path.name),
+        "state": sorted(path.name for path in netproxy.state.rglob("*")),
+    }
+
+
+def started(netproxy: Netproxy, mark: str) -> subprocess.Popen[bytes]:
+    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--", "sh", "-c")
+    run = subprocess.Popen(
+        netproxy.argv(*words, FAMILY.format(mark=mark)),
+        cwd=netproxy.workspace,
+        env=netproxy.environment(),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    wait_for(lambda: len(processes(mark)) >= 6)
+    return run
+
+
+def gateway(run: subprocess.Popen[bytes]) -> int:
+    """The netproxy process itself, below whatever started it."""
+    waiting = [run.pid]
+    while waiting:
+        pid = waiting.pop(0)
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if b"netproxy" in words and not words[0].endswith((b"unshare", b"sh")):
+            return pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        waiting += [int(child) for child in children]
+    raise AssertionError("no gateway")
+
+
+def bwraps(pid: int) -> list[int]:
+    """The outer bwrap, and the namespace's init below it."""
+    outer = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    inner = int(Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0])
+    return [outer, inner]
+
+
+@pytest.mark.parametrize("victim", ["gateway", "bwrap", "init"])
+def test_nothing_survives_and_nothing_is_left(person: Person, base: Path, victim: str) -> None:
+    netproxy = Netproxy(person, base)
+    mark = f"8{os.getpid()}{len(victim)}.{int(person.name == 'user')}"
+    (netproxy.workspace / "here").touch()
+    os.chown(netproxy.workspace / "here", person.uid, person.uid)
+    before = left_on_the_machine(netproxy)
+    run = started(netproxy, mark)
+    try:
+        pid = gateway(run)
+        target = {"gateway": pid, "bwrap": bwraps(pid)[0], "init": bwraps(pid)[1]}[victim]
+        os.kill(target, signal.SIGKILL)
+        wait_for(lambda: not processes(mark))
+        _, err = run.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        run.kill()
+        run.wait()
+    assert left_on_the_machine(netproxy) == before
+    if victim != "gateway":
+        assert run.returncode == 128 + signal.SIGKILL, err
+        assert netproxy.events("netproxy.run.exited")
+    done = netproxy("audit", "verify", "--audit-dir", str(netproxy.audit))
+    assert done.status == 0, done.out + done.err
+
+
+def test_the_next_run_says_that_the_last_one_did_not_end_well(me: Person, base: Path) -> None:
+    netproxy = Netproxy(me, base)
+    run = started(netproxy, mark := f"8{os.getpid()}.9")
+    os.kill(run.pid, signal.SIGKILL)
+    run.communicate(timeout=PATIENCE_SECONDS)
+    wait_for(lambda: not processes(mark))
+    assert netproxy.run("--ask", "never", command=["true"]).status == 0
+    ended = [
+        event["netproxy.previous.shutdown"] for event in netproxy.events("netproxy.gateway.started")
+    ]
+    assert ended == ["none", "unclean"]
