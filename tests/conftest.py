@@ -6,12 +6,18 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.people import Person, myself, open_folder, ordinary_user, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+# No folder of examples: the suite also runs as users who may not write the checkout.
+settings.register_profile("suite", database=None, deadline=None)
+settings.load_profile("suite")
 
 
 @pytest.fixture

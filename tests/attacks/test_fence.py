@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,6 @@ from tests.support.sites import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.people import Person
 
@@ -98,13 +98,13 @@ def host_sockets(base: Path) -> Iterator[Path]:
         by_path.bind(str(path))
         by_path.listen()
         path.chmod(0o777)
-        abstract.bind("\0netproxy-test")
+        abstract.bind(f"\0netproxy-test-{os.getpid()}")
         abstract.listen()
         yield path
 
 
 def test_no_socket_of_the_host_can_be_reached(netproxy: Netproxy, host_sockets: Path) -> None:
-    for address in (str(host_sockets), "\\0netproxy-test"):
+    for address in (str(host_sockets), f"\\0netproxy-test-{os.getpid()}"):
         code = f"socket.socket(socket.AF_UNIX).connect('{address}')"
         assert attempt(netproxy, code) == "EPERM"
 
@@ -184,7 +184,7 @@ true
     done = netproxy.run("--ask", "never", command=["sh", "-c", script])
     assert done.out == "ok\n"
     assert (netproxy.workspace / "here").exists()
-    assert not os.path.exists("/tmp/there")
+    assert not Path("/tmp/there").exists()
 
 
 def test_our_own_folders_are_hidden(netproxy: Netproxy) -> None:

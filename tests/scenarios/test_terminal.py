@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.runs import Netproxy
 from tests.support.sites import Site, named
-from tests.support.terminals import Terminal
+from tests.support.at_terminal import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,114 +1,107 @@
-"""A person at a terminal: starts a command on a pseudo-terminal, reads the screen, presses keys."""
+"""A pseudo-terminal that a test looks at and types on."""
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import pty
-import re
-import select
 import struct
-import subprocess
 import termios
-import time
-from typing import TYPE_CHECKING, Self
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from approvals.model import Question
+from tests.support.approvals import ASKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-    from types import TracebackType
+    from collections.abc import AsyncIterator, Iterator
 
-PATIENCE_SECONDS = 15.0
+    from approvals.model import Asking, Resolution
+
+# Far above what a busy machine needs, far below what a person would wait.
+PATIENCE_SECONDS = 5.0
 
 
-class Terminal:
-    """A process that leads a session on a terminal of its own. `screen` is all that it wrote."""
+class Window:
+    """The master's side: what a person sees and types. The slave stays open as a shell's would."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        *,
-        cwd: Path,
-        environment: Mapping[str, str],
-        size: tuple[int, int] = (30, 100),
-    ) -> None:
-        self._master, slave = pty.openpty()
-        self.screen = b""
-        self.resize(size)
-        self._process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *command],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=cwd,
-            env=dict(environment),
+    def __init__(self) -> None:
+        self.master, self.slave = pty.openpty()
+        os.set_blocking(self.master, False)
+        self.path = os.ttyname(self.slave)
+        self.text = ""
+
+    def close(self) -> None:
+        os.close(self.master)
+        os.close(self.slave)
+
+    def resize(self, columns: int) -> None:
+        size = struct.pack("HHHH", 24, columns, 0, 0)
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, size)
+
+    def modes(self) -> list[Any]:
+        return termios.tcgetattr(self.slave)
+
+    def type(self, keys: str) -> None:
+        os.write(self.master, keys.encode("latin-1"))
+
+    def look(self) -> str:
+        with suppress(BlockingIOError):
+            while data := os.read(self.master, 65536):
+                self.text += data.decode()
+        return self.text
+
+    async def sees(self, text: str, *, times: int = 1) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while self.look().count(text) < times:
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise AssertionError(f"{text!r} never came; on screen: {self.text!r}") from None
+
+
+@contextmanager
+def window() -> Iterator[Window]:
+    opened = Window()
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@dataclass(kw_only=True)
+class HeldInquiry:
+    """An inquiry that the test changes by hand."""
+
+    asking: Asking = ASKING
+    waiting: int = 1
+    joined: int = 1
+    seconds_left: float = 900.0
+    resolution: Resolution | None = None
+    accepted: int = field(default=0)
+
+    @property
+    def question(self) -> Question:
+        return Question(
+            approval_id="a-01", asking=self.asking, created_at=0.0, expires_at=self.seconds_left
         )
-        os.close(slave)
 
-    def resize(self, size: tuple[int, int]) -> None:
-        rows, columns = size
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    def accept(self) -> None:
+        self.accepted += 1
 
-    def press(self, keys: bytes | str) -> None:
-        os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
 
-    def see(self, pattern: str, *, timeout: float = PATIENCE_SECONDS) -> re.Match[bytes]:
-        """Read until the screen shows `pattern` behind what was seen before."""
-        deadline = time.monotonic() + timeout
-        expression = re.compile(pattern.encode(), re.DOTALL)
-        while True:
-            if match := expression.search(self.screen, self._seen):
-                self._seen = match.end()
-                return match
-            if not self._read(deadline - time.monotonic()):
-                shown = self.screen[self._seen :].decode(errors="replace")
-                raise AssertionError(f"did not see {pattern!r} in:\n{shown}")
+class NotedScreen:
+    """A screen that notes when it was held."""
 
-    _seen = 0
+    def __init__(self) -> None:
+        self.notes: list[str] = []
 
-    def rest(self) -> bytes:
-        """What was written and not looked at, for as long as nothing more comes for a moment."""
-        while self._read(0.15):
-            pass
-        return self.screen[self._seen :]
-
-    def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
-        """The exit status. Goes on reading, so that nobody waits for us."""
-        deadline = time.monotonic() + timeout
-        while self._process.poll() is None:
-            assert time.monotonic() < deadline, self.screen.decode(errors="replace")
-            self._read(0.02)
-        while self._read(0.02):
-            pass
-        return self._process.returncode
-
-    def modes(self) -> list[object]:
-        """The terminal's settings, as a shell would find them."""
-        return termios.tcgetattr(self._master)
-
-    def _read(self, timeout: float) -> bool:
-        ready, _, _ = select.select([self._master], [], [], max(0.0, timeout))
-        if not ready:
-            return False
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        self.notes.append("held")
         try:
-            data = os.read(self._master, 1 << 16)
-        except OSError:  # every slave is closed
-            return False
-        self.screen += data
-        return bool(data)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        os.close(self._master)  # hangs the terminal up: SIGHUP to whoever is left
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            yield
+        finally:
+            self.notes.append("released")
