@@ -75,8 +75,8 @@ def _prepare(folder: Path, address: str, reader: int | None) -> Sshd:
     for name in ("host_key", "user_key"):
         command = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f")
         subprocess.run([*command, str(folder / name)], check=True, capture_output=True)
-    if reader is not None:
-        os.chown(folder / "user_key", reader, reader)
+    if reader not in {None, os.getuid()}:
+        shutil.chown(folder / "user_key", reader)
     port = _free_port(address)
     text = _CONFIGURATION.format(folder=folder, port=port, address=address)
     (folder / "config").write_text(text)
