@@ -1,28 +1,45 @@
-"""Where things are on this host: bwrap, and our own program."""
+"""Where things are on this host: bwrap, and our own program.
+
+What is started outside the sandbox must not come from a folder that the command may write: a run
+could plant it for the next one (`node_modules/.bin` is in many people's PATH).
+"""
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 from pathlib import Path
 
 from sandbox.errors import FenceUnavailable
 
+# Before PATH: where distributions install it, and where only root may write.
+_SYSTEM = ("/usr/bin", "/bin", "/usr/local/bin", "/run/current-system/sw/bin")
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
-def find_bwrap() -> str:
-    """The path of bwrap. Raises FenceUnavailable with what to type."""
-    path = shutil.which("bwrap")
-    if path is None:
-        raise FenceUnavailable(
-            "bwrap is not installed (looked in PATH)", "type: sudo apt-get install bubblewrap"
-        )
-    return path
+
+def find_bwrap(search_path: str, *, writable: tuple[str, ...] = ()) -> str:
+    """The path of bwrap. Raises FenceUnavailable with what to type.
+
+    `search_path` is PATH; entries that are relative, or inside one of `writable`, don't count.
+    """
+    for folder in (*_SYSTEM, *search_path.split(os.pathsep)):
+        candidate = os.path.join(folder, "bwrap")  # noqa: PTH118  # dozens of folders at each start
+        if not os.path.isabs(candidate) or not os.access(candidate, os.X_OK):  # noqa: PTH117
+            continue
+        if not any(Path(os.path.realpath(candidate)).is_relative_to(root) for root in writable):
+            return candidate
+    raise FenceUnavailable(
+        "bwrap is not installed (looked in the system's folders and PATH)",
+        "type: sudo apt-get install bubblewrap",
+    )
 
 
 def program_paths() -> tuple[str, ...]:
     """What the monitor and `netproxy connect` need inside, and what nobody inside may change."""
-    package = Path(__file__).resolve().parent
-    own = [package.parent / name for name in ("netproxy", "approvals", "sandbox", "otel")]
+    root = Path(__file__).resolve().parents[1]
+    # Installed: our dependencies lie beside us. From a checkout: only our own packages.
+    names = [] if root.name in _INSTALLED else ["netproxy", "approvals", "sandbox", "otel"]
+    own = [root / name for name in names] or [root]
     prefixes = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
     system = {Path("/"), Path("/usr"), Path("/usr/local")}
     return tuple(sorted(str(path) for path in {*own, *prefixes} - system if path.exists()))

@@ -27,6 +27,9 @@ class Access(StrEnum):
     WRITE = "write"
     PRIVATE = "private"  # an empty, writable folder that vanishes with the sandbox
     HIDDEN = "hidden"  # an empty folder that can't even be listed
+    # A read-only copy that belongs to the caller. In a user namespace with one user the files of
+    # all others seem to be nobody's, and ssh refuses to include those in /etc/ssh/ssh_config.d.
+    OWNED = "owned"
     DEVICES = "devices"  # a minimal /dev with its own terminals
     PROCESSES = "processes"  # a /proc that shows the sandbox's own processes only
 
@@ -71,6 +74,7 @@ def make_plan(spec: SandboxSpec) -> Plan:
     # be) still has to exist inside.
     if _is_within(spec.working_directory, PRIVATE_TMP) and spec.working_directory not in writable:
         mounts.append(Mount(Access.READ, spec.working_directory))
+    mounts += [Mount(Access.OWNED, path) for path in _parents_first(spec.owned)]
     mounts += [Mount(Access.WRITE, path) for path in _parents_first(writable)]
     changed = [PRIVATE_TMP, *writable]
     mounts += [

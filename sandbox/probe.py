@@ -60,7 +60,7 @@ def _check_kernel() -> Check:
 
 def _check_bwrap() -> Check:
     try:
-        path = find_bwrap()
+        path = find_bwrap(os.environ.get("PATH", ""))
     except FenceUnavailable as missing:
         return Check(
             name="bubblewrap", ok=False, required=True, detail=missing.cause, fix=missing.fix
@@ -115,7 +115,7 @@ async def _try_everything() -> int:
         ),
         machine=platform.machine(),
     )
-    fence = Fence(launch, bwrap=find_bwrap())
+    fence = Fence(launch, bwrap=find_bwrap(os.environ.get("PATH", "")))
     try:
         listeners = fence.listeners()
     except BaseException:

@@ -31,6 +31,7 @@ from sandbox.linux import bubblewrap
 from sandbox.linux.kernel import read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import listen_inside
 from sandbox.model import ProxyAddresses
+from sandbox.plan import Access
 from sandbox.streams import Streams, starts_in_foreground
 
 if TYPE_CHECKING:
@@ -100,18 +101,21 @@ class Fence:
         assert self.launch.plan is not None
         self._info, info = os.pipe2(os.O_CLOEXEC)
         block, self._block = os.pipe2(os.O_CLOEXEC)
-        filter_ = seccomp_descriptor(self.launch.machine)
-        words = bubblewrap.arguments(
-            self.launch.plan,
+        descriptors = bubblewrap.Descriptors(
             info=info,
             block=block,
-            filter_=filter_,
-            directory=self.launch.directory,
+            filter=seccomp_descriptor(self.launch.machine),
+            owned={
+                mount.path: os.open(mount.path, os.O_RDONLY | os.O_CLOEXEC)
+                for mount in self.launch.plan.mounts
+                if mount.access is Access.OWNED
+            },
         )
+        words = bubblewrap.arguments(self.launch.plan, descriptors, directory=self.launch.directory)
         try:
-            return self._spawn([bwrap, *words], theirs, said, stderr, (info, block, filter_))
+            return self._spawn([bwrap, *words], theirs, said, stderr, descriptors.all())
         finally:
-            for descriptor in (info, block, filter_):
+            for descriptor in descriptors.all():
                 os.close(descriptor)
 
     def _spawn(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netproxy.app.settings import Settings
 
 _MANAGED = Path("/etc/netproxy")
+_SSH_DROP_INS = Path("/etc/ssh/ssh_config.d")
 
 
 class FolderMissing(Exception):
@@ -46,6 +47,7 @@ def sandbox_spec(
         writable=opened,
         hidden=_hide(ours, roots=(directory, *opened)),
         protected=(*program, *policy_file),
+        owned=_ssh_drop_ins(),
     )
 
 
@@ -66,6 +68,14 @@ def logical_directory(environ: Mapping[str, str]) -> str:
 def machine() -> str:
     """The architecture that the kernel filter is for."""
     return platform.machine()
+
+
+def _ssh_drop_ins() -> tuple[str, ...]:
+    """Ssh's included configuration, unless we are root: see `sandbox.plan.Access.OWNED`."""
+    if os.getuid() == 0:
+        return ()
+    files = [str(path) for path in _SSH_DROP_INS.glob("*.conf") if path.is_file()]
+    return tuple(path for path in files if os.access(path, os.R_OK))
 
 
 def _named(path: Path) -> str:

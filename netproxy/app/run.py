@@ -135,9 +135,9 @@ class _Execution:
             say(_NO_SANDBOX)
             become_subreaper()
             return None, None
-        bwrap = find_bwrap()
         spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths())
-        return make_plan(spec), bwrap
+        roots = (spec.working_directory, *spec.writable)
+        return make_plan(spec), find_bwrap(self._environ.get("PATH", ""), writable=roots)
 
     def _trail(self, journal: Journal) -> AuditTrail:
         common: dict[str, Value] = {

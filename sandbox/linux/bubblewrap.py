@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.errors import FenceUnavailable
@@ -36,18 +37,34 @@ _MOUNTS: Mapping[Access, tuple[str, ...]] = {
 }
 
 
-def arguments(
-    plan: Plan, *, info: int, block: int, filter_: int, directory: str | None = None
-) -> list[str]:
-    """Everything up to the command. The three numbers are descriptors that bwrap inherits."""
-    words = [*_FENCE, "--info-fd", str(info), "--block-fd", str(block), "--seccomp", str(filter_)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptors:
+    """Numbers of what bwrap inherits. `owned` are open files, by the path they appear at."""
+
+    info: int
+    block: int
+    filter: int
+    owned: Mapping[str, int]
+
+    def all(self) -> tuple[int, ...]:
+        """To pass, and to close afterwards."""
+        return (self.info, self.block, self.filter, *self.owned.values())
+
+
+def arguments(plan: Plan, descriptors: Descriptors, *, directory: str | None = None) -> list[str]:
+    """Everything up to the command."""
+    words = [*_FENCE, "--info-fd", str(descriptors.info), "--block-fd", str(descriptors.block)]
+    words += ["--seccomp", str(descriptors.filter)]
     for mount in plan.mounts:
-        words += _mount(mount)
+        words += _mount(mount, descriptors.owned)
     return [*words, "--chdir", directory or plan.working_directory, "--"]
 
 
-def _mount(mount: Mount) -> list[str]:
+def _mount(mount: Mount, owned: Mapping[str, int]) -> list[str]:
     match mount.access:
+        case Access.OWNED:
+            # 0644: ssh insists on files that nobody else may write.
+            return ["--perms", "0644", "--ro-bind-data", str(owned[mount.path]), mount.path]
         case Access.READ:
             return ["--ro-bind", mount.path, mount.path]
         case Access.WRITE:

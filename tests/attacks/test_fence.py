@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -217,3 +218,35 @@ def test_a_config_planted_by_one_run_is_no_policy_for_the_next(me: Person, base:
     script = f"mkdir -p {planted.parent}; echo 'default_profile = \"x\"' > {planted}"
     netproxy.run("--ask", "never", command=["sh", "-c", script], environment=environment)
     assert not planted.exists()
+
+
+def test_a_bwrap_planted_in_the_workspace_is_not_started(me: Person, base: Path) -> None:
+    """PATH often has a folder of the project, which an earlier run could write."""
+    netproxy = Netproxy(me, base)
+    planted = netproxy.workspace / "bin" / "bwrap"
+    planted.parent.mkdir()
+    planted.write_text(f"#!/bin/sh\ntouch {base}/escaped\n")
+    planted.chmod(0o755)
+    for path in (f"{planted.parent}:{os.environ['PATH']}", f"bin:{os.environ['PATH']}"):
+        done = netproxy.run("--ask", "never", command=["true"], environment={"PATH": path})
+        assert done.status == 0
+    assert not (base / "escaped").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_not_taken_by_a_descriptor_of_ours(
+    me: Person, base: Path, closed: str
+) -> None:
+    netproxy = Netproxy(me, base)
+    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--", "sh", "-c")
+    script = "for n in 0 1 2; do readlink /proc/self/fd/$n; done > streams"
+    outer = f'exec "$@" {closed}'
+    subprocess.run(
+        ["sh", "-c", outer, "sh", *netproxy.argv(*words, script)],
+        cwd=netproxy.workspace,
+        env=netproxy.environment(),
+        check=True,
+        capture_output=True,
+    )
+    assert "socket:" not in (netproxy.workspace / "streams").read_text()
+    assert "memfd" not in (netproxy.workspace / "streams").read_text()

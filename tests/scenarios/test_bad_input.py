@@ -136,16 +136,6 @@ def test_a_journal_that_cannot_be_opened_stops_the_run(netproxy: Netproxy) -> No
     assert not (netproxy.workspace / "started").exists()
 
 
-def test_without_bwrap_there_is_a_refusal_with_the_fix(netproxy: Netproxy) -> None:
-    done = netproxy.run(
-        "--ask", "never", command=["touch", "started"], environment={"PATH": "/nowhere"}
-    )
-    assert done.status == OURS
-    assert "bwrap is not installed" in done.err
-    assert "apt-get install bubblewrap" in done.err
-    assert not (netproxy.workspace / "started").exists()
-
-
 def test_where_user_namespaces_are_forbidden_the_cause_is_named(me: Person, base: Path) -> None:
     """In a user namespace whose own limit is 0; the host's setting is not touched."""
     netproxy = Netproxy(me, base)

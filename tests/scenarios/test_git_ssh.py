@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.packages import bare_repository
+from tests.support.people import ordinary_user
 from tests.support.runs import NETPROXY, Done, Netproxy
 from tests.support.sites import named
 from tests.support.sshd import Sshd, sshd
@@ -143,3 +146,19 @@ def test_a_literal_ipv6_address(me: Person, base: Path) -> None:
     assert_cloned(netproxy, done)
     (decision,) = netproxy.decisions()
     assert decision["server.address"] == "::1"
+
+
+def test_ssh_reads_its_included_configuration_as_an_ordinary_user(base: Path) -> None:
+    """It refuses included files that seem to be nobody's, as root's do in a user namespace."""
+    if os.getuid() != 0:
+        pytest.skip("putting a file into /etc needs root (in a mount namespace of its own)")
+    person = ordinary_user(base)
+    *enter, script, name = person.prefix
+    drop_in = (
+        "mount -t tmpfs tmpfs /etc/ssh/ssh_config.d\n"
+        "printf 'Host drop-in.test\\n Port 2222\\n' > /etc/ssh/ssh_config.d/20-x.conf\n"
+    )
+    netproxy = Netproxy(replace(person, prefix=(*enter, drop_in + script, name)), base)
+    done = netproxy.run("--ask", "never", command=["ssh", "-G", "drop-in.test"])
+    assert done.status == 0, done.err
+    assert "port 2222" in done.out

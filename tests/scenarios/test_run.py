@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +13,6 @@ from tests.support.runs import Netproxy
 from tests.support.sites import Site, named
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.people import Person
 
 
@@ -154,12 +154,29 @@ def test_without_a_sandbox_a_denial_ends_daemons_too(me: Person, base: Path) -> 
     assert not running("31.4159")
 
 
+def test_a_denial_ends_grandchildren_and_daemons(netproxy: Netproxy) -> None:
+    mark = f"27.{netproxy.person.uid}"
+    script = f"""
+trap '' TERM
+(trap '' TERM; sleep {mark}) &
+(setsid sh -c 'trap "" TERM; sleep {mark} & sleep {mark}' &)
+curl -s http://x.test/
+sleep {mark}
+"""
+    done = netproxy.run("--ask", "never", command=["sh", "-c", script])
+    assert done.status == 77
+    assert not running(mark)
+    phases = [event["netproxy.cancel.phase"] for event in netproxy.events("netproxy.run.cancelled")]
+    assert phases == ["requested", "terminated", "killed"]
+    (decision,) = netproxy.decisions()
+    (exited,) = netproxy.events("netproxy.run.exited")
+    assert exited["netproxy.cancel.cause"] == decision["connection.id"]
+
+
 def running(word: str) -> list[str]:
     """Command lines on this machine that contain `word` as an argument."""
-    from pathlib import Path as P
-
     found = []
-    for entry in P("/proc").glob("[0-9]*"):
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
@@ -170,8 +187,6 @@ def running(word: str) -> list[str]:
 
 
 def test_ten_runs_at_once_and_exactly_the_denied_one_dies(me: Person, base: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     netproxy = Netproxy(me, base)
     with Site() as site, ThreadPoolExecutor(10) as pool:
         allowed = f"curl -sS http://site.test:{site.port}/ && sleep 0.1"

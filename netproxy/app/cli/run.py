@@ -13,6 +13,7 @@ from netproxy.errors import InvalidSettings
 
 def main(arguments: list[str]) -> int:
     """Return the command's own status, or ours (design section 7)."""
+    _open_standard_streams()
     options = parse_run(arguments)
     try:
         settings = load_settings(options, os.environ)
@@ -25,3 +26,15 @@ def main(arguments: list[str]) -> int:
         return run(settings, os.environ)
     except KeyboardInterrupt:  # before the command ran, or after it ended
         return 128 + signal.SIGINT
+
+
+def _open_standard_streams() -> None:
+    """Put /dev/null where a caller closed 0, 1 or 2.
+
+    The next descriptor that we open would take the number, and the command would inherit it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one

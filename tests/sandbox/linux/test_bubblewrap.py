@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.linux.bubblewrap import arguments, explain
+from sandbox.linux.bubblewrap import Descriptors, arguments, explain
 from sandbox.plan import Access, Mount, Plan
 
 PLAN = Plan(
@@ -13,12 +13,14 @@ PLAN = Plan(
         Mount(Access.DEVICES, "/dev"),
         Mount(Access.PROCESSES, "/proc"),
         Mount(Access.PRIVATE, "/tmp"),
+        Mount(Access.OWNED, "/etc/x.conf"),
         Mount(Access.WRITE, "/w"),
         Mount(Access.HIDDEN, "/state"),
     ),
     working_directory="/w",
 )
-WORDS = arguments(PLAN, info=5, block=6, filter_=7)
+DESCRIPTORS = Descriptors(info=5, block=6, filter=7, owned={"/etc/x.conf": 8})
+WORDS = arguments(PLAN, DESCRIPTORS)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +49,17 @@ def test_a_hidden_folder_can_be_neither_listed_nor_written() -> None:
     assert "--perms 0000 --tmpfs /state --remount-ro /state" in " ".join(WORDS)
 
 
+def test_an_owned_file_is_a_copy_that_nobody_else_may_write() -> None:
+    assert "--perms 0644 --ro-bind-data 8 /etc/x.conf" in " ".join(WORDS)
+    assert DESCRIPTORS.all() == (5, 6, 7, 8)
+
+
 def test_the_command_comes_after_everything() -> None:
     assert WORDS[-3:] == ["--chdir", "/w", "--"]
 
 
 def test_the_directory_as_the_caller_spells_it() -> None:
-    words = arguments(PLAN, info=5, block=6, filter_=7, directory="/link")
+    words = arguments(PLAN, DESCRIPTORS, directory="/link")
     assert words[-2] == "/link"
 
 

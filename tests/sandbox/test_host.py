@@ -1,0 +1,72 @@
+"""bwrap is found where only root writes first, and never where the command may write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import host
+from sandbox.errors import FenceUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a bwrap in it, on a host that has none of its own."""
+    monkeypatch.setattr(host, "_SYSTEM", ())
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    return tmp_path
+
+
+def test_the_systems_own_comes_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = folder / "system"
+    other.mkdir()
+    (other / "bwrap").symlink_to(folder / "bwrap")
+    monkeypatch.setattr(host, "_SYSTEM", (str(other),))
+    assert host.find_bwrap(str(folder)) == str(other / "bwrap")
+
+
+def test_path_is_searched(folder: Path) -> None:
+    assert host.find_bwrap(f"/nowhere::{folder}") == str(folder / "bwrap")
+
+
+@pytest.mark.parametrize("entry", [".", "", "bin"])
+def test_a_relative_entry_does_not_count(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(FenceUnavailable):
+        host.find_bwrap(entry)
+
+
+def test_a_folder_that_the_command_may_write_does_not_count(folder: Path) -> None:
+    with pytest.raises(FenceUnavailable):
+        host.find_bwrap(str(folder), writable=(str(folder.parent),))
+
+
+def test_a_link_into_such_a_folder_does_not_count(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("bin")
+    (elsewhere / "bwrap").symlink_to(folder / "bwrap")
+    with pytest.raises(FenceUnavailable):
+        host.find_bwrap(str(elsewhere), writable=(str(folder),))
+
+
+def test_without_bwrap_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "_SYSTEM", ())
+    with pytest.raises(FenceUnavailable) as refused:
+        host.find_bwrap("/nowhere")
+    assert "not installed" in refused.value.cause
+    assert refused.value.fix == "type: sudo apt-get install bubblewrap"
+
+
+def test_our_own_program_is_what_we_run_from() -> None:
+    paths = host.program_paths()
+    assert any(path.endswith(("/sandbox", "-packages")) for path in paths)
+    assert "/usr" not in paths
