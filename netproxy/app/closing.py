@@ -8,6 +8,7 @@ from sandbox.model import NotStarted
 
 if TYPE_CHECKING:
     from netproxy.app.supervisor import Denial, Outcome
+    from netproxy.model import Decision
 
 _NOT_FOUND = 127  # as a shell says
 
@@ -26,8 +27,16 @@ def closing_line(outcome: Outcome, *, command: str, timeout_seconds: float | Non
 
 def _denied(denial: Denial) -> str:
     decision = denial.decision
-    hint = f"; to allow it: {decision.hint}" if decision.hint else ""
     return (
         f"stopped the command: {denial.destination} was refused ({decision.reason}): "
-        f"{decision.message}{hint}"
+        f"{decision.message}{_way_out(decision)}"
     )
+
+
+def _way_out(decision: Decision) -> str:
+    """What would allow it: a flag, or the rule that stands in the way. A deny beats any allow."""
+    if decision.hint is not None:
+        return f"; to allow it: {decision.hint}"
+    if decision.rule is not None:
+        return f"; to allow it, remove the rule {decision.rule}"
+    return ""

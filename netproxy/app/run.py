@@ -20,6 +20,7 @@ from netproxy.app.screen import RelayScreen
 from otel import (
     AuditError,
     AuditTrail,
+    AuditUnavailable,
     Journal,
     Value,
     exported,
@@ -119,13 +120,11 @@ class _Execution:
             trail = self._trail(journal)
             self._record_opening(trail, journal)
             outcome = self._run_fenced(plan, bwrap, trail, journal)
-            trail.record(SessionEnded(session_name=settings.session_name))
             self._look_at_export(journal)
-            trail.record(GatewayStopped())
+            self._say_closing(outcome)
+            return self._record_closing(trail, outcome)
         finally:
             journal.close()
-        self._say_closing(outcome)
-        return outcome.status
 
     def _plan(self) -> tuple[Plan | None, str | None]:
         """The files as the command will see them, and who enforces it."""
@@ -160,6 +159,17 @@ class _Execution:
         )
         trail.record(SessionStarted(session_name=self._settings.session_name))
 
+    def _record_closing(self, trail: AuditTrail, outcome: Outcome) -> int:
+        """The last records; a run whose end is not on record did not end well."""
+        try:
+            trail.record(self._exited(outcome))
+            trail.record(SessionEnded(session_name=self._settings.session_name))
+            trail.record(GatewayStopped())
+        except AuditUnavailable as lost:
+            say(f"the command ended with {outcome.status}, which could not be recorded: {lost}")
+            return EXIT_OURS
+        return outcome.status
+
     def _run_fenced(
         self, plan: Plan | None, bwrap: str | None, trail: AuditTrail, journal: Journal
     ) -> Outcome:
@@ -192,7 +202,6 @@ class _Execution:
         except BaseException:
             fence.abandon()
             raise
-        trail.record(self._exited(outcome))
         return outcome
 
     def _fence(self, plan: Plan | None, bwrap: str | None, listeners: Listeners | None) -> Fence:

@@ -1,0 +1,67 @@
+"""The last line names destination, reason, and the smallest thing that would allow it."""
+
+from __future__ import annotations
+
+import pytest
+
+from netproxy.app.closing import closing_line
+from netproxy.app.supervisor import EXIT_DENIED, EXIT_TIMED_OUT, Denial, Outcome
+from netproxy.model import Decision, Destination, Protocol, Reason, Source
+from sandbox.model import Exited, NotStarted, Signalled
+
+
+def line(outcome: Outcome) -> str | None:
+    return closing_line(outcome, command="build", timeout_seconds=2.5)
+
+
+def denied(reason: Reason, *, hint: str | None = None, rule: str | None = None) -> str:
+    decision = Decision(
+        allowed=False,
+        source=Source.BASELINE_POLICY,
+        reason=reason,
+        message="no rule matches a.test:443",
+        hint=hint,
+        rule=rule,
+    )
+    where = Destination(host="a.test", port=443, protocol=Protocol.HTTPS)
+    denial = Denial(destination=where, decision=decision, connection_id="c-1")
+    said = line(Outcome(status=EXIT_DENIED, ending=None, denial=denial))
+    assert said is not None
+    return said
+
+
+def test_a_missing_rule_comes_with_the_flag() -> None:
+    assert denied(Reason.NOT_ALLOWED, hint="--allow https://a.test:443") == (
+        "stopped the command: https://a.test:443 was refused (not_allowed): "
+        "no rule matches a.test:443; to allow it: --allow https://a.test:443"
+    )
+
+
+def test_a_deny_rule_is_named_because_no_flag_beats_it() -> None:
+    said = denied(Reason.DENIED_BY_RULE, rule="**.test (config.toml:3)")
+    assert said.endswith("; to allow it, remove the rule **.test (config.toml:3)")
+
+
+def test_without_a_way_out_none_is_promised() -> None:
+    assert "to allow" not in denied(Reason.METHOD_NOT_ALLOWED)
+
+
+def test_time_ran_out() -> None:
+    said = line(Outcome(status=EXIT_TIMED_OUT, ending=None, timed_out=True))
+    assert said == "stopped the command: it did not end within 2.5 s (--timeout)"
+
+
+@pytest.mark.parametrize(
+    ("errno", "said"),
+    [(2, "build: command not found"), (13, "build: cannot be executed")],
+)
+def test_a_command_that_did_not_start(errno: int, said: str) -> None:
+    ending = NotStarted(errno=errno)
+    assert line(Outcome(status=ending.status, ending=ending)) == said
+
+
+@pytest.mark.parametrize(
+    "ending", [Exited(code=0), Exited(code=127), Exited(code=77), Signalled(signal=9)]
+)
+def test_the_commands_own_end_needs_no_line(ending: Exited | Signalled) -> None:
+    assert line(Outcome(status=ending.status, ending=ending)) is None
