@@ -29,7 +29,7 @@ def _denied(denial: Denial) -> str:
     decision = denial.decision
     return (
         f"stopped the command: {denial.destination} was refused ({decision.reason}): "
-        f"{decision.message}{_way_out(decision)}"
+        f"{decision.message.removesuffix('.')}{_way_out(decision)}"
     )
 
 

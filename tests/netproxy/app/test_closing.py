@@ -37,6 +37,21 @@ def test_a_missing_rule_comes_with_the_flag() -> None:
     )
 
 
+def test_a_reviewers_sentence_is_joined_without_its_full_stop() -> None:
+    decision = Decision(
+        allowed=False,
+        source=Source.REVIEWER,
+        reason=Reason.DENIED_BY_REVIEWER,
+        message="It was denied by ada.",
+        hint="--allow a.test",
+    )
+    where = Destination(host="a.test", port=80, protocol=Protocol.HTTP)
+    denial = Denial(destination=where, decision=decision, connection_id="c-1")
+    said = line(Outcome(status=EXIT_DENIED, ending=None, denial=denial))
+    assert said is not None
+    assert said.endswith("It was denied by ada; to allow it: --allow a.test")
+
+
 def test_a_deny_rule_is_named_because_no_flag_beats_it() -> None:
     said = denied(Reason.DENIED_BY_RULE, rule="**.test (config.toml:3)")
     assert said.endswith("; to allow it, remove the rule **.test (config.toml:3)")
