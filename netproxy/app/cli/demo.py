@@ -27,7 +27,9 @@ _WIDEST, _NARROWEST = 110, 72
 def main(arguments: list[str]) -> int:
     """Perform it. Returns 0, or 1 with the step that failed."""
     UsageParser(prog="netproxy demo", description=__doc__).parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # However it is ended, the folder goes and the origins stop.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="netproxy-demo-") as folder, Site() as site:
             return _perform(Path(folder), site)

@@ -95,14 +95,15 @@ class Stage:
         return sum(ours in words and _in_a_run(words) for words in _environments())
 
     def finds(self, program: str) -> bool:
-        """Whether a program can be started from here."""
-        path = shutil.which(program, path=self.environment["PATH"])
+        """Whether a program (`git`, `python3 -m pip`) can be started from here."""
+        name, *words = program.split()
+        path = shutil.which(name, path=self.environment["PATH"])
         if path is None:
             return False
         # A version manager's stand-in exists without the program behind it.
-        return not subprocess.run(  # noqa: S603  # a fixed name, and what the person's PATH finds for it
-            [path, "--version"], env=self.environment, capture_output=True, check=False
-        ).returncode
+        command = [path, *words, "--version"]
+        done = subprocess.run(command, env=self.environment, capture_output=True, check=False)  # noqa: S603  # fixed words, and what the person's PATH finds for them
+        return done.returncode == 0
 
 
 def _environment(folder: Path, *, colours: bool) -> Mapping[str, str]:

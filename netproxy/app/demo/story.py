@@ -103,7 +103,8 @@ class Story:
         if screen.width(line) <= self.room or "\x1b" in line:
             return [line]
         # JSON has no spaces to break at, but commas.
-        pieces = re.findall(rf".{{1,{self.room - 2}}}(?:[ ,]|$)|.{{{self.room - 2}}}", line)
+        room = self.room - 2
+        pieces = re.findall(rf".{{1,{room - 1}}}[ ,]|.{{1,{room}}}$|.{{{room}}}", line)
         return [pieces[0], *(f"  {piece}" for piece in pieces[1:])]
 
     def _output(self, lines: Iterable[str]) -> None:
