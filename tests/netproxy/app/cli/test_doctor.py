@@ -1,0 +1,51 @@
+"""`netproxy doctor` says whether `run` will work, and what is missing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.support.hiding import without
+from tests.support.runs import Netproxy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.people import Person
+
+
+def test_a_host_that_can(person: Person, base: Path) -> None:
+    done = Netproxy(person, base)("doctor")
+    assert done.status == 0
+    assert done.out.endswith("netproxy run will work here.\n")
+    assert "FAIL" not in done.out
+
+
+def test_the_same_for_programs(me: Person, base: Path) -> None:
+    checks = json.loads(Netproxy(me, base)("doctor", "--json").out)
+    assert {"bubblewrap", "sandbox", "audit journal"} <= {check["name"] for check in checks}
+    assert all(check["ok"] for check in checks if check["required"])
+
+
+def test_a_host_without_bwrap(me: Person, base: Path) -> None:
+    netproxy = Netproxy(me, base)
+    done = subprocess.run(
+        [*without("bwrap"), *netproxy.argv("doctor")],
+        capture_output=True,
+        text=True,
+        env=netproxy.environment(),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "FAIL  bubblewrap: " in done.stdout
+    assert "apt-get install bubblewrap" in done.stdout
+    assert done.stdout.endswith("netproxy run will refuse here.\n")
+
+
+def test_a_journal_that_cannot_be_written(me: Person, base: Path) -> None:
+    netproxy = Netproxy(me, base)
+    (netproxy.state / "netproxy").write_text("a file where a folder must be\n")
+    done = netproxy("doctor")
+    assert done.status == 1
+    assert "FAIL  audit journal" in done.out
