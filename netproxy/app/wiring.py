@@ -77,45 +77,9 @@ async def gateway(
     report: Callable[[str], None],
 ) -> AsyncIterator[ProxyServer]:
     """Serve the run's listeners until the block ends; then every connection is closed."""
-    settings = run.settings
-    limits = Limits(resolve_seconds=settings.resolve_seconds)
-    readiness = Readiness(asyncio.get_running_loop(), report=report)
-    service = ApprovalService(
-        reviewers=_reviewers(settings, screen, run.user, environ),
-        sink=run.trail,
-        clock=SystemClock(),
-        store=MemoryStore(),
-        config=Config(hold_seconds=settings.hold_seconds),
-    )
+    service = _service(run, screen, environ)
     async with service:
-        asker = Asker(
-            session=run.session_id,
-            run=run.execution_id,
-            command=run.command,
-            directory=run.directory,
-            on_denial=settings.on_denial,
-        )
-        approver = ServiceApprover(service, asker)
-        gate = Gate(
-            policy=run.policy,
-            cache=approver,
-            approver=approver,
-            audit=run.trail,
-            token=RunToken(run.token),
-            on_denial=settings.on_denial,
-        )
-        server = ProxyServer(
-            gate=gate,
-            policy=run.policy,
-            resolver=SystemResolver(
-                hosts=settings.resolver_hosts, timeout_seconds=limits.resolve_seconds
-            ),
-            dialer=HappyEyeballs(readiness, limits),
-            audit=run.trail,
-            limits=limits,
-            readiness=readiness,
-            report=report,
-        )
+        server = _server(run, ServiceApprover(service, _asker(run)), report)
         server.serve(listeners.http, ListenerKind.HTTP)
         server.serve(listeners.socks, ListenerKind.SOCKS5)
         try:
@@ -123,6 +87,52 @@ async def gateway(
         finally:
             service.end_run(run.execution_id)
             await server.aclose()
+
+
+def _service(run: Run, screen: Screen, environ: Mapping[str, str]) -> ApprovalService:
+    return ApprovalService(
+        reviewers=_reviewers(run.settings, screen, run.user, environ),
+        sink=run.trail,
+        clock=SystemClock(),
+        store=MemoryStore(),
+        config=Config(hold_seconds=run.settings.hold_seconds),
+    )
+
+
+def _asker(run: Run) -> Asker:
+    return Asker(
+        session=run.session_id,
+        run=run.execution_id,
+        command=run.command,
+        directory=run.directory,
+        on_denial=run.settings.on_denial,
+    )
+
+
+def _server(run: Run, approver: ServiceApprover, report: Callable[[str], None]) -> ProxyServer:
+    settings = run.settings
+    limits = Limits(resolve_seconds=settings.resolve_seconds)
+    readiness = Readiness(asyncio.get_running_loop(), report=report)
+    gate = Gate(
+        policy=run.policy,
+        cache=approver,
+        approver=approver,
+        audit=run.trail,
+        token=RunToken(run.token),
+        on_denial=settings.on_denial,
+    )
+    return ProxyServer(
+        gate=gate,
+        policy=run.policy,
+        resolver=SystemResolver(
+            hosts=settings.resolver_hosts, timeout_seconds=limits.resolve_seconds
+        ),
+        dialer=HappyEyeballs(readiness, limits),
+        audit=run.trail,
+        limits=limits,
+        readiness=readiness,
+        report=report,
+    )
 
 
 def _reviewers(

@@ -10,7 +10,7 @@ from sandbox.plan import Access, Plan, make_plan
 
 
 def plan(
-    directory: str = "/home/ada/work",
+    directory: str = "/home/ada/project",
     *,
     home: str = "/home/ada",
     writable: tuple[str, ...] = (),
@@ -40,7 +40,7 @@ def test_everything_is_read_only_but_the_working_directory_and_tmp() -> None:
     made = plan()
     assert access(made, "/etc/passwd") is Access.READ
     assert access(made, "/home/ada/.bashrc") is Access.READ
-    assert access(made, "/home/ada/work/file") is Access.WRITE
+    assert access(made, "/home/ada/project/file") is Access.WRITE
     assert access(made, "/tmp/file") is Access.PRIVATE
 
 
@@ -62,14 +62,16 @@ def test_write_may_open_the_home_folder_itself() -> None:
 
 
 def test_hidden_wins_over_every_writable_root() -> None:
-    made = plan("/home/ada/work", writable=("/home/ada",), hidden=("/home/ada/.config/netproxy",))
+    made = plan(
+        "/home/ada/project", writable=("/home/ada",), hidden=("/home/ada/.config/netproxy",)
+    )
     assert access(made, "/home/ada/.config/netproxy/config.toml") is Access.HIDDEN
     assert made.mounts[-1].access is Access.HIDDEN
 
 
 def test_our_program_stays_read_only_inside_a_writable_root() -> None:
-    made = plan("/home/ada/work", protected=("/home/ada/work/.venv", "/opt/netproxy"))
-    assert access(made, "/home/ada/work/.venv/bin/python") is Access.READ
+    made = plan("/home/ada/project", protected=("/home/ada/project/.venv", "/opt/netproxy"))
+    assert access(made, "/home/ada/project/.venv/bin/python") is Access.READ
     assert "/opt/netproxy" not in [mount.path for mount in made.mounts], "it is read-only anyway"
 
 
@@ -100,7 +102,7 @@ def test_parents_come_first_so_that_no_mount_covers_an_earlier_one() -> None:
 
 
 def test_the_plan_prints_itself_for_people_and_the_journal() -> None:
-    assert "write /home/ada/work" in plan().lines()
+    assert "write /home/ada/project" in plan().lines()
 
 
 def test_a_hidden_folder_in_a_hidden_folder_is_not_mounted_again() -> None:
