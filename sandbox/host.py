@@ -23,11 +23,11 @@ def find_bwrap(search_path: str, *, writable: tuple[str, ...] = ()) -> str:
     `search_path` is PATH; entries that are relative, or inside one of `writable`, don't count.
     """
     for folder in (*_SYSTEM, *search_path.split(os.pathsep)):
-        candidate = os.path.join(folder, "bwrap")  # noqa: PTH118  # dozens of folders at each start
-        if not os.path.isabs(candidate) or not os.access(candidate, os.X_OK):  # noqa: PTH117
+        candidate = Path(folder, "bwrap")
+        if not candidate.is_absolute() or not os.access(candidate, os.X_OK):
             continue
-        if not any(Path(os.path.realpath(candidate)).is_relative_to(root) for root in writable):
-            return candidate
+        if not any(candidate.resolve().is_relative_to(root) for root in writable):
+            return str(candidate)
     raise FenceUnavailable(
         "bwrap is not installed (looked in the system's folders and PATH)",
         "type: sudo apt-get install bubblewrap",

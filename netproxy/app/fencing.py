@@ -92,13 +92,9 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
     """
     found = []
     for path in ours:
-        real = os.path.realpath(path)
-        if not os.path.isdir(real) and any(_is_within(real, root) for root in roots):  # noqa: PTH112
-            Path(real).mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.path.isdir(real):  # noqa: PTH112  # realpath gave text
-            found.append(real)
+        real = Path(os.path.realpath(path))
+        if not real.is_dir() and any(real.is_relative_to(root) for root in roots):
+            real.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if real.is_dir():
+            found.append(str(real))
     return tuple(dict.fromkeys(found))
-
-
-def _is_within(path: str, root: str) -> bool:
-    return os.path.commonpath([path, root]) == root

@@ -17,8 +17,11 @@ _VERSION = 5
 _NO_AUTHENTICATION = 0
 _CONNECT = 1
 _ATYP_IPV4, _ATYP_NAME, _ATYP_IPV6 = 1, 3, 4
+_ADDRESS_TYPES = frozenset({_ATYP_IPV4, _ATYP_NAME, _ATYP_IPV6})
 _ADDRESS_BYTES = {_ATYP_IPV4: 4, _ATYP_IPV6: 16}
 _REQUEST_HEAD_BYTES = 4
+# What a reply names when there is no bound address to name; nothing is bound to it.
+_NO_ADDRESS = "0.0.0.0"  # noqa: S104  # text in a reply, never bind()
 _PORT_BYTES = 2
 
 METHOD_CHOSEN: Final = b"\x05\x00"
@@ -93,7 +96,7 @@ def _refuse_bad_start(buffer: bytes) -> None:
         raise _refusal("only CONNECT is served", SocksReply.COMMAND_NOT_SUPPORTED)
     if len(buffer) > 2 and buffer[2] != 0:  # noqa: PLR2004 RSV
         raise _refusal("the reserved octet is not zero", SocksReply.GENERAL_FAILURE)
-    if len(buffer) > 3 and buffer[3] not in {_ATYP_IPV4, _ATYP_NAME, _ATYP_IPV6}:  # noqa: PLR2004
+    if len(buffer) > 3 and buffer[3] not in _ADDRESS_TYPES:  # noqa: PLR2004 ATYP
         raise _refusal("unknown address type", SocksReply.ADDRESS_TYPE_NOT_SUPPORTED)
 
 
@@ -111,7 +114,7 @@ def _refusal(message: str, code: SocksReply) -> ClientProtocolError:
     return SocksProtocolError(message, answer=reply(code))
 
 
-def reply(code: SocksReply, *, address: str = "0.0.0.0", port: int = 0) -> bytes:  # noqa: S104
+def reply(code: SocksReply, *, address: str = _NO_ADDRESS, port: int = 0) -> bytes:
     """Build a reply (RFC 1928 section 6); BND is the address that the dial left from."""
     packed = ip_address(address).packed
     atyp = _ATYP_IPV4 if len(packed) == _ADDRESS_BYTES[_ATYP_IPV4] else _ATYP_IPV6
