@@ -104,7 +104,7 @@ class Story:
             return [line]
         # JSON has no spaces to break at, but commas.
         room = self.room - 2
-        pieces = re.findall(rf".{{1,{room - 1}}}[ ,]|.{{1,{room}}}$|.{{{room}}}", line)
+        pieces = re.findall(rf".{{1,{room}}}$|.{{1,{room - 1}}}[ ,]|.{{{room}}}", line)
         return [pieces[0], *(f"  {piece}" for piece in pieces[1:])]
 
     def _output(self, lines: Iterable[str]) -> None:
