@@ -19,6 +19,8 @@ _CONNECT = 1
 _ATYP_IPV4, _ATYP_NAME, _ATYP_IPV6 = 1, 3, 4
 _ADDRESS_TYPES = frozenset({_ATYP_IPV4, _ATYP_NAME, _ATYP_IPV6})
 _ADDRESS_BYTES = {_ATYP_IPV4: 4, _ATYP_IPV6: 16}
+_GREETING_BYTES = 2  # VER and NMETHODS, before the methods
+_RSV, _ATYP = 2, 3  # where they are in a request (RFC 1928 section 4)
 _REQUEST_HEAD_BYTES = 4
 # What a reply names when there is no bound address to name; nothing is bound to it.
 _NO_ADDRESS = "0.0.0.0"  # noqa: S104  # text in a reply, never bind()
@@ -64,7 +66,7 @@ class Handshake:
         if buffer and buffer[0] != _VERSION:
             # SOCKS4 and HTTP clients can't read a SOCKS5 answer: close without one.
             raise SocksProtocolError(f"SOCKS version {buffer[0]}, expected 5", answer=b"")
-        if len(buffer) < 2 or len(buffer) < 2 + buffer[1]:  # noqa: PLR2004 VER and NMETHODS
+        if len(buffer) < _GREETING_BYTES or len(buffer) < _GREETING_BYTES + buffer[1]:
             return NEED_DATA
         end = 2 + buffer[1]
         if _NO_AUTHENTICATION not in buffer[2:end]:
@@ -94,9 +96,9 @@ def _refuse_bad_start(buffer: bytes) -> None:
         raise _refusal("the request is not SOCKS version 5", SocksReply.GENERAL_FAILURE)
     if len(buffer) > 1 and buffer[1] != _CONNECT:
         raise _refusal("only CONNECT is served", SocksReply.COMMAND_NOT_SUPPORTED)
-    if len(buffer) > 2 and buffer[2] != 0:  # noqa: PLR2004 RSV
+    if len(buffer) > _RSV and buffer[_RSV] != 0:
         raise _refusal("the reserved octet is not zero", SocksReply.GENERAL_FAILURE)
-    if len(buffer) > 3 and buffer[3] not in _ADDRESS_TYPES:  # noqa: PLR2004 ATYP
+    if len(buffer) > _ATYP and buffer[_ATYP] not in _ADDRESS_TYPES:
         raise _refusal("unknown address type", SocksReply.ADDRESS_TYPE_NOT_SUPPORTED)
 
 
