@@ -271,9 +271,8 @@ def record(play: Play) -> None:
     enforced = all(event[a.SANDBOX_ENFORCED] is True for event in records)
     play.story.claim("each says that the sandbox was enforced", holds=enforced)
     _show_one(play)
-    play.story.say(
-        "\nEach record carries the SHA-256 of the one before it; verify walks the chain:"
-    )
+    play.story.gap()
+    play.story.say("Each record carries the SHA-256 of the one before it; verify walks the chain.")
     words = ("audit", "verify")
     play.story.typed(("netproxy", *words))
     done = play.stage.netproxy(*words)
