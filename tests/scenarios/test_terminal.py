@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.at_terminal import Terminal
 from tests.support.runs import Netproxy
 from tests.support.sites import Site, named
-from tests.support.at_terminal import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
