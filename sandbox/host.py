@@ -29,7 +29,8 @@ def find_bwrap(search_path: str, *, writable: tuple[str, ...] = ()) -> str:
         if not any(candidate.resolve().is_relative_to(root) for root in writable):
             return str(candidate)
     raise FenceUnavailable(
-        "bwrap is not installed (looked in the system's folders and PATH)",
+        "bwrap is not installed (looked in the system's folders and PATH, but not in folders "
+        "that the command may write)",
         "type: sudo apt-get install bubblewrap",
     )
 

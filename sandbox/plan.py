@@ -56,12 +56,16 @@ class Plan:
         """For people and for the audit event."""
         return tuple(str(mount) for mount in self.mounts)
 
+    def writable(self) -> tuple[str, ...]:
+        """The folders of the host that the command may write."""
+        return tuple(mount.path for mount in self.mounts if mount.access is Access.WRITE)
+
 
 def make_plan(spec: SandboxSpec) -> Plan:
     """Order the mounts. Raises PlanRefused for a combination that can't be enforced."""
-    writable = list(spec.writable)
-    if not _is_or_above(spec.working_directory, spec.home):
-        writable.append(spec.working_directory)
+    writable = list(writable_roots(spec.working_directory, spec.home, spec.writable))
+    if "/" in writable:
+        raise PlanRefused("the whole disk can't be writable: name the folders that shall be")
     for path in (spec.working_directory, *spec.writable):
         _refuse_inside_hidden(path, spec.hidden)
     mounts = [
@@ -84,6 +88,11 @@ def make_plan(spec: SandboxSpec) -> Plan:
     ]
     mounts += [Mount(Access.HIDDEN, path) for path in _outermost(spec.hidden)]
     return Plan(mounts=tuple(mounts), working_directory=spec.working_directory)
+
+
+def writable_roots(directory: str, home: str, named: tuple[str, ...]) -> tuple[str, ...]:
+    """What the command may write: the folders it was given, and most working directories."""
+    return named if _is_or_above(directory, home) else (*named, directory)
 
 
 def _refuse_inside_hidden(path: str, hidden: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.app.places import config_home, runtime_dir, state_home
 from sandbox.model import SandboxSpec
+from sandbox.plan import writable_roots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,20 +33,16 @@ def sandbox_spec(
     home = home_folder(environ)
     opened = tuple(_named(path) for path in settings.write_paths)
     directory = os.path.realpath(".")
-    ours = [
-        settings.audit_directory,
-        state_home(environ, home),
-        config_home(environ, home),
-        _MANAGED,
-    ]
+    real_home = os.path.realpath(home)
+    ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
     if (runtime := runtime_dir(environ)) is not None:
         ours.append(runtime)
     policy_file = [os.path.realpath(settings.config_file)] if settings.config_file else []
     return SandboxSpec(
         working_directory=directory,
-        home=os.path.realpath(home),
+        home=real_home,
         writable=opened,
-        hidden=_hide(ours, roots=(directory, *opened)),
+        hidden=_hide(ours, roots=writable_roots(directory, real_home, opened)),
         protected=(*program, *policy_file),
         owned=_ssh_drop_ins(),
     )
@@ -90,7 +87,7 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
     A configuration that isn't there yet, in a folder that the command may write, would be its own
     to write for the next run; so it is made now, empty and ours.
     """
-    found = []
+    found = [os.path.realpath(_MANAGED)] if _MANAGED.is_dir() else []
     for path in ours:
         real = Path(os.path.realpath(path))
         if not real.is_dir() and any(real.is_relative_to(root) for root in roots):

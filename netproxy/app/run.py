@@ -135,8 +135,8 @@ class _Execution:
             become_subreaper()
             return None, None
         spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths())
-        roots = (spec.working_directory, *spec.writable)
-        return make_plan(spec), find_bwrap(self._environ.get("PATH", ""), writable=roots)
+        plan = make_plan(spec)
+        return plan, find_bwrap(self._environ.get("PATH", ""), writable=plan.writable())
 
     def _trail(self, journal: Journal) -> AuditTrail:
         common: dict[str, Value] = {

@@ -109,3 +109,8 @@ def test_a_hidden_folder_in_a_hidden_folder_is_not_mounted_again() -> None:
     made = plan(hidden=("/state", "/state/audit", "/state-too"))
     hidden = [mount.path for mount in made.mounts if mount.access is Access.HIDDEN]
     assert hidden == ["/state", "/state-too"]
+
+
+def test_the_whole_disk_is_never_writable() -> None:
+    with pytest.raises(PlanRefused, match="whole disk"):
+        plan(writable=("/",))

@@ -127,6 +127,24 @@ def test_time_runs_out(netproxy: Netproxy) -> None:
     assert "0.3 s" in done.err
 
 
+@pytest.mark.parametrize("where", ["/", "home"])
+def test_from_the_root_and_the_home_folder_nothing_is_written_or_made(
+    netproxy: Netproxy, where: str
+) -> None:
+    folder = Path("/") if where == "/" else netproxy.person.home
+    before = {path.name for path in folder.iterdir()} | {
+        path.name for path in Path("/etc").iterdir()
+    }
+    done = netproxy.run("--ask", "never", command=["sh", "-c", "touch x 2>&1; pwd"], cwd=folder)
+    assert done.status == 0, done.err
+    assert "Read-only file system" in done.out
+    assert done.out.endswith(f"{folder}\n")
+    after = {path.name for path in folder.iterdir()} | {
+        path.name for path in Path("/etc").iterdir()
+    }
+    assert after == before
+
+
 def test_without_a_sandbox_it_says_so_and_every_event_does(netproxy: Netproxy) -> None:
     with Site() as site:
         done = netproxy.run(
