@@ -26,8 +26,17 @@ def _sends(family: int, address: tuple[str, int]) -> None:
         probe.sendto(b"x", address)
 
 
+def _pair(kind: int) -> None:
+    for end in socket.socketpair(socket.AF_UNIX, kind):
+        end.close()
+
+
 def _writes_root() -> None:
     os.close(os.open("/netproxy-probe", os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+def _writes_setting() -> None:
+    os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY))
 
 
 def _has_capability() -> None:
@@ -43,12 +52,14 @@ def _is_privileged_again() -> None:
 
 ATTEMPTS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("a unix socket", lambda: socket.socket(socket.AF_UNIX).close()),
+    ("a pair of datagram sockets", lambda: _pair(socket.SOCK_DGRAM)),
     ("a netlink socket", lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW).close()),
     ("a direct IPv4 connection", lambda: _connects(socket.AF_INET, _TEST_NET)),
     ("a direct IPv6 connection", lambda: _connects(socket.AF_INET6, _TEST_NET6)),
     ("a direct UDP datagram", lambda: _sends(socket.AF_INET, _TEST_NET)),
     ("a direct UDP datagram over IPv6", lambda: _sends(socket.AF_INET6, _TEST_NET6)),
     ("writing to /", _writes_root),
+    ("changing a setting of the kernel", _writes_setting),
     ("a capability", _has_capability),
     ("a user namespace of its own", _is_privileged_again),
 )

@@ -29,9 +29,26 @@ _FENCE = (
     "--new-session",
 )
 
+# What of /proc is the whole host's. To the kernel root is root by number, without any capability:
+# as root, /proc/sys/kernel/core_pattern would be a way to run a program outside. bwrap covers only
+# what access(2) says is writable, which looks at folders and not at the files in them.
+_OF_THE_HOST = (
+    "acpi",
+    "asound",
+    "bus",
+    "driver",
+    "dynamic_debug",
+    "fs",
+    "irq",
+    "mtrr",
+    "pressure",
+    "scsi",
+    "sys",
+    "sysrq-trigger",
+)
+
 _MOUNTS: Mapping[Access, tuple[str, ...]] = {
     Access.DEVICES: ("--dev",),
-    Access.PROCESSES: ("--proc",),
     Access.PRIVATE: ("--perms", "1777", "--tmpfs"),
     Access.HIDDEN: ("--perms", "0000", "--tmpfs"),
 }
@@ -69,6 +86,10 @@ def _mount(mount: Mount, owned: Mapping[str, int]) -> list[str]:
             return ["--ro-bind", mount.path, mount.path]
         case Access.WRITE:
             return ["--bind", mount.path, mount.path]
+        case Access.PROCESSES:
+            shared = [f"{mount.path}/{name}" for name in _OF_THE_HOST]
+            covers = [word for path in shared for word in ("--ro-bind-try", path, path)]
+            return ["--proc", mount.path, *covers]
         case Access.HIDDEN:
             return [*_MOUNTS[mount.access], mount.path, "--remount-ro", mount.path]
         case _:
