@@ -12,7 +12,9 @@ import subprocess  # noqa: TID251  # only its errors: git may fail to make the d
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.demo.site import Site
@@ -20,8 +22,12 @@ from netproxy.app.demo.stage import Stage, TookTooLong
 from netproxy.app.demo.steps import LAST, STEPS, Play, Step, local_options
 from netproxy.app.demo.story import ClaimFailed, Story, complain
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # Wider than this is hard to read; narrower than that, the question would not fit.
 _WIDEST, _NARROWEST = 110, 72
+_DYING_SECONDS = 5.0
 
 
 def main(arguments: list[str]) -> int:
@@ -31,13 +37,28 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        with tempfile.TemporaryDirectory(prefix="netproxy-demo-") as folder, Site() as site:
-            return _perform(Path(folder), site)
+        with _temporary_folder() as folder, Site() as site:
+            return _perform(folder, site)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder that is gone afterwards.
+
+    A command that was interrupted dies within milliseconds, and may write until then.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="netproxy-demo-"))
+    try:
+        yield folder
+    finally:
+        deadline = time.monotonic() + _DYING_SECONDS
+        while folder.exists() and time.monotonic() < deadline:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _perform(folder: Path, site: Site) -> int:
