@@ -11,7 +11,7 @@ import argparse
 import json
 import os
 import select
-import signal
+import shutil
 import socket
 import statistics
 import subprocess
@@ -23,13 +23,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    # A protocol in; tunnels/s and CPU µs a tunnel out.
+    type Measure = Callable[[str], tuple[float, float]]
 
 HERE = Path(__file__).resolve().parent
 NETPROXY = [str(Path(sys.executable).with_name("netproxy"))]
 TICKS = os.sysconf("SC_CLK_TCK")
-# Proxies alone on one core, clients and origin on the other.
-PROXY_CORE, LOAD_CORE = ["taskset", "-c", "0"], ["taskset", "-c", "1"]
+# Proxies alone on one core, clients and origin on another.
+CORES = sorted(os.sched_getaffinity(0))
+PROXY_CORE, LOAD_CORE = ["taskset", "-c", f"{CORES[0]}"], ["taskset", "-c", f"{CORES[-1]}"]
 ROUNDS, SECONDS = 3, 2.0
 
 
@@ -48,6 +52,11 @@ def main() -> None:
         sections[name]()
 
 
+def _require(program: str, package: str) -> None:
+    if shutil.which(program) is None:
+        sys.exit(f"bench: {program} is missing; type: sudo apt-get install {package}")
+
+
 # start
 
 # A start that compiles every module anew is nobody's start.
@@ -58,6 +67,7 @@ _ENVIRONMENT = {
 
 def start(runs: int) -> None:
     """Whole commands in turn, so that both see the same noise."""
+    _require("bwrap", "bubblewrap")
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         ours = [*NETPROXY, "run", "--ask", "never", "--audit-dir", f"{folder}/audit", "--", "true"]
         bare = "bwrap --unshare-all --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp -- true"
@@ -92,6 +102,7 @@ sleep MARK
 
 def cancel(rounds: int) -> None:
     """Grandchildren and a daemon that ignore SIGTERM; from the journal's clock to the last exit."""
+    _require("curl", "curl")
     values = [_cancel_once(number) for number in range(rounds)]
     print(
         "from the decision to the last of its processes gone, a grace of 50 ms included: "
@@ -113,7 +124,9 @@ def _cancel_once(number: int) -> float:
             "never",
         ]
         script = _FAMILY.replace("MARK", mark)
-        run = subprocess.Popen([*command, "--", "bash", "-c", script], stderr=subprocess.DEVNULL)
+        run = subprocess.Popen(
+            [*command, "--", "bash", "-c", script], stderr=subprocess.DEVNULL, env=_ENVIRONMENT
+        )
         deadline = time.monotonic() + 5
         while len(pids := _marked(mark)) < 10 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -165,42 +178,53 @@ def _decided(folder: Path) -> float:
 
 def tunnels() -> None:
     """Each row: best of three, CPU of the proxy's process, and the ratio to the C relay."""
-    with (
-        tempfile.TemporaryDirectory(dir="/var/tmp") as folder,
-        _load_tools(folder),
-        _origin() as to,
-    ):
-        with _relay(folder) as (port, pid):
-            limit = _best(pid, _load(folder, "connect", f"127.0.0.1:{port}", to))
-        _row("C relay, no policy, no log", limit, limit)
-        with _ours(folder, to) as (enter, pid):
-            for protocol, listener in (("connect", 3128), ("socks5", 1080)):
-                load = [*enter, *_load(folder, protocol, f"127.0.0.1:{listener}", to)]
-                _row(f"netproxy {protocol}, from inside", _best(pid, load), limit)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        _build(folder)
+        with _origin(folder) as to:
+            with _relay(folder, to) as measure:
+                limit = _best(measure, "connect")
+            _row("C relay, no policy, no log", limit, limit)
+            with _ours(folder, to) as measure:
+                for protocol in ("connect", "socks5"):
+                    _row(f"netproxy {protocol}, from inside", _best(measure, protocol), limit)
 
 
-def _load(folder: str, protocol: str, proxy: str, to: str) -> list[str]:
-    words = f"-m connrate -p {protocol} -x {proxy} -t {to} -c 16 -T {SECONDS} -n 1000000"
-    return [*LOAD_CORE, f"{folder}/pxbench", *words.split()]
+def _build(folder: str) -> None:
+    """Compile the load client, the origin and the relay, or say what is missing and leave."""
+    _require("make", "build-essential")
+    _require("taskset", "util-linux")
+    make = ["make", "-s", "-C", str(HERE / "load"), f"OUT={folder}"]
+    done = subprocess.run(make, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(
+            f"{done.stderr}bench: the load tools can't be built; "
+            "type: sudo apt-get install build-essential libssl-dev"
+        )
 
 
-def _best(pid: int, load: list[str]) -> tuple[float, float]:
+def _best(measure: Measure, protocol: str) -> tuple[float, float]:
     """The best rate of three, with CPU µs a tunnel."""
-    found = []
-    for _ in range(ROUNDS):
-        before = _cpu_seconds(pid)
-        done = json.loads(subprocess.run(load, check=True, capture_output=True).stdout)
-        assert done["err"] == 0, done
-        found.append((done["rate"], (_cpu_seconds(pid) - before) / done["ok"] * 1e6))
-    return max(found)
+    return max(measure(protocol) for _ in range(ROUNDS))
 
 
 def _row(name: str, found: tuple[float, float], limit: tuple[float, float]) -> None:
     rate, cost = found
     print(
         f"{name:<32} {rate:8.0f} tunnels/s   {cost:6.1f} CPU µs a tunnel"
-        f"   {cost / limit[1]:5.2f} x the relay's"
+        f"   {cost / limit[1]:5.2f} x the relay's",
+        flush=True,
     )
+
+
+def _load(folder: str, to: str) -> list[str]:
+    words = f"-m connrate -t {to} -c 16 -T {SECONDS} -n 1000000"
+    return [*LOAD_CORE, f"{folder}/pxbench", *words.split()]
+
+
+def _judge(pid: int, before: float, line: bytes | str) -> tuple[float, float]:
+    done = json.loads(line)
+    assert done["err"] == 0, done
+    return done["rate"], (_cpu_seconds(pid) - before) / done["ok"] * 1e6
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -209,57 +233,48 @@ def _cpu_seconds(pid: int) -> float:
 
 
 @contextmanager
-def _load_tools(folder: str) -> Iterator[None]:
-    subprocess.run(
-        ["make", "-s", "-C", str(HERE / "load"), f"OUT={folder}"], check=True, capture_output=True
-    )
-    yield
-
-
-@contextmanager
-def _origin() -> Iterator[str]:
+def _origin(folder: str) -> Iterator[str]:
     port = _free_port()
-    with (
-        tempfile.TemporaryDirectory(dir="/var/tmp") as folder,
-        _load_tools(folder),
-        _started([*LOAD_CORE, f"{folder}/origin", str(port)], port),
-    ):
+    with _started([*LOAD_CORE, f"{folder}/origin", str(port)], port):
         yield f"127.0.0.1:{port}"
 
 
 @contextmanager
-def _relay(folder: str) -> Iterator[tuple[int, int]]:
+def _relay(folder: str, to: str) -> Iterator[Measure]:
     port = _free_port()
     with _started([*PROXY_CORE, f"{folder}/relay", str(port)], port) as pid:
-        yield port, pid
+
+        def measure(protocol: str) -> tuple[float, float]:
+            before = _cpu_seconds(pid)
+            load = [*_load(folder, to), "-p", protocol, "-x", f"127.0.0.1:{port}"]
+            return _judge(pid, before, subprocess.check_output(load))
+
+        yield measure
+
+
+_LISTENERS = {"connect": "127.0.0.1:3128", "socks5": "127.0.0.1:1080"}
+# The load is the sandboxed command: one round for each line that it reads.
+_ROUNDS = 'while read -r protocol proxy; do "$@" -p "$protocol" -x "$proxy"; done'
 
 
 @contextmanager
-def _ours(folder: str, to: str) -> Iterator[tuple[list[str], int]]:
-    """A run whose command waits; the load enters its network namespace beside it."""
+def _ours(folder: str, to: str) -> Iterator[Measure]:
     command = [*PROXY_CORE, *NETPROXY, "run", "--audit-dir", f"{folder}/audit", "--allow", to]
-    command += ["--ask", "never", "--", "sh", "-c", "sleep 600 & echo ready; wait"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as run:
+    command += ["--ask", "never", "--", "sh", "-c", _ROUNDS, "sh", *_load(folder, to)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_ENVIRONMENT
+    ) as run:
+        assert run.stdin is not None
         assert run.stdout is not None
-        run.stdout.readline()
-        inside = _descendant(run.pid, b"sleep")
-        try:
-            # The user namespace first: it owns the network namespace.
-            yield ["nsenter", f"--net=/proc/{inside}/ns/net"], run.pid
-        finally:
-            run.send_signal(signal.SIGTERM)
-            run.wait(10)
+        orders, results, pid = run.stdin, run.stdout, run.pid
 
+        def measure(protocol: str) -> tuple[float, float]:
+            before = _cpu_seconds(pid)
+            orders.write(f"{protocol} {_LISTENERS[protocol]}\n")
+            orders.flush()
+            return _judge(pid, before, results.readline())
 
-def _descendant(root: int, name: bytes) -> int:
-    waiting = [root]
-    while waiting:
-        pid = waiting.pop(0)
-        if pid != root and Path(f"/proc/{pid}/comm").read_bytes().strip() == name:
-            return pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        waiting += [int(child) for child in children.split()]
-    raise AssertionError("the command is not there")
+        yield measure
 
 
 @contextmanager
