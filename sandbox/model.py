@@ -27,6 +27,8 @@ class SandboxSpec:
     writable: tuple[str, ...]
     hidden: tuple[str, ...]
     protected: tuple[str, ...]
+    # Links that lead to something hidden or protected.
+    links: tuple[str, ...] = ()
     # Files that must seem to be the caller's own (see `sandbox.plan.Access.OWNED`).
     owned: tuple[str, ...] = ()
 

@@ -3,6 +3,8 @@
 The order is the argument: everything read-only, then what is private, then what is writable, then
 what must stay read-only inside that, and last what nobody may see. A later line wins, so no earlier
 choice of the user can open what a later line closes.
+A mount point can't be renamed, but a folder above it can, and takes the mount along. So each folder
+between a writable one and something of ours becomes a mount point, too.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from sandbox.model import SandboxSpec
 
 PRIVATE_TMP = "/tmp"  # noqa: S108  # a mount point inside the sandbox, not a file of ours
+# Mounted again, these would show the host's processes, settings and devices.
+_OF_THE_KERNEL = ("/proc", "/sys", "/dev")
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108  # named to be told apart from the rest of /dev
 
 
 class Access(StrEnum):
@@ -68,6 +73,8 @@ def make_plan(spec: SandboxSpec) -> Plan:
         raise PlanRefused("the whole disk can't be writable: name the folders that shall be")
     for path in (spec.working_directory, *spec.writable):
         _refuse_inside_hidden(path, spec.hidden)
+        _refuse_kernels_own(path)
+    _refuse_links(spec, writable)
     mounts = [
         Mount(Access.READ, "/"),
         Mount(Access.DEVICES, "/dev"),
@@ -79,7 +86,8 @@ def make_plan(spec: SandboxSpec) -> Plan:
     if _is_within(spec.working_directory, PRIVATE_TMP) and spec.working_directory not in writable:
         mounts.append(Mount(Access.READ, spec.working_directory))
     mounts += [Mount(Access.OWNED, path) for path in _parents_first(spec.owned)]
-    mounts += [Mount(Access.WRITE, path) for path in _parents_first(writable)]
+    pinned = _folders_between(writable, (*spec.protected, *spec.hidden))
+    mounts += [Mount(Access.WRITE, path) for path in _parents_first([*writable, *pinned])]
     changed = [PRIVATE_TMP, *writable]
     mounts += [
         Mount(Access.READ, path)
@@ -99,6 +107,36 @@ def _refuse_inside_hidden(path: str, hidden: tuple[str, ...]) -> None:
     for root in hidden:
         if _is_within(path, root):
             raise PlanRefused(f"{path} lies in {root}, which is hidden from the command")
+
+
+def _refuse_kernels_own(path: str) -> None:
+    if _is_within(path, _SHARED_MEMORY) and path != _SHARED_MEMORY:
+        return
+    if any(_is_within(path, root) for root in _OF_THE_KERNEL):
+        raise PlanRefused(f"{path} is no folder to work in: what is there belongs to the kernel")
+
+
+def _refuse_links(spec: SandboxSpec, writable: list[str]) -> None:
+    """A link can't be protected, only what it leads to: the command could turn it elsewhere."""
+    safe = (*spec.protected, *spec.hidden)
+    for link in spec.links:
+        if any(_is_within(link, root) for root in safe):
+            continue
+        if any(_is_within(link, root) for root in writable):
+            raise PlanRefused(
+                f"the way to netproxy's own files leads through {link}, a link that the command "
+                "could change; name the place that it leads to, or move it"
+            )
+
+
+def _folders_between(roots: list[str], closed: tuple[str, ...]) -> list[str]:
+    """The folders below one of `roots` and above one of `closed`."""
+    return [
+        str(parent)
+        for path in closed
+        for parent in PurePosixPath(path).parents
+        if any(_is_within(str(parent), root) and str(parent) != root for root in roots)
+    ]
 
 
 def _is_or_above(path: str, home: str) -> bool:

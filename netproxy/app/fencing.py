@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import pwd
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ from sandbox.model import SandboxSpec
 from sandbox.plan import writable_roots
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from netproxy.app.settings import Settings
 
 _MANAGED = Path("/etc/netproxy")
+# A path has at most 4096 bytes and 40 links (PATH_MAX and MAXSYMLINKS of the kernel).
+_MAX_STEPS = 40 * 4096
 _SSH_DROP_INS = Path("/etc/ssh/ssh_config.d")
 
 
@@ -37,13 +40,16 @@ def sandbox_spec(
     ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
     if (runtime := runtime_dir(environ)) is not None:
         ours.append(runtime)
-    policy_file = [os.path.realpath(settings.config_file)] if settings.config_file else []
+    policy = settings.config_file or config_home(environ, home) / "config.toml"
+    roots = writable_roots(directory, real_home, opened)
     return SandboxSpec(
         working_directory=directory,
         home=real_home,
         writable=opened,
-        hidden=_hide(ours, roots=writable_roots(directory, real_home, opened)),
-        protected=(*program, *policy_file),
+        hidden=_hide(ours, roots=(*roots, os.path.realpath(settings.audit_directory))),
+        # The usual policy file, too: it may be a link into a folder that is worked on.
+        protected=(*program, *([os.path.realpath(policy)] if policy.exists() else [])),
+        links=tuple(link for path in (*ours, policy, Path(sys.prefix)) for link in _links(path)),
         owned=_ssh_drop_ins(),
     )
 
@@ -85,13 +91,33 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
     """The folders of ours that exist, and those that the command could otherwise create.
 
     A configuration that isn't there yet, in a folder that the command may write, would be its own
-    to write for the next run; so it is made now, empty and ours.
+    to write for the next run; so it is made now, empty and ours. The journal's folder always is:
+    this run's records go there.
     """
     found = [os.path.realpath(_MANAGED)] if _MANAGED.is_dir() else []
     for path in ours:
         real = Path(os.path.realpath(path))
         if not real.is_dir() and any(real.is_relative_to(root) for root in roots):
-            real.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(OSError):  # whoever needs it will say why it can't be made
+                real.mkdir(mode=0o700, parents=True, exist_ok=True)
         if real.is_dir():
             found.append(str(real))
     return tuple(dict.fromkeys(found))
+
+
+def _links(path: Path) -> Iterator[str]:
+    """Every symbolic link on the way, named by the real folder that it lies in."""
+    here, ahead = Path("/"), list(reversed(path.absolute().parts[1:]))
+    for _ in range(_MAX_STEPS):
+        if not ahead:
+            return
+        name = ahead.pop()
+        if name == "..":
+            here = here.parent
+        elif (step := here / name).is_symlink():
+            yield str(step)
+            target = step.readlink()
+            here = Path("/") if target.is_absolute() else here
+            ahead += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+        else:
+            here = step

@@ -44,7 +44,7 @@ from sandbox.host import find_bwrap, program_paths
 from sandbox.model import Backend, ProxyAddresses
 from sandbox.plan import make_plan
 from sandbox.process import Fence, Launch, Listeners, listen_on_host, start_background
-from sandbox.streams import inspect_streams, starts_in_foreground
+from sandbox.streams import inspect_streams, refuse_ways_out, starts_in_foreground
 from sandbox.token import CancellationToken
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ class _Execution:
             say(_NO_SANDBOX)
             become_subreaper()
             return None, None
+        refuse_ways_out()
         spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths())
         plan = make_plan(spec)
         return plan, find_bwrap(self._environ.get("PATH", ""), writable=plan.writable())

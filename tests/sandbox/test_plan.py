@@ -16,6 +16,7 @@ def plan(
     writable: tuple[str, ...] = (),
     hidden: tuple[str, ...] = (),
     protected: tuple[str, ...] = (),
+    links: tuple[str, ...] = (),
 ) -> Plan:
     return make_plan(
         SandboxSpec(
@@ -24,6 +25,7 @@ def plan(
             writable=writable,
             hidden=hidden,
             protected=protected,
+            links=links,
         )
     )
 
@@ -114,3 +116,47 @@ def test_a_hidden_folder_in_a_hidden_folder_is_not_mounted_again() -> None:
 def test_the_whole_disk_is_never_writable() -> None:
     with pytest.raises(PlanRefused, match="whole disk"):
         plan(writable=("/",))
+
+
+def test_every_folder_above_one_of_ours_is_a_mount_point_of_its_own() -> None:
+    """What is a mount point can't be renamed; what only holds one can."""
+    made = plan(
+        "/w", hidden=("/w/a/b/netproxy", "/elsewhere/netproxy"), protected=("/w/c/d/policy.toml",)
+    )
+    lines = made.lines()
+    assert [line for line in lines if line.startswith("write ")] == [
+        "write /w",
+        "write /w/a",
+        "write /w/c",
+        "write /w/a/b",
+        "write /w/c/d",
+    ]
+    assert access(made, "/w/a/b/netproxy") is Access.HIDDEN
+    assert access(made, "/w/c/d/policy.toml") is Access.READ
+
+
+def test_a_folder_above_one_of_ours_stays_closed_inside_a_closed_one() -> None:
+    made = plan("/w", protected=("/w/venv",), hidden=("/w/venv/state/netproxy",))
+    assert access(made, "/w/venv/state/x") is Access.READ
+
+
+def test_a_link_that_the_command_could_turn_is_refused() -> None:
+    with pytest.raises(PlanRefused, match="/w/link"):
+        plan("/w", links=("/w/link",))
+
+
+@pytest.mark.parametrize("link", ["/home/ada/.config", "/w/venv/bin/python"])
+def test_a_link_that_it_can_not_turn_is_none_of_our_business(link: str) -> None:
+    plan("/w", links=(link,), protected=("/w/venv",))
+
+
+@pytest.mark.parametrize("path", ["/proc", "/proc/self", "/sys/fs/cgroup", "/dev", "/dev/shm"])
+def test_what_belongs_to_the_kernel_is_no_folder_to_work_in(path: str) -> None:
+    with pytest.raises(PlanRefused, match="kernel"):
+        plan("/w", writable=(path,))
+    with pytest.raises(PlanRefused, match="kernel"):
+        plan(path)
+
+
+def test_a_folder_in_shared_memory_is_a_folder_like_others() -> None:
+    assert access(plan("/dev/shm/build"), "/dev/shm/build/x") is Access.WRITE
