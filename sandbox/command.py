@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sandbox.terminal import TerminalRelay
 
 _MESSAGE_BYTES = 64
+_STATUS_DIGITS = 5  # a wait status has 16 bits
+_STOPS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 
 
 class Command:
@@ -37,7 +39,6 @@ class Command:
         self._control = control
         self._loop = asyncio.get_running_loop()
         self._failed_exec: int | None = None
-        self._is_reported = False
         self.pid = pid  # of the command's process group's leader, as this host numbers it
         self.relay = relay
         self.ended: asyncio.Future[Ending] = self._loop.create_future()
@@ -53,8 +54,9 @@ class Command:
             return
         except OSError:
             message = b""
-        if not message:
+        if not message:  # the monitor is gone, or pretends to be: nobody would report the end
             self._loop.remove_reader(self._control)
+            self._fence.kill()
             return
         self._obey(message[:1], _number(message[1:]))
 
@@ -62,10 +64,9 @@ class Command:
         match kind:
             case b"e":
                 self._failed_exec = number
-            case b"t":
+            case b"t" if number in _STOPS:
                 self.on_stop(number)
-            case b"x" if not self.ended.done():
-                self._is_reported = True
+            case b"x" if not self.ended.done() and _is_end(number):
                 self.ended.set_result(self._ending(number))
             case _:  # nothing that the other side may say is worth more than ignoring it
                 return
@@ -139,7 +140,13 @@ class Command:
 
 
 def _number(digits: bytes) -> int:
-    return int(digits) if digits.isdigit() else 0
+    """What follows the letter; -1, which means nothing to anybody, for what is no such number."""
+    return int(digits) if digits.isdigit() and len(digits) <= _STATUS_DIGITS else -1
+
+
+def _is_end(status: int) -> bool:
+    """Whether it is a wait status of a process that ended."""
+    return 0 <= status <= 0xFFFF and (os.WIFEXITED(status) or os.WIFSIGNALED(status))  # noqa: PLR2004  # 16 bits
 
 
 def resolve(future: asyncio.Future[None]) -> None:

@@ -13,6 +13,9 @@ MONITOR_SECONDS = 10.0
 FAILURE_SECONDS = 1.0
 # Everything in a killed PID namespace is gone within milliseconds; longer means a stuck device.
 REAP_SECONDS = 5.0
+# The kernel holds 8 KiB of unread output of a pseudo-terminal (drivers/tty/pty.c) and 4 KiB more in
+# its line discipline; what comes after that was written by somebody who is still writing.
+UNREAD_BYTES = 64 * 1024
 # What a terminal line discipline and a pipe hold; larger reads don't come.
 TERMINAL_BYTES = 64 * 1024
 # Nominal ports inside the sandbox's own network namespace: squid's and SOCKS' registered ones.

@@ -15,7 +15,7 @@ import tty
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sandbox.config import TERMINAL_BYTES
+from sandbox.config import TERMINAL_BYTES, UNREAD_BYTES
 from sandbox.screen import ScreenModes
 
 if TYPE_CHECKING:
@@ -142,10 +142,11 @@ class TerminalRelay:
             termios.tcsetattr(self._user, termios.TCSADRAIN, self._saved)
 
     def _drain(self) -> None:
-        """What is in the kernel's buffers already; the writers are gone or about to be."""
-        os.set_blocking(self._user, True)
+        """What is in the kernel's buffers already: a writer that goes on must not keep us."""
         self._write_now(self._to_user)
-        while data := self._read(self._master):
+        left = UNREAD_BYTES
+        while left > 0 and (data := self._read(self._master)):
+            left -= len(data)
             self._modes.feed(data)
             self._write_now(data)
 

@@ -153,12 +153,12 @@ class Supervisor:
     def _stop_ourselves(self, number: int) -> None:
         """Returns when somebody continued us.
 
-        A stop from the terminal stops the whole job, as the terminal would; SIGSTOP was meant for
-        one process.
+        A stop from the terminal stops the whole job, as the terminal would; SIGSTOP, or any stop of
+        a command that has no terminal, was meant for one process.
         """
         self._loop.remove_signal_handler(signal.SIGTSTP)
-        if number == signal.SIGSTOP:
-            os.kill(os.getpid(), signal.SIGSTOP)
+        if number == signal.SIGSTOP or self._command.relay is None:
+            os.kill(os.getpid(), number)
         else:
             os.killpg(os.getpgrp(), number)
         self._loop.add_signal_handler(signal.SIGTSTP, self._command.signal, signal.SIGTSTP)
