@@ -6,7 +6,7 @@ SHA-256 over the hash before it (32 bytes) followed by the line without its `has
 without the line feed. The first record follows `genesis(writer)`, so a chain can't be moved to
 another writer, and two empty chains differ.
 
-This says what a record is; the writer is in `journal`, the check of whole chains in `verify`.
+This says what a record is; the writer is in `journal`, the check of whole chains in `verification`.
 """
 
 from __future__ import annotations

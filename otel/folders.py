@@ -98,7 +98,7 @@ def writer_names(directory: Path | int) -> list[str]:
 
 
 def segment_numbers(folder: Path | int) -> list[int]:
-    """Numbers of a writer's segments in order. A gap is for `verify` to find."""
+    """Numbers of a writer's segments in order. A gap is for `verification` to find."""
     with os.scandir(folder) as found:
         return sorted(int(entry.name[:8]) for entry in found if _SEGMENT.fullmatch(entry.name))
 

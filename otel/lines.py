@@ -1,7 +1,7 @@
 """Whole lines of one writer's segments, from a position on, while it may still be writing.
 
 Half a line is never given out: it may become whole. Used by whoever follows a journal (`reader`,
-`backlog`); `verify` reads for itself, because half a line is what it looks for.
+`backlog`); `verification` reads for itself, because half a line is what it looks for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The journal as people read it: the records of all writers, in the order of time.
 
 What is read may have been tampered with, so its text is cleaned again; whether the chain holds is
-for `verify` to say. A line that can't be read is reported and passed over.
+for `verification` to say. A line that can't be read is reported and passed over.
 """
 
 from __future__ import annotations

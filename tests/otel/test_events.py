@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import fields
-
 import pytest
 
-from otel import events
+from otel import Value, events
 from otel.chain import Stamp, genesis, parse, seal
 from otel.events import EVENTS, Event, Severity
 from otel.redact import encode
 from tests.support.journals import decision
 
 WRITER = "w-01JD2QABCDEFGHJKMNPQRSTVWX"
-SAMPLES: dict[str, object] = {
+SAMPLES: dict[str, Value] = {
     "str": "text",
     "int": 7,
     "bool": True,
@@ -22,7 +20,7 @@ SAMPLES: dict[str, object] = {
 
 
 def sample(kind: type[Event]) -> Event:
-    return kind(**{field.name: SAMPLES[str(field.type)] for field in fields(kind)})
+    return kind(**{name: SAMPLES[kind.__annotations__[name]] for name in kind.fields})
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.name)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel import Journal, JournalBroken, Kind, Verdict, verify
-from otel.verify import check
+from otel.verification import check
 from tests.support.journals import segment_of, write_journal
 
 COUNT = 8

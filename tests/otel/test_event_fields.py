@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from otel.event_fields import Declared, flag, maybe_number, maybe_text, number, text, texts
+
+
+class Sample(Declared):
+    """One field of each kind."""
+
+    host: str = text("server.address")
+    port: int = number("server.port")
+    override: bool = flag("network.policy.override")
+    rule: str | None = maybe_text("security_rule.name", default=None)
+    status: int | None = maybe_number("http.response.status_code", default=None)
+    plan: tuple[str, ...] = texts("sandbox.plan", default=())
+
+
+SAMPLE = Sample(host="a.test", port=443, override=False, status=200)
+
+
+def test_fields_are_read_by_name() -> None:
+    assert (SAMPLE.host, SAMPLE.port, SAMPLE.override) == ("a.test", 443, False)
+    assert (SAMPLE.rule, SAMPLE.status, SAMPLE.plan) == (None, 200, ())
+
+
+def test_what_was_not_said_is_recorded_as_its_default() -> None:
+    assert SAMPLE.attributes() == {
+        "server.address": "a.test",
+        "server.port": 443,
+        "network.policy.override": False,
+        "security_rule.name": None,
+        "http.response.status_code": 200,
+        "sandbox.plan": (),
+    }
+
+
+def test_one_event_never_changes_the_default_of_another() -> None:
+    Sample(host="b.test", port=80, override=True, rule="x", plan=("y",))
+    assert Sample(host="a.test", port=443, override=False, status=200) == SAMPLE
+
+
+def test_equal_is_the_same_class_and_the_same_values() -> None:
+    class Other(Declared):
+        host: str = text("server.address")
+
+    class Another(Declared):
+        host: str = text("server.address")
+
+    assert Other(host="a.test") == Other(host="a.test")
+    assert hash(Other(host="a.test")) == hash(Other(host="a.test"))
+    assert Other(host="a.test") != Other(host="b.test")
+    assert Other(host="a.test") != Another(host="a.test")
+
+
+@pytest.mark.parametrize("name", ["host", "invented"])
+def test_it_never_changes(name: str) -> None:
+    with pytest.raises(AttributeError, match="can't be changed"):
+        setattr(SAMPLE, name, "b.test")
+
+
+def test_a_missing_field_is_a_bug_of_ours() -> None:
+    with pytest.raises(TypeError, match=r"lacks one of .*'port'"):
+        Sample(host="a.test", override=False)  # type: ignore[call-arg]  # what is tested
+
+
+def test_an_unknown_field_is_a_bug_of_ours() -> None:
+    with pytest.raises(TypeError, match="no field 'hots'"):
+        Sample(hots="a.test", port=1, override=False)  # type: ignore[call-arg]  # what is tested
+
+
+def test_it_shows_what_it_holds() -> None:
+    assert repr(SAMPLE).startswith("Sample(host='a.test', port=443, override=False")
