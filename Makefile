@@ -15,7 +15,12 @@ help:
 
 setup: .venv/.complete
 
-.venv/.complete: pyproject.toml requirements-dev.lock deploy/setup
+# An environment that was moved or copied along with the checkout is built again (deploy/setup).
+ifneq ($(shell cat .venv/.complete 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.complete
+endif
+.venv/bin/python: ;
+.venv/.complete: pyproject.toml requirements-dev.lock deploy/setup .venv/bin/python
 	@deploy/setup
 
 demo: setup
@@ -27,7 +32,7 @@ test: setup
 check: setup
 	@.venv/bin/ruff format --check --quiet $(SOURCES) && .venv/bin/ruff check --quiet $(SOURCES)
 	@.venv/bin/mypy $(SOURCES)
-	@.venv/bin/lint-imports --no-cache
+	@.venv/bin/lint-imports --no-cache --no-logo
 
 bench: setup
 	@$(PY) bench/run.py $(ARGS)
