@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+# Device and inode: which folder it is, wherever its name leads by now.
+type Identity = tuple[int, int]
 
 
 class Backend(StrEnum):
@@ -27,6 +35,8 @@ class SandboxSpec:
     writable: tuple[str, ...]
     hidden: tuple[str, ...]
     protected: tuple[str, ...]
+    # Of those that may be written, when they were looked at.
+    identities: Mapping[str, Identity] = field(default_factory=dict)
     # Links that lead to something hidden or protected.
     links: tuple[str, ...] = ()
     # Files that must seem to be the caller's own (see `sandbox.plan.Access.OWNED`).

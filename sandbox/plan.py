@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from sandbox.errors import PlanRefused
 
 if TYPE_CHECKING:
-    from sandbox.model import SandboxSpec
+    from collections.abc import Mapping
+
+    from sandbox.model import Identity, SandboxSpec
 
 PRIVATE_TMP = "/tmp"  # noqa: S108  # a mount point inside the sandbox, not a file of ours
 # Mounted again, these would show the host's processes, settings and devices.
@@ -56,6 +58,7 @@ class Plan:
 
     mounts: tuple[Mount, ...]
     working_directory: str
+    identities: Mapping[str, Identity]  # of the folders that the command was given
 
     def lines(self) -> tuple[str, ...]:
         """For people and for the audit event."""
@@ -95,7 +98,11 @@ def make_plan(spec: SandboxSpec) -> Plan:
         if any(_is_within(path, root) for root in changed)
     ]
     mounts += [Mount(Access.HIDDEN, path) for path in _outermost(spec.hidden)]
-    return Plan(mounts=tuple(mounts), working_directory=spec.working_directory)
+    return Plan(
+        mounts=tuple(mounts),
+        working_directory=spec.working_directory,
+        identities={path: spec.identities[path] for path in writable if path in spec.identities},
+    )
 
 
 def writable_roots(directory: str, home: str, named: tuple[str, ...]) -> tuple[str, ...]:

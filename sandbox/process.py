@@ -29,7 +29,7 @@ from sandbox.config import (
 from sandbox.errors import LaunchFailed
 from sandbox.linux import bubblewrap
 from sandbox.linux.kernel import read_sysctls, seccomp_descriptor
-from sandbox.linux.namespace import listen_inside
+from sandbox.linux.namespace import Insider
 from sandbox.model import ProxyAddresses
 from sandbox.plan import Access
 from sandbox.streams import Streams, starts_in_foreground
@@ -83,6 +83,7 @@ class Fence:
         self._diagnostics, said = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._block: int | None = None
         self._info: int | None = None
+        self._insider: Insider | None = None
         self.init: int | None = None  # a pidfd of the namespace's init
         stderr = os.dup(2)
         try:
@@ -163,7 +164,8 @@ class Fence:
         self._info = None
         try:
             self.init = os.pidfd_open(pid)
-            http, socks = listen_inside(pid, (HTTP_PORT, SOCKS_PORT))
+            self._insider = Insider(pid, (HTTP_PORT, SOCKS_PORT))
+            http, socks = self._insider.listen()
         except (OSError, LaunchFailed) as error:
             # bwrap reports its child before it mounts anything; a mount that fails ends both.
             raise self.failure() from error
@@ -205,11 +207,19 @@ class Fence:
         try:
             async with asyncio.timeout(MONITOR_SECONDS):
                 relay = await self._take_monitor(loop)
+                self._seal()
                 self._control.send(b"+")
                 pid = await self._take_pid(loop)
         except TimeoutError:
             raise LaunchFailed("the command's monitor did not answer") from None
         return Command(self, self._control, pid, relay)
+
+    def _seal(self) -> None:
+        """The monitor runs, so everything is mounted."""
+        if self._insider is not None and self.launch.plan is not None:
+            self._insider.seal(self.launch.plan.identities)
+            self._insider.end()
+            self._insider = None
 
     def _unblock(self) -> None:
         """Bwrap goes on to the monitor, which waits for `release` before it starts the command."""
@@ -256,6 +266,9 @@ class Fence:
     def abandon(self) -> None:
         """End what was built; the command never ran. Also the last step of every run."""
         self.kill()
+        if self._insider is not None:
+            self._insider.end()
+            self._insider = None
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(REAP_SECONDS)
         for descriptor in (self._diagnostics, self._block, self._info, self.init):

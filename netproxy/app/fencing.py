@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from netproxy.app.settings import Settings
+    from sandbox.model import Identity
 
 _MANAGED = Path("/etc/netproxy")
 # A path has at most 4096 bytes and 40 links (PATH_MAX and MAXSYMLINKS of the kernel).
@@ -34,8 +35,9 @@ def sandbox_spec(
 ) -> SandboxSpec:
     """What the command may see and write. Raises FolderMissing for a `--write` that isn't there."""
     home = home_folder(environ)
-    opened = tuple(_named(path) for path in settings.write_paths)
-    directory = os.path.realpath(".")
+    found = dict(_named(path) for path in settings.write_paths)
+    opened = tuple(found)
+    directory, identity = _look_at(Path())
     real_home = os.path.realpath(home)
     ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
     if (runtime := runtime_dir(environ)) is not None:
@@ -49,6 +51,7 @@ def sandbox_spec(
         hidden=_hide(ours, roots=(*roots, os.path.realpath(settings.audit_directory))),
         # The usual policy file, too: it may be a link into a folder that is worked on.
         protected=(*program, *([os.path.realpath(policy)] if policy.exists() else [])),
+        identities={**found, directory: identity},
         links=tuple(link for path in (*ours, policy, Path(sys.prefix)) for link in _links(path)),
         owned=_ssh_drop_ins(),
     )
@@ -81,10 +84,21 @@ def _ssh_drop_ins() -> tuple[str, ...]:
     return tuple(path for path in files if os.access(path, os.R_OK))
 
 
-def _named(path: Path) -> str:
-    if not path.exists():
-        raise FolderMissing(f"--write {path}: no such file or folder")
-    return os.path.realpath(path)
+def _named(path: Path) -> tuple[str, Identity]:
+    try:
+        return _look_at(path)
+    except OSError:
+        raise FolderMissing(f"--write {path}: no such file or folder") from None
+
+
+def _look_at(path: Path) -> tuple[str, Identity]:
+    """Where it really is, and which folder that is; both of one and the same."""
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        found = os.fstat(descriptor)
+        return os.readlink(f"/proc/self/fd/{descriptor}"), (found.st_dev, found.st_ino)  # noqa: PTH115  # text
+    finally:
+        os.close(descriptor)
 
 
 def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,10 +1,13 @@
-"""The short-lived helper that enters the sandbox's network namespace and makes the listeners.
+"""The short-lived helper that enters the sandbox's namespaces: listeners, then sealed mounts.
 
 Theory: a socket belongs to the network namespace in which it was created, whoever holds it. So a
 forked child of ours enters the sandbox's namespace from outside, listens on its loopback, passes
-the descriptors back (SCM_RIGHTS) and ends; the gateway then accepts connections that could have
-come from nowhere else. Entering needs the user namespace that *owns* the network namespace
-(NS_GET_USERNS, ioctl_ns(2)), which is not always the one the command runs in.
+the descriptors back (SCM_RIGHTS); the gateway then accepts connections that could have come from
+nowhere else. Entering needs the user namespace that *owns* the network namespace (NS_GET_USERNS,
+ioctl_ns(2)), which is not always the one the command runs in.
+When bwrap is done with the mounts it looks whether they are the folders that were meant, and cuts
+them off from the host's: bwrap leaves them slaves, and what the host mounts later would appear
+inside, writable. Then it ends; until then the command waits.
 setns(2) into a user namespace needs a single-threaded process: hence a fork, and hence early.
 """
 
@@ -12,40 +15,74 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import socket
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from sandbox.config import BUILD_SECONDS, LISTEN_BACKLOG
 from sandbox.errors import LaunchFailed
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.model import Identity
+
 _NS_GET_USERNS = 0xB701  # linux/nsfs.h: _IO(0xb7, 0x1)
+_MS_REC, _MS_PRIVATE = 0x4000, 1 << 18  # linux/mount.h
 _RETRY_SECONDS = 0.0005
-_MAX_MESSAGE = 4096
+_MAX_MESSAGE = 1 << 16
 
 
-def listen_inside(pid: int, ports: tuple[int, ...]) -> tuple[socket.socket, ...]:
-    """Listening TCP sockets on 127.0.0.1 of the network namespace of `pid`, one for each port.
+class Insider:
+    """A child of ours in the namespaces of `pid`. `listen`, then `seal`; `end` at any time."""
 
-    Blocks for about 2 ms. Raises LaunchFailed with the helper's own words.
-    """
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        helper = os.fork()
-        if helper == 0:
+    def __init__(self, pid: int, ports: tuple[int, ...]) -> None:
+        self._ports = ports
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.settimeout(2 * BUILD_SECONDS)
+        self._child = os.fork()
+        if self._child == 0:
+            self._channel.close()
             _help(theirs, pid, ports)
         theirs.close()
+
+    def listen(self) -> tuple[socket.socket, ...]:
+        """Listening TCP sockets on 127.0.0.1 of the network namespace, one for each port.
+
+        Blocks for about 2 ms. Raises LaunchFailed with the helper's own words.
+        """
+        message, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_MESSAGE, len(self._ports))
+        if len(descriptors) != len(self._ports):
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise LaunchFailed(f"the helper could not listen inside the sandbox: {_words(message)}")
+        return tuple(_adopt(descriptor) for descriptor in descriptors)
+
+    def seal(self, folders: Mapping[str, Identity]) -> None:
+        """Once everything is mounted. `folders` are those that may be written, by their place.
+
+        Raises LaunchFailed when something else lies there: somebody moved it in between.
+        """
         try:
-            message, descriptors, _, _ = socket.recv_fds(ours, _MAX_MESSAGE, len(ports))
-        finally:
-            os.waitpid(helper, 0)
-    if len(descriptors) != len(ports):
-        for descriptor in descriptors:
-            os.close(descriptor)
-        said = message.decode(errors="replace") or "it ended without a word"
-        raise LaunchFailed(f"the helper could not listen inside the sandbox: {said}")
-    return tuple(_adopt(descriptor) for descriptor in descriptors)
+            self._channel.send(json.dumps(folders).encode())
+            answer = self._channel.recv(_MAX_MESSAGE)
+        except OSError as error:
+            answer = str(error).encode()
+        if answer != b"+":
+            raise LaunchFailed(f"the mounts of the sandbox could not be sealed: {_words(answer)}")
+
+    def end(self) -> None:
+        """The child ends when nobody listens to it any more."""
+        self._channel.close()
+        with suppress(ChildProcessError):
+            os.waitpid(self._child, 0)
+
+
+def _words(answer: bytes) -> str:
+    return answer.decode(errors="replace") or "it ended without a word"
 
 
 def _adopt(descriptor: int) -> socket.socket:
@@ -57,9 +94,13 @@ def _adopt(descriptor: int) -> socket.socket:
 def _help(channel: socket.socket, pid: int, ports: tuple[int, ...]) -> None:
     """Run in the forked child; never returns, never runs the parent's clean-up."""
     try:
+        mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         _enter(pid)
         listeners = [_listen(port) for port in ports]
         socket.send_fds(channel, [b"+"], [listener.fileno() for listener in listeners])
+        for listener in listeners:
+            listener.close()
+        _seal(channel, mounts)
     except OSError as error:
         with suppress(OSError):
             channel.send(str(error).encode(errors="replace")[:_MAX_MESSAGE])
@@ -72,6 +113,24 @@ def _enter(pid: int) -> None:
     owner = fcntl.ioctl(network, _NS_GET_USERNS)
     os.setns(owner, os.CLONE_NEWUSER)
     os.setns(network, os.CLONE_NEWNET)
+
+
+def _seal(channel: socket.socket, mounts: int) -> None:
+    # Only here, while the gateway is imported: it takes as long as everything else together.
+    import ctypes
+
+    kernel = ctypes.CDLL(None, use_errno=True)
+    order = channel.recv(_MAX_MESSAGE)
+    if not order:
+        return
+    os.setns(mounts, os.CLONE_NEWNS)
+    for path, (device, inode) in json.loads(order).items():
+        found = os.stat(path)  # noqa: PTH116  # two numbers of it
+        if (found.st_dev, found.st_ino) != (device, inode):
+            raise OSError(f"{path} was replaced while the sandbox was built")
+    if kernel.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    channel.send(b"+")
 
 
 def _listen(port: int) -> socket.socket:

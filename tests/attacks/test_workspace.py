@@ -204,3 +204,37 @@ def _with_input(
         env=netproxy.environment(),
         check=False,
     )
+
+
+_LATE = """
+mount --make-rshared /
+(
+    while [ ! -e "$READY" ]; do sleep 0.02; done
+    mount -t tmpfs -o mode=1777 late "$LATE" && touch "$READY.done"
+) &
+"$@"
+"""
+
+
+def test_what_the_host_mounts_later_does_not_appear_inside(netproxy: Netproxy) -> None:
+    """A disk that is plugged in while the command runs would be there, and writable."""
+    if os.getuid() != 0:
+        pytest.skip("mounting needs root")
+    late = netproxy.person.owns(netproxy.workspace.parent / "late")
+    ready = netproxy.workspace / "ready"
+    script = f"touch {ready}; while [ ! -e {ready}.done ]; do sleep 0.02; done; touch {late}/x"
+    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--", "sh", "-c", script)
+    prefix = ["slave" if word == "private" else word for word in netproxy.person.prefix]
+    argv = [*prefix, *netproxy.argv(*words)[len(prefix) :]]
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", _LATE, "sh", *argv],
+        capture_output=True,
+        text=True,
+        cwd=netproxy.workspace,
+        env=netproxy.environment({"READY": str(ready), "LATE": str(late)}),
+        timeout=20,
+        check=False,
+    )
+    assert ready.with_name("ready.done").exists(), done.stderr
+    assert "Read-only file system" in done.stderr or "Permission denied" in done.stderr
+    assert done.returncode != 0

@@ -8,6 +8,7 @@ from sandbox.linux.bubblewrap import Descriptors, arguments, explain
 from sandbox.plan import Access, Mount, Plan
 
 PLAN = Plan(
+    identities={},
     mounts=(
         Mount(Access.READ, "/"),
         Mount(Access.DEVICES, "/dev"),

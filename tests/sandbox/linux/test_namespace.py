@@ -1,0 +1,107 @@
+"""The helper that enters a finished sandbox: what it checks before the command may run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.errors import FenceUnavailable, LaunchFailed
+from sandbox.host import find_bwrap, program_paths
+from sandbox.model import Identity, SandboxSpec
+from sandbox.plan import make_plan
+from sandbox.process import Fence, Launch
+from sandbox.streams import Streams
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sandbox.process import Listeners
+
+
+@pytest.fixture
+def bwrap() -> str:
+    try:
+        return find_bwrap("")
+    except FenceUnavailable as missing:
+        pytest.skip(str(missing))
+
+
+class Built:
+    """A fence with its listeners, up to the moment at which the command would run."""
+
+    def __init__(self, bwrap: str, folder: Path, identity: Identity) -> None:
+        plan = make_plan(
+            SandboxSpec(
+                working_directory=str(folder),
+                home="/nowhere",
+                writable=(),
+                hidden=(),
+                protected=program_paths(),
+                identities={str(folder): identity},
+            )
+        )
+        self.fence = Fence(
+            Launch(
+                command=("true",),
+                environment={"PATH": os.defpath},
+                directory=str(folder),
+                streams=Streams(terminals=(), path=None),
+                plan=plan,
+                machine=platform.machine(),
+            ),
+            bwrap=bwrap,
+        )
+        self.listeners: Listeners = self.fence.listeners()
+
+    async def run(self) -> int:
+        """The command's status."""
+        command = await self.fence.release()
+        ending = await command.ended
+        await command.finish(kill=True)
+        return ending.status
+
+    def close(self) -> None:
+        self.listeners.http.close()
+        self.listeners.socks.close()
+
+
+@pytest.fixture
+def folder(base: Path) -> Path:
+    made = base / "folder"
+    made.mkdir()
+    return made
+
+
+def test_the_folder_that_was_meant_is_taken(bwrap: str, folder: Path) -> None:
+    found = folder.stat()
+    built = Built(bwrap, folder, (found.st_dev, found.st_ino))
+    try:
+        assert asyncio.run(built.run()) == 0
+    finally:
+        built.close()
+
+
+def test_another_folder_at_its_place_is_not(bwrap: str, folder: Path) -> None:
+    """Another run could turn a name into a link just before bwrap follows it."""
+    found = folder.stat()
+    built = Built(bwrap, folder, (found.st_dev, found.st_ino + 1))
+    try:
+        with pytest.raises(LaunchFailed, match="replaced"):
+            asyncio.run(built.run())
+    finally:
+        built.fence.abandon()
+        built.close()
+
+
+def test_the_listeners_are_on_the_sandboxs_own_loopback(bwrap: str, folder: Path) -> None:
+    found = folder.stat()
+    built = Built(bwrap, folder, (found.st_dev, found.st_ino))
+    try:
+        assert built.listeners.addresses().http == "127.0.0.1:3128"
+    finally:
+        built.fence.abandon()
+        built.close()
