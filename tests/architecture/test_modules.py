@@ -53,10 +53,9 @@ COVERED_ELSEWHERE = {
     "tests/scenarios/test_terminal.py": (
         "netproxy/app/screen",
         "sandbox/linux/monitor",
-        "sandbox/streams",
         "sandbox/terminal",
     ),
-    "tests/attacks/test_fence.py": ("netproxy/app/fencing", "sandbox/linux/namespace"),
+    "tests/attacks/test_fence.py": ("netproxy/app/fencing",),
     "tests/netproxy/app/cli/test_doctor.py": (
         "sandbox/linux/attempts",
         "sandbox/linux/kernel",
