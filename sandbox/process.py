@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from sandbox.config import (
     FAILURE_SECONDS,
     HTTP_PORT,
+    LISTEN_BACKLOG,
     MONITOR_SECONDS,
     REAP_SECONDS,
     SOCKS_PORT,
@@ -309,7 +310,9 @@ def version_of(program: str) -> str:
 
 def listen_on_host() -> Listeners:
     """Listeners for a run without a sandbox: two free ports of this host's loopback."""
-    return Listeners(http=_listen(), socks=_listen())
+    from sandbox.loopback import OwnListener
+
+    return Listeners(http=OwnListener(LISTEN_BACKLOG), socks=OwnListener(LISTEN_BACKLOG))
 
 
 def start_background(command: list[str], environment: Mapping[str, str]) -> None:
@@ -325,12 +328,6 @@ def start_background(command: list[str], environment: Mapping[str, str]) -> None
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-def _listen() -> socket.socket:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    listener.setblocking(False)
-    return listener
 
 
 async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
