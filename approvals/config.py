@@ -19,6 +19,8 @@ class Config:
     delivery_seconds: float = 10.0
     # Long enough not to hammer, short enough that a yes in the meantime is soon of use.
     retry_after_seconds: int = 5
+    # Nobody answers more than these one by one; a command that makes up names would ask for ever.
+    open_questions: int = 64
     # A late answer is told who won for as long as anybody can still have the question on screen.
     remembered_resolutions: int = 1024
 

@@ -113,6 +113,7 @@ class Ending(StrEnum):
     DENIED_BY_SESSION = "denied_by_session"  # by a denial that the session remembers
     TIMEOUT = "timeout"  # nobody answered in time
     UNAVAILABLE = "unavailable"  # nobody could be asked
+    TOO_MANY = "too_many"  # too many questions of the session are open
     WITHDRAWN = "withdrawn"  # the run or the service ended
     AUDIT_UNAVAILABLE = "audit_unavailable"  # the answer could not be recorded
 

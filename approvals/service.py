@@ -142,6 +142,8 @@ class ApprovalService:
         if hearing is None:
             if not (self._running and self._desk.reviewers):
                 return _unasked(Ending.UNAVAILABLE, "there is nobody to ask")
+            if self._is_full(asking.key.session):
+                return self._too_many()
             try:
                 hearing = self._put(asking)
             except AuditUnavailable:
@@ -184,6 +186,19 @@ class ApprovalService:
         if (resolution := self._settled.get(approval_id)) is not None:
             return AlreadyResolved(resolution)
         return UnknownApproval(approval_id)
+
+    def _is_full(self, session: str) -> bool:
+        asked = sum(key.session == session for key in self._open)
+        return asked >= self._desk.config.open_questions
+
+    def _too_many(self) -> Outcome:
+        return Outcome(
+            ending=Ending.TOO_MANY,
+            approval_id=None,
+            answer=None,
+            explanation="too many questions wait for an answer already",
+            retry_after_seconds=self._desk.config.retry_after_seconds,
+        )
 
     def _timed_out(self, hearing: Hearing) -> Outcome:
         return Outcome(

@@ -28,6 +28,7 @@ _WORDS: dict[Ending, tuple[Source, Reason]] = {
     Ending.DENIED_BY_SESSION: (Source.SESSION_CACHE, Reason.DENIED_BY_SESSION),
     Ending.TIMEOUT: (Source.DECIDER, Reason.APPROVAL_TIMEOUT),
     Ending.UNAVAILABLE: (Source.DECIDER, Reason.APPROVAL_UNAVAILABLE),
+    Ending.TOO_MANY: (Source.PROXY_STATE, Reason.LIMIT_EXCEEDED),
     Ending.WITHDRAWN: (Source.DECIDER, Reason.APPROVAL_UNAVAILABLE),
     Ending.AUDIT_UNAVAILABLE: (Source.PROXY_STATE, Reason.AUDIT_UNAVAILABLE),
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from approvals.config import Config
 from approvals.errors import AlreadyResolved, InvalidAnswer, UnknownApproval
 from approvals.model import Answer, Ending, Outcome, Resolution, Scope, Status, Verdict
 from tests.support.approvals import (
@@ -88,6 +90,30 @@ def test_every_part_of_the_key_makes_another_question() -> None:
         "https://a.example:80",
         "https://b.example:443",
     ]
+
+
+def test_a_session_can_not_flood_its_reviewers() -> None:
+    """Made-up names would ask for ever; other sessions, and known questions, are left alone."""
+
+    async def main() -> None:
+        reviewer = Silent()
+        async with service(reviewer) as approvals, asyncio.TaskGroup() as tasks:
+            limit = Config().open_questions
+            for number in range(limit):
+                tasks.create_task(approvals.ask(asking(f"h{number}.example")))
+            await asyncio.sleep(1)
+            refused = await approvals.ask(asking("more.example"))
+            assert refused.ending is Ending.TOO_MANY
+            assert refused.retry_after_seconds == Config().retry_after_seconds
+            assert not refused.allowed
+            tasks.create_task(approvals.ask(asking("h0.example")))
+            elsewhere = asking("more.example")
+            elsewhere = replace(elsewhere, key=replace(elsewhere.key, session="s-other"))
+            tasks.create_task(approvals.ask(elsewhere))
+            await asyncio.sleep(1)
+            assert len(reviewer.inquiries) == limit + 1
+
+    run_virtual(main())
 
 
 def test_once_covers_exactly_the_waiters_that_the_reviewer_saw() -> None:
