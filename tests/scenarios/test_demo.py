@@ -178,6 +178,8 @@ def installed_under_tmp() -> Iterator[Path]:
             ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
         )
     library = folder / "venv" / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
+    # The demo's command needs pip inside, where the rest of a checkout in /tmp would be hidden.
+    shutil.copytree(Path(sysconfig.get_path("purelib")) / "pip", library / "pip")
     lines = (str(folder), sysconfig.get_path("purelib"))
     (library / "netproxy.pth").write_text("\n".join(lines) + "\n")
     yield folder / "venv" / "bin" / "python"
