@@ -1,12 +1,13 @@
 """One `netproxy run`, from settings to exit status, in the order that safety needs.
 
-Journal, policy, fence, listeners; then the event loop; only then the command. The helper that makes
-the listeners forks, so nothing before it may start a thread. Whatever fails before the command runs
-leaves nothing behind.
+Journal, policy, fence, listeners; then the event loop; only then the command, and the gateway when
+somebody may need it. The helper that makes the listeners forks, so nothing before it may start a
+thread. Whatever fails before the command runs leaves nothing behind.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import pwd
 import shlex
@@ -49,10 +50,12 @@ from sandbox.token import CancellationToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
 
+    from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
-    from netproxy.app.wiring import Run
+    from netproxy.transport.server import ProxyServer
     from sandbox.plan import Plan
 
 EXIT_OURS = 125
@@ -182,7 +185,7 @@ class _Execution:
             # The monitor starts inside meanwhile, and waits.
             import uvloop
 
-            from netproxy.app.wiring import Run
+            from netproxy.app.reception import Run
 
             journal.start_syncing()
             run = Run(
@@ -249,19 +252,12 @@ class _Execution:
         start_background(command, environment)
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
+        from netproxy.app.reception import Reception
         from netproxy.app.supervisor import Supervisor
-        from netproxy.app.wiring import gateway
 
         screen = RelayScreen()
-        serving = gateway(
-            run,
-            listeners,
-            screen=screen,
-            environ=self._environ,
-            report=self._notices.append,
-        )
-        async with serving as server:
-            command = await fence.release()
+        command = await fence.release()
+        async with Reception(listeners, lambda: self._gateway(run, listeners, screen)) as reception:
             screen.relay = command.relay
             if command.relay is not None:
                 command.relay.start(foreground=starts_in_foreground(self._streams))
@@ -270,9 +266,25 @@ class _Execution:
                 self._token,
                 run.trail,
                 timeout_seconds=self._settings.timeout_seconds,
-                close_connections=server.close_all,
+                close_connections=reception.close_all,
             )
             return await supervisor.watch()
+
+    def _gateway(
+        self, run: Run, listeners: Listeners, screen: RelayScreen
+    ) -> AbstractAsyncContextManager[ProxyServer]:
+        from netproxy.app.wiring import gateway
+
+        # What is loaded by now stays to the end: no collection needs to look at it again.
+        gc.freeze()
+        gc.enable()
+        return gateway(
+            run,
+            listeners,
+            screen=screen,
+            environ=self._environ,
+            report=self._notices.append,
+        )
 
     def _started(self, plan: Plan | None) -> RunStarted:
         return RunStarted(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from approvals import ApprovalService, Config, MemoryStore, SystemClock
@@ -22,27 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from approvals.ports import Reviewer, Screen
+    from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
     from netproxy.model import Decision, Request
-    from netproxy.policy.engine import Policy
-    from otel import AuditTrail
     from sandbox.process import Listeners
     from sandbox.token import CancellationToken
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What identifies one run, and what its parts share."""
-
-    settings: Settings
-    policy: Policy
-    trail: AuditTrail
-    token: CancellationToken[Denial]
-    session_id: str
-    execution_id: str
-    user: str  # who sits at the terminal, for the record
-    command: str
-    directory: str
 
 
 class RunToken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -13,6 +14,16 @@ from netproxy.errors import InvalidSettings
 
 def main(arguments: list[str]) -> int:
     """Return the command's own status, or ours (design section 7)."""
+    # Whatever is made from here to the first connection is kept. To look for garbage in it, now and
+    # once more at the end of the process, takes 20 ms.
+    gc.disable()
+    try:
+        return _run(arguments)
+    finally:
+        gc.freeze()
+
+
+def _run(arguments: list[str]) -> int:
     _open_standard_streams()
     options = parse_run(arguments)
     try:

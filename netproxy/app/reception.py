@@ -1,0 +1,104 @@
+"""The run's listeners until the first client comes, and the gateway behind them from then on.
+
+Many a command has ended before a gateway is imported and built. A client that comes meanwhile waits
+in its listener's queue and notices nothing; where no gateway can be built, nobody is let out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from netproxy.app.settings import Settings
+    from netproxy.app.supervisor import Denial
+    from netproxy.model import CloseReason
+    from netproxy.policy.engine import Policy
+    from netproxy.transport.server import ProxyServer
+    from otel import AuditTrail
+    from sandbox.process import Listeners
+    from sandbox.token import CancellationToken
+
+# A command that lives longer is likely to want the network soon: it shall find the gateway there.
+_PATIENCE_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What identifies one run, and what its parts share."""
+
+    settings: Settings
+    policy: Policy
+    trail: AuditTrail
+    token: CancellationToken[Denial]
+    session_id: str
+    execution_id: str
+    user: str  # who sits at the terminal, for the record
+    command: str
+    directory: str
+
+
+class Reception:
+    """Opens the gateway when it is needed, and closes it and the listeners at the end."""
+
+    def __init__(
+        self,
+        listeners: Listeners,
+        open_gateway: Callable[[], AbstractAsyncContextManager[ProxyServer]],
+        *,
+        patience_seconds: float = _PATIENCE_SECONDS,
+    ) -> None:
+        """Make it inside a running loop; `open_gateway` is called once or not at all."""
+        self._loop = asyncio.get_running_loop()
+        self._sockets = (listeners.http, listeners.socks)
+        self._open_gateway = open_gateway
+        self._patience_seconds = patience_seconds
+        self._is_closing = asyncio.Event()
+        self._server: ProxyServer | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        for listener in self._sockets:
+            self._loop.add_reader(listener, self._begin)
+        self._timer = self._loop.call_later(self._patience_seconds, self._begin)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Raises what kept the gateway from being built."""
+        self._is_closing.set()
+        if self._serving is None:
+            self._stop_waiting()
+            self._close_listeners()
+        else:
+            await self._serving
+
+    def close_all(self, reason: CloseReason) -> None:
+        """Cut every connection at once."""
+        if self._server is not None:
+            self._server.close_all(reason)
+
+    def _begin(self) -> None:
+        self._stop_waiting()
+        self._serving = self._loop.create_task(self._serve())
+
+    async def _serve(self) -> None:
+        try:
+            async with self._open_gateway() as self._server:
+                await self._is_closing.wait()
+        finally:
+            # Without a gateway a client that waits in the queue learns at once that it waits for
+            # nothing.
+            self._close_listeners()
+
+    def _stop_waiting(self) -> None:
+        self._timer.cancel()
+        for listener in self._sockets:
+            self._loop.remove_reader(listener)
+
+    def _close_listeners(self) -> None:
+        for listener in self._sockets:
+            listener.close()

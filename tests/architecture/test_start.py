@@ -1,0 +1,79 @@
+"""What a start of `netproxy run` loads: time that is waited for before every command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Each would be felt, and none is needed without a settings file, a collector or a mistake.
+LATER = {
+    "aiohttp",
+    "difflib",
+    "email",
+    "google.protobuf",
+    "http.client",
+    "idna",
+    "json.tool",
+    "logging.config",
+    "netproxy.policy.document",
+    "otel.reader",
+    "otel.ship",
+    "otel.verification",
+    "pydantic",
+    "requests",
+    "rich",
+    "shutil",
+    "structlog",
+    "tempfile",
+    "tomllib",
+    "urllib.request",
+}
+# Needed for connections only: the command starts meanwhile (netproxy.app.reception).
+GATEWAY = {
+    "approvals",
+    "httptools",
+    "netproxy.app.wiring",
+    "netproxy.connection",
+    "netproxy.protocol",
+    "netproxy.transport",
+}
+BEFORE_THE_COMMAND = (
+    "import netproxy.app.cli.run_options, netproxy.app.run, netproxy.app.reception, "
+    "netproxy.app.supervisor, sandbox.command, sys; print(*sys.modules)"
+)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The modules that a whole run of `true` imports, by what the interpreter says."""
+    audit: Path = tmp_path_factory.mktemp("audit")
+    python = [sys.executable, "-X", "importtime", "-m", "netproxy"]
+    done = subprocess.run(
+        [*python, "run", "--ask", "never", "--audit-dir", str(audit), "--", "true"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_it_was_a_real_start(loaded: set[str]) -> None:
+    assert {"uvloop", "netproxy.app.run", "sandbox.process", "otel.journal"} <= loaded
+
+
+def test_nothing_is_loaded_that_can_wait(loaded: set[str]) -> None:
+    assert sorted(loaded & LATER) == []
+
+
+def test_the_gateway_is_not_loaded_before_the_command_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BEFORE_THE_COMMAND], capture_output=True, text=True, check=True
+    )
+    assert sorted(GATEWAY & set(done.stdout.split())) == []

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, cast
+
+import pytest
+import uvloop
+
+from netproxy.app.reception import Reception
+from netproxy.model import CloseReason
+from sandbox.process import Listeners, listen_on_host
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from netproxy.transport.server import ProxyServer
+
+PATIENT = 60.0
+
+
+class Gateway:
+    """Notes what happens to it. `problem` is what keeps it from being built."""
+
+    def __init__(self, problem: Exception | None = None) -> None:
+        self.is_open = asyncio.Event()
+        self.times_opened = 0
+        self.closed_for: list[CloseReason] = []
+        self._problem = problem
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[ProxyServer]:
+        self.times_opened += 1
+        if self._problem is not None:
+            raise self._problem
+        self.is_open.set()
+        yield cast("ProxyServer", self)
+        self.is_open.clear()
+
+    def close_all(self, reason: CloseReason) -> None:
+        self.closed_for.append(reason)
+
+
+@pytest.fixture
+def listeners() -> Listeners:
+    return listen_on_host()
+
+
+def knock(listener: socket.socket) -> socket.socket:
+    return socket.create_connection(listener.getsockname(), 1)
+
+
+def test_a_short_run_has_no_gateway(listeners: Listeners) -> None:
+    async def story() -> Gateway:
+        gateway = Gateway()
+        async with Reception(listeners, gateway.open, patience_seconds=PATIENT) as reception:
+            reception.close_all(CloseReason.RUN_ENDED)
+        return gateway
+
+    assert uvloop.run(story()).times_opened == 0
+    assert listeners.http.fileno() == listeners.socks.fileno() == -1
+
+
+@pytest.mark.parametrize("kind", ["http", "socks"])
+def test_the_first_client_opens_it(listeners: Listeners, kind: str) -> None:
+    async def story() -> Gateway:
+        gateway = Gateway()
+        async with Reception(listeners, gateway.open, patience_seconds=PATIENT) as reception:
+            with knock(getattr(listeners, kind)), knock(listeners.http):
+                await asyncio.wait_for(gateway.is_open.wait(), 2)
+                await asyncio.sleep(0.01)
+                reception.close_all(CloseReason.RUN_CANCELLED)
+            assert gateway.is_open.is_set()
+        assert not gateway.is_open.is_set()
+        return gateway
+
+    gateway = uvloop.run(story())
+    assert gateway.times_opened == 1
+    assert gateway.closed_for == [CloseReason.RUN_CANCELLED]
+    assert listeners.http.fileno() == -1
+
+
+def test_a_command_that_lives_finds_it_open(listeners: Listeners) -> None:
+    async def story() -> None:
+        gateway = Gateway()
+        async with Reception(listeners, gateway.open, patience_seconds=0.001):
+            await asyncio.wait_for(gateway.is_open.wait(), 2)
+
+    uvloop.run(story())
+
+
+def test_where_none_can_be_built_nobody_waits_and_the_run_learns_why(listeners: Listeners) -> None:
+    address = listeners.http.getsockname()
+
+    async def story() -> None:
+        gateway = Gateway(ImportError("torn installation"))
+        async with Reception(listeners, gateway.open, patience_seconds=PATIENT):
+            with knock(listeners.http) as client:
+                assert await asyncio.to_thread(_is_broken_off, client)
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address, 1)
+
+    with pytest.raises(ImportError, match="torn"):
+        uvloop.run(story())
+
+
+def _is_broken_off(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
