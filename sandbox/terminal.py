@@ -96,8 +96,8 @@ class TerminalRelay:
             return
         self._update()
         if self._foreground:
-            cut = _CANCEL_SEQUENCE if self._to_user else b""
-            self._write_now(cut + self._modes.leave())
+            # Written or not: in an unfinished title the whole question would disappear.
+            self._write_now(_CANCEL_SEQUENCE + self._modes.leave())
             self._restore_modes()
 
     def release(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +61,23 @@ def test_where_the_bytes_are_split_does_not_matter(cuts: list[int]) -> None:
 def test_any_bytes_are_only_read(data: bytes) -> None:
     modes = fed(data)
     assert isinstance(modes.leave(), bytes)
+
+
+@pytest.mark.parametrize(
+    "colouring",
+    [b"\x1b]11;#fff\x07", b"\x1b]4;7;#000\x1b\\", b"\xc2\x9d10;white\x07", b"\x1b]5;0;red\x07"],
+)
+def test_colours_that_were_redefined_are_given_back(colouring: bytes) -> None:
+    """White on white nobody reads a question."""
+    for place in range(len(colouring)):
+        leaving = fed(colouring[:place], colouring[place:]).leave()
+        assert b"\x1b]104\x07" in leaving
+        assert b"\x1b]111\x07" in leaving
+
+
+def test_a_title_redefines_no_colours() -> None:
+    assert fed(b"\x1b]0;title\x07", b"\x1b]8;;http://x\x07", "”Â]".encode()).leave() == b"\x1b[0m"
+
+
+def test_the_one_character_spelling_is_the_same_mode() -> None:
+    assert fed(b"\xc2\x9b?10", b"49h").is_full_screen
