@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring as _spelled_text
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from otel.errors import MalformedRecord
@@ -41,6 +42,28 @@ _KEYS = frozenset(
 canonical = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
 ).encode
+
+
+def canonical_members(attributes: Mapping[str, Value]) -> str:
+    """Do what `canonical` does, in half the time for a flat object: three for each connection."""
+    keys = _keys(tuple(attributes))
+    return f"{{{','.join([key + _spelled(attributes[name]) for name, key in keys])}}}"
+
+
+def _spelled(value: Value) -> str:
+    if isinstance(value, str):
+        return _spelled_text(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if type(value) is int else canonical(value)
+
+
+# Events have fixed keys, and a run adds always the same: each set of keys is sorted once.
+@lru_cache(maxsize=128)
+def _keys(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, f"{canonical(name)}:") for name in sorted(names))
 
 
 class Stamp(NamedTuple):

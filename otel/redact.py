@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from otel.chain import canonical
+from otel.chain import canonical, canonical_members
 
 if TYPE_CHECKING:
     from otel.attributes import Attributes, Value
@@ -50,7 +50,7 @@ def clean(attributes: Attributes) -> dict[str, Value]:
 
 def encode(attributes: Attributes) -> str:
     """Canonical JSON of the cleaned attributes."""
-    text = canonical(attributes)
+    text = canonical_members(attributes)
     # JSON spells every control character but DEL with a backslash: a text without both, in ASCII
     # and short, has nothing to clean. Nearly all records are like that: this is their hot path.
     if (
