@@ -284,7 +284,9 @@ class Fence:
             if self.init is not None:
                 signal.pidfd_send_signal(self.init, signal.SIGKILL)
             else:
-                self._process.kill()
+                # The group: when bwrap dies between clone and the first word to its child, the
+                # child waits for that word for ever, in bwrap's own group still.
+                os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def _address(listener: socket.socket) -> str:
