@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from netproxy.errors import ClientProtocolError
 from netproxy.protocol.fields import Chunked, Framing, Length, UntilClose
@@ -107,6 +107,8 @@ class ChunkedReader(BodyReader):
                 return self._content_end()
             case _Step.TRAILER:
                 return self._trailer()
+            case _ as impossible:
+                assert_never(impossible)
 
     def _size(self) -> bool:
         line = self._take_line(_SIZE_LINE_BYTES, "a chunk-size line is too long")
@@ -170,6 +172,8 @@ def body_reader(framing: Framing, limits: Limits) -> BodyReader:
             return ChunkedReader(limits)
         case UntilClose():
             return CloseReader()
+        case _ as impossible:
+            assert_never(impossible)
 
 
 def framed(content: bytes, framing: Framing) -> bytes:

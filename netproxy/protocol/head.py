@@ -115,7 +115,7 @@ class HeadReader[Line]:
             pass  # an Upgrade field; it is stripped later and never obeyed here
         except httptools.HttpParserError as refused:
             raise ClientProtocolError(f"a field is malformed: {refused}") from refused
-        if not collector.is_complete:
+        if not collector.is_complete:  # pragma: no cover  # no input is known that llhttp leaves so
             raise ClientProtocolError("the fields are malformed")
         if len(collector.fields) > self._limits.header_count:
             limit = self._limits.header_count

@@ -59,6 +59,11 @@ def test_write_opens_what_it_names() -> None:
     assert access(made, "/home/ada/other") is Access.READ
 
 
+def test_the_plan_knows_which_folders_of_the_host_it_opens() -> None:
+    made = plan(writable=("/var/cache/x",))
+    assert set(made.writable()) == {"/home/ada/project", "/var/cache/x"}
+
+
 def test_write_may_open_the_home_folder_itself() -> None:
     assert access(plan("/home/ada", writable=("/home/ada",)), "/home/ada/x") is Access.WRITE
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from netproxy.config import Limits
 from netproxy.errors import ClientProtocolError
-from netproxy.protocol.body import ChunkedReader, body_reader, framed
+from netproxy.protocol.body import BodyReader, ChunkedReader, body_reader, framed
 from netproxy.protocol.fields import CHUNKED, UNTIL_CLOSE, Length
 from tests.support.readers import pieces
 
@@ -32,6 +32,11 @@ def test_length_stops_where_it_says() -> None:
     steps = [(reader.receive(part), reader.is_finished) for part in (b"abc", b"defg")]
     assert steps == [(b"abc", False), (b"de", True)]
     assert reader.unread == b"fg"
+
+
+def test_a_reader_of_no_kind_reads_nothing() -> None:
+    with pytest.raises(NotImplementedError):
+        BodyReader().receive(b"abc")
 
 
 def test_until_close_never_finishes_by_itself() -> None:

@@ -113,6 +113,28 @@ def test_limits(data: bytes, limit: int) -> None:
     assert refused.value.status == limit
 
 
+@pytest.mark.parametrize(
+    ("target", "word"),
+    [
+        pytest.param(b"http://a.test/x#part", "fragment", id="fragment"),
+        pytest.param(b"http://a.test\\@b.test/", "backslash", id="backslash"),
+        pytest.param(b"http://b.test@a.test/", "userinfo", id="userinfo"),
+        pytest.param(b"http://a.test,b.test/", "host:port", id="authority"),
+        pytest.param(b"/x", "whole URL", id="origin-form"),
+        pytest.param(b"a.test:80", "not an http URL", id="no-scheme"),
+        pytest.param(b"https://a.test/", "CONNECT", id="https"),
+        pytest.param(b"ftp://a.test/", "only http", id="other-scheme"),
+    ],
+)
+def test_a_target_that_is_no_http_url_is_refused_in_words(target: bytes, word: str) -> None:
+    with pytest.raises(ClientProtocolError, match=word):
+        RequestReader(LIMITS).receive(b"GET " + target + b" HTTP/1.1\r\nHost: a.test\r\n\r\n")
+
+
+def test_not_yet_has_a_name_in_failures() -> None:
+    assert repr(RequestReader(LIMITS).receive(b"GET")) == "NEED_DATA"
+
+
 def test_a_head_of_exactly_the_limit_is_read() -> None:
     fill = 300 - len(GET) - len(b"X: \r\n")
     assert read(GET[:-2] + b"X: " + b"a" * fill + b"\r\n\r\n", SMALL).method == "GET"
