@@ -14,7 +14,6 @@ from sandbox.errors import FenceUnavailable
 
 # Before PATH: where distributions install it, and where only root may write.
 _SYSTEM = ("/usr/bin", "/bin", "/usr/local/bin", "/run/current-system/sw/bin")
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def find_bwrap(search_path: str, *, writable: tuple[str, ...] = ()) -> str:
@@ -37,10 +36,9 @@ def find_bwrap(search_path: str, *, writable: tuple[str, ...] = ()) -> str:
 
 def program_paths() -> tuple[str, ...]:
     """What the monitor and `netproxy connect` need inside, and what nobody inside may change."""
-    root = Path(__file__).resolve().parents[1]
-    # Installed: our dependencies lie beside us. From a checkout: only our own packages.
-    names = [] if root.name in _INSTALLED else ["netproxy", "approvals", "sandbox", "otel"]
-    own = [root / name for name in names] or [root]
+    # Installed: our dependencies lie beside us. From a checkout: all of it, for it is in sys.path,
+    # and Python imports a sitecustomize.py at its start from wherever that leads.
+    own = Path(__file__).resolve().parents[1]
     prefixes = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
     system = {Path("/"), Path("/usr"), Path("/usr/local")}
-    return tuple(sorted(str(path) for path in {*own, *prefixes} - system if path.exists()))
+    return tuple(sorted(str(path) for path in {own, *prefixes} - system if path.exists()))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.people import ROOT
 from tests.support.runs import Netproxy
 from tests.support.sites import Site
 
@@ -201,16 +202,18 @@ def test_our_own_folders_are_hidden(netproxy: Netproxy) -> None:
     assert "config.toml" not in done.out
 
 
-def test_our_program_cannot_be_changed_from_inside(me: Person, base: Path) -> None:
-    """A run that edited the gateway would own the next one."""
-    from tests.support.people import ROOT
-
-    target = ROOT / "netproxy" / "planted.py"
-    done = Netproxy(me, base).run(
-        "--ask", "never", command=["sh", "-c", f"echo > {target}"], cwd=ROOT
-    )
-    assert done.status != 0
-    assert not target.exists()
+@pytest.mark.parametrize("name", ["netproxy/planted.py", "sitecustomize.py"])
+def test_our_program_cannot_be_changed_from_inside(me: Person, base: Path, name: str) -> None:
+    """A run that edited the gateway would own the next one; so would what Python imports first."""
+    target = ROOT / name
+    try:
+        done = Netproxy(me, base).run(
+            "--ask", "never", command=["sh", "-c", f"echo > {target}"], cwd=ROOT
+        )
+        assert done.status != 0
+        assert not target.exists()
+    finally:
+        target.unlink(missing_ok=True)
 
 
 def test_a_config_planted_by_one_run_is_no_policy_for_the_next(me: Person, base: Path) -> None:

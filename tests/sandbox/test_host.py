@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
 
 from sandbox import host
 from sandbox.errors import FenceUnavailable
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -67,6 +65,8 @@ def test_without_bwrap_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_our_own_program_is_what_we_run_from() -> None:
+    """All of a checkout: Python imports a sitecustomize.py from it, outside, at its next start."""
     paths = host.program_paths()
-    assert any(path.endswith(("/sandbox", "-packages")) for path in paths)
+    assert str(Path(host.__file__).resolve().parents[1]) in paths
+    assert str(Path(sys.prefix).resolve()) in paths
     assert "/usr" not in paths
