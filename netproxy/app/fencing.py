@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import pwd
 import sys
 from contextlib import suppress
@@ -73,7 +72,7 @@ def logical_directory(environ: Mapping[str, str]) -> str:
 
 def machine() -> str:
     """The architecture that the kernel filter is for."""
-    return platform.machine()
+    return os.uname().machine
 
 
 def _ssh_drop_ins() -> tuple[str, ...]:

@@ -25,6 +25,7 @@ LATER = {
     "otel.reader",
     "otel.ship",
     "otel.verification",
+    "platform",
     "pydantic",
     "requests",
     "rich",
