@@ -2,16 +2,16 @@
 
 An interpreter or a checkout under a 0700 home can't be reached by another user. So the ordinary
 user's processes get a private mount namespace in which an 0755 folder, holding only what they need,
-covers that home (the host is not changed).
+covers that home. His name, too, exists only there: the host is not changed.
 """
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -46,29 +46,41 @@ def myself(home: Path) -> Person:
 
 def ordinary_user(base: Path) -> Person:
     """A user without any privilege. Needs root; `base` must be reachable by everybody."""
-    try:
-        entry = pwd.getpwnam(USER)
-    except KeyError:
-        subprocess.run(
-            ["useradd", "--system", "--user-group", "--no-create-home", USER],
-            check=False,
-            capture_output=True,
-        )
-        entry = pwd.getpwnam(USER)
     home = base / "home"
     home.mkdir(exist_ok=True)
-    os.chown(home, entry.pw_uid, entry.pw_gid)
-    return Person(name="user", uid=entry.pw_uid, home=home, prefix=_enter(entry, base))
+    uid = _unused_id()
+    os.chown(home, uid, uid)
+    return Person(name="user", uid=uid, home=home, prefix=_enter(uid, home, base))
 
 
-def _enter(entry: pwd.struct_passwd, base: Path) -> tuple[str, ...]:
-    script = [*_uncover(base / "uncovered"), _drop(entry)]
+def _unused_id() -> int:
+    """Debian keeps the numbers from here on for nobody (policy, section 9.2.2)."""
+    used = {entry.pw_uid for entry in pwd.getpwall()} | {entry.gr_gid for entry in grp.getgrall()}
+    return next(number for number in range(65_000, 65_534) if number not in used)
+
+
+def _enter(uid: int, home: Path, base: Path) -> tuple[str, ...]:
+    script = [*_uncover(base / "uncovered"), *_introduce(uid, home, base), _drop(uid)]
     return ("unshare", "--mount", "--propagation", "private", "sh", "-c", "\n".join(script), "sh")
 
 
-def _drop(entry: pwd.struct_passwd) -> str:
+def _introduce(uid: int, home: Path, base: Path) -> list[str]:
+    """Shell lines that give the user a name: ssh and git ask for it. Only he is told."""
+    lines = []
+    for file, line in (
+        ("passwd", f"{USER}:x:{uid}:{uid}::{home}:/bin/sh"),
+        ("group", f"{USER}:x:{uid}:"),
+    ):
+        copy = base / file
+        copy.write_text(f"{Path('/etc', file).read_text().rstrip()}\n{line}\n")
+        copy.chmod(0o644)
+        lines.append(f"mount --bind {shlex.quote(str(copy))} /etc/{file}")
+    return lines
+
+
+def _drop(uid: int) -> str:
     return (
-        f"exec setpriv --reuid={entry.pw_uid} --regid={entry.pw_gid} --clear-groups"
+        f"exec setpriv --reuid={uid} --regid={uid} --clear-groups"
         ' --bounding-set=-all --inh-caps=-all "$@"'
     )
 
