@@ -1,17 +1,19 @@
 # Two commands set everything up: `make demo` and `make test`. CI calls `make check` and `make test`.
-.PHONY: setup demo test check bench soak lock clean
+.PHONY: help setup demo test coverage check bench lock clean
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
 SOURCES := netproxy approvals sandbox otel tests bench
 
 help:
-	@echo "make demo    run the main job on local origins (sets up first)"
-	@echo "make test    the whole suite (sets up first)"
-	@echo "make check   format, lint, types, import contracts"
-	@echo "make bench   measure against the named peers"
-	@echo "make setup   only the set-up: .venv, bubblewrap, nftables"
-	@echo "make lock    resolve the dependencies again"
+	@echo "make demo      run the main job on local origins (sets up first)"
+	@echo "make test      the whole suite (sets up first); a part of it: make test ARGS=tests/otel"
+	@echo "make coverage  what the last whole run left out"
+	@echo "make check     format, lint, types, import contracts"
+	@echo "make bench     measure against the named peers"
+	@echo "make setup     only the set-up: .venv, bubblewrap, nftables"
+	@echo "make lock      resolve the dependencies again (needs uv)"
+	@echo "make clean     remove what the others made"
 
 setup: .venv/.complete
 
@@ -27,7 +29,11 @@ demo: setup
 	@.venv/bin/netproxy demo
 
 test: setup
-	@$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup $(or $(ARGS),--cov --cov-report=)
+	@$(if $(ARGS),,$(PY) -m tests.architecture.pure)
+
+coverage:
+	@.venv/bin/coverage report --skip-covered --show-missing
 
 check: setup
 	@.venv/bin/ruff format --check --quiet $(SOURCES) && .venv/bin/ruff check --quiet $(SOURCES)
@@ -44,4 +50,4 @@ lock:
 		pyproject.toml --group dev -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .coverage build dist
