@@ -89,7 +89,9 @@ def _mount(mount: Mount, owned: Mapping[str, int]) -> list[str]:
         case Access.PROCESSES:
             shared = [f"{mount.path}/{name}" for name in _OF_THE_HOST]
             covers = [word for path in shared for word in ("--ro-bind-try", path, path)]
-            return ["--proc", mount.path, *covers]
+            # Whoever can write the memory of bwrap, our init, can have it outlive its parent.
+            init = f"{mount.path}/1"
+            return ["--proc", mount.path, *covers, "--tmpfs", init, "--remount-ro", init]
         case Access.HIDDEN:
             return [*_MOUNTS[mount.access], mount.path, "--remount-ro", mount.path]
         case _:

@@ -6,6 +6,7 @@ socket system call. socketpair(AF_UNIX) stays, of the types that keep their peer
 of a pair of datagram sockets can be connected anew, to any path.
 Key rings are not in a namespace: a session's keys are the host's, and request_key(2) has a program
 of the host run, which for a dns_resolver key sends a question into the network.
+The namespace's init is left alone: traced, it would not die with its parent any more.
 The network namespace is the fence; this closes the doors that are not made of packets.
 """
 
@@ -30,7 +31,8 @@ _JGE = 0x35
 _RET = 0x06
 
 # linux/seccomp.h; struct seccomp_data is {int nr; u32 arch; u64 ip; u64 args[6]}
-_OFFSET_NR, _OFFSET_ARCH, _OFFSET_FAMILY, _OFFSET_TYPE, _OFFSET_PROTOCOL = 0, 4, 16, 24, 32
+_OFFSET_NR, _OFFSET_ARCH = 0, 4
+_OFFSETS = (16, 24, 32)  # of the first three arguments' lower halves, on a little-endian machine
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 _KILL_PROCESS = 0x80000000
@@ -51,6 +53,8 @@ class _Machine:
     socket: int
     socketpair: int
     key_rings: tuple[int, int, int]  # add_key, request_key, keyctl
+    ptrace: int
+    process_vm: tuple[int, int]  # process_vm_readv, process_vm_writev
     has_x32: bool
 
 
@@ -60,6 +64,8 @@ _MACHINES = {
         socket=41,
         socketpair=53,
         key_rings=(248, 249, 250),
+        ptrace=101,
+        process_vm=(310, 311),
         has_x32=True,
     ),
     "aarch64": _Machine(
@@ -67,6 +73,8 @@ _MACHINES = {
         socket=198,
         socketpair=199,
         key_rings=(217, 218, 219),
+        ptrace=117,
+        process_vm=(270, 271),
         has_x32=False,
     ),
 }
@@ -101,6 +109,9 @@ def socket_filter(machine: str) -> bytes:
     program += _only(
         numbers.socketpair, families=(_AF_UNIX,), types=(_STREAM, _SEQPACKET), protocols=None
     )
+    program += _not_init(numbers.ptrace, _OFFSETS[1])
+    for number in numbers.process_vm:
+        program += _not_init(number, _OFFSETS[0])
     program.append(_statement(_RET, _ALLOW))
     return b"".join(program)
 
@@ -138,14 +149,24 @@ def _only(
     The arguments are ints; the kernel ignores their upper halves, and so do the 32-bit loads.
     """
     body = [
-        _statement(_LD_ABS_W, _OFFSET_FAMILY),
+        _statement(_LD_ABS_W, _OFFSETS[0]),
         *_unless_one_of(families, _REFUSED),
-        _statement(_LD_ABS_W, _OFFSET_TYPE),
+        _statement(_LD_ABS_W, _OFFSETS[1]),
         _statement(_AND, _TYPE_MASK),
         *_unless_one_of(types, _REFUSED),
     ]
     if protocols is not None:
-        body.append(_statement(_LD_ABS_W, _OFFSET_PROTOCOL))
+        body.append(_statement(_LD_ABS_W, _OFFSETS[2]))
         body += _unless_one_of(protocols, _NO_PROTOCOL)
     body.append(_statement(_RET, _ALLOW))
+    return [_jump(_JEQ, call, 0, len(body)), *body]
+
+
+def _not_init(call: int, offset: int) -> list[bytes]:
+    """Refuse a system call whose argument there is process 1: in here, the namespace's init."""
+    body = [
+        _statement(_LD_ABS_W, offset),
+        *_if_equal(1, _REFUSED),
+        _statement(_RET, _ALLOW),
+    ]
     return [_jump(_JEQ, call, 0, len(body)), *body]

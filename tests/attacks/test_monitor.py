@@ -141,6 +141,51 @@ def test_a_killed_monitor_takes_everything_along(netproxy: Netproxy) -> None:
     assert "survived" not in done.out
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "check(libc.ptrace(16, 1, 0, 0))",
+        "check(libc.ptrace(0x4206, 1, 0, 0))",
+        "check(libc.process_vm_readv(1, None, 0, None, 0, 0))",
+        "check(libc.process_vm_writev(1, None, 0, None, 0, 0))",
+        "os.open('/proc/1/mem', os.O_RDWR)",
+        "os.open('/proc/1/task/1/mem', os.O_RDWR)",
+        "os.open('/proc/self/../1/mem', os.O_RDWR)",
+    ],
+    ids=["attach", "seize", "readv", "writev", "mem", "thread's mem", "roundabout"],
+)
+def test_the_namespaces_init_is_out_of_reach(netproxy: Netproxy, code: str) -> None:
+    """Made to forget its parent-death signal, it would outlive a killed gateway."""
+    script = f"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "")
+try:
+    {code}
+except OSError:
+    sys.exit(0)
+sys.exit(1)
+"""
+    done = netproxy.run("--ask", "never", command=[sys.executable, "-I", "-c", script])
+    assert done.status == 0
+
+
+def test_a_debugger_still_works_on_its_own(netproxy: Netproxy) -> None:
+    script = """
+import ctypes, os, signal
+libc = ctypes.CDLL(None, use_errno=True)
+child = os.fork()
+if not child:
+    signal.pause()
+assert libc.ptrace(16, child, 0, 0) == 0
+os.kill(child, signal.SIGKILL)
+"""
+    done = netproxy.run("--ask", "never", command=[sys.executable, "-I", "-c", script])
+    assert done.status == 0, done.err
+
+
 def test_a_stopped_monitor_stops_no_denial(netproxy: Netproxy) -> None:
     script = "kill -STOP $PPID; curl -s http://refused.test/; sleep 15; echo survived"
     done = netproxy.run("--ask", "never", command=["sh", "-c", script])

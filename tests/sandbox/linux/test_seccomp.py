@@ -112,6 +112,28 @@ def test_key_rings_do_not_exist(machine: str, number: int) -> None:
     assert answer(machine, SOCKET[machine][0], number) == ERRNO | errno.ENOSYS
 
 
+@pytest.mark.parametrize(
+    ("machine", "number", "place"),
+    [
+        ("x86_64", 101, 1),
+        ("x86_64", 310, 0),
+        ("x86_64", 311, 0),
+        ("aarch64", 117, 1),
+        ("aarch64", 270, 0),
+        ("aarch64", 271, 0),
+    ],
+)
+def test_init_is_not_traced_and_everybody_else_may_be(
+    machine: str, number: int, place: int
+) -> None:
+    """The kernel takes a pid_t: what stands above 32 bits does not count."""
+    arch = SOCKET[machine][0]
+    for pid, expected in ((1, ERRNO | errno.EPERM), (1 | 7 << 32, ERRNO | errno.EPERM), (2, ALLOW)):
+        arguments = [16, 16]
+        arguments[place] = pid
+        assert answer(machine, arch, number, *arguments) == expected
+
+
 @pytest.mark.parametrize("machine", SOCKET)
 @pytest.mark.parametrize("number", [425, 426, 427])
 def test_io_uring_does_not_exist(machine: str, number: int) -> None:
