@@ -100,8 +100,13 @@ def test_a_resolver_with_a_bug_closes_the_connection_and_the_proxy_goes_on() -> 
 
 
 def test_an_origin_that_resets_in_the_middle_of_a_tunnel() -> None:
-    with origin(reset) as far, proxy() as near:
+    def break_off(connection: socket.socket) -> None:
+        connection.recv(1)
+        reset(connection)
+
+    with origin(break_off) as far, proxy() as near:
         client, _ = near.connect(f"127.0.0.1:{far.port}")
+        client.sendall(b"x")
         with client, pytest.raises(ConnectionResetError):
             client.recv(10)
         near.settle()

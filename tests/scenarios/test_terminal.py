@@ -118,12 +118,13 @@ def test_a_background_job_works_and_waits_for_the_terminal(netproxy: Netproxy) -
         terminal.see("byitself.*done")
         terminal.press(f"{run} sh -c 'read x; echo \"<$x>\"' &\n")
         terminal.see(r"\[1\]")
-        time.sleep(0.5)
-        terminal.press("jobs\n")
+        for _ in range(50):
+            terminal.press("jobs\n")
+            if b"Stopped" in terminal.rest():
+                break
         terminal.see("Stopped")
         terminal.press("fg\n")
         terminal.see("fg.*run")
-        time.sleep(0.2)
         terminal.press("word\n")
         terminal.see("<word>")
 
