@@ -9,10 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox.errors import FenceUnavailable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # Before PATH: where distributions install it, and where only root may write.
+_PACKAGES = ("netproxy", "approvals", "sandbox", "otel")
 _SYSTEM = ("/usr/bin", "/bin", "/usr/local/bin", "/run/current-system/sw/bin")
 
 
@@ -34,11 +39,14 @@ def find_bwrap(search_path: str, *, writable: tuple[str, ...] = ()) -> str:
     )
 
 
-def program_paths() -> tuple[str, ...]:
+def program_paths(import_path: Sequence[str]) -> tuple[str, ...]:
     """What the monitor and `netproxy connect` need inside, and what nobody inside may change."""
-    # Installed: our dependencies lie beside us. From a checkout: all of it, for it is in sys.path,
-    # and Python imports a sitecustomize.py at its start from wherever that leads.
-    own = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[1]
+    # Python imports a sitecustomize.py at its start from wherever sys.path leads: such a folder is
+    # ours as a whole (site-packages, or a checkout that somebody put there). `make setup` keeps its
+    # checkout out of sys.path, so that there only our packages are.
+    whole = any(Path(entry).resolve() == root for entry in import_path if entry)
+    own = [root] if whole else [root / name for name in _PACKAGES]
     prefixes = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}
     system = {Path("/"), Path("/usr"), Path("/usr/local")}
-    return tuple(sorted(str(path) for path in {own, *prefixes} - system if path.exists()))
+    return tuple(sorted(str(path) for path in {*own, *prefixes} - system if path.exists()))

@@ -110,7 +110,7 @@ async def _try_everything() -> int:
                 home="/",
                 writable=(),
                 hidden=(),
-                protected=program_paths(),
+                protected=program_paths(sys.path),
             )
         ),
         machine=platform.machine(),

@@ -138,7 +138,7 @@ class _Execution:
             become_subreaper()
             return None, None
         refuse_ways_out()
-        spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths())
+        spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths(sys.path))
         plan = make_plan(spec)
         return plan, find_bwrap(self._environ.get("PATH", ""), writable=plan.writable())
 

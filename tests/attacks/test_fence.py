@@ -202,16 +202,37 @@ def test_our_own_folders_are_hidden(netproxy: Netproxy) -> None:
     assert "config.toml" not in done.out
 
 
-@pytest.mark.parametrize("name", ["netproxy/planted.py", "sitecustomize.py"])
-def test_our_program_cannot_be_changed_from_inside(me: Person, base: Path, name: str) -> None:
-    """A run that edited the gateway would own the next one; so would what Python imports first."""
-    target = ROOT / name
+def test_our_program_cannot_be_changed_from_inside(me: Person, base: Path) -> None:
+    """A run that edited the gateway would own the next one."""
+    target = ROOT / "netproxy" / "planted.py"
     try:
         done = Netproxy(me, base).run(
             "--ask", "never", command=["sh", "-c", f"echo > {target}"], cwd=ROOT
         )
         assert done.status != 0
         assert not target.exists()
+    finally:
+        target.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("name", ["sitecustomize", "usercustomize", "simplejson"])
+def test_nothing_planted_in_the_checkout_is_imported_outside(
+    me: Person, base: Path, name: str
+) -> None:
+    """The checkout itself is the user's to work in, so it must not be in sys.path."""
+    netproxy = Netproxy(me, base)
+    target, mark = ROOT / f"{name}.py", base / "imported"
+    script = f'echo \'open("{mark}", "w")\' > {target}'
+    try:
+        done = netproxy.run("--ask", "never", command=["sh", "-c", script], cwd=ROOT)
+        assert (done.status, done.err) == (0, "")
+        netproxy.run("--ask", "never", command=["true"], cwd=ROOT)
+        subprocess.run(
+            [sys.executable, "-I", "-c", f"import netproxy, {name}"],
+            check=False,
+            capture_output=True,
+        )
+        assert not mark.exists()
     finally:
         target.unlink(missing_ok=True)
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.people import ROOT
 
 # What setup itself is made of; everything else in its PATH is a stand-in.
-TOOLS = ("sh", "dirname", "cat", "env", "ls", "mkdir", "cp", "rm", "sort", "touch", "tr")
+TOOLS = ("sh", "dirname", "cat", "env", "ln", "ls", "mkdir", "cp", "rm", "sort", "touch", "tr")
 # Answers as a Python of `version` does, and builds "virtual environments" of itself.
 PYTHON = """#!/bin/sh
 echo "{name} $*" >>"$LOG"

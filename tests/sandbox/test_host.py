@@ -64,9 +64,17 @@ def test_without_bwrap_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     assert refused.value.fix == "type: sudo apt-get install bubblewrap"
 
 
-def test_our_own_program_is_what_we_run_from() -> None:
-    """All of a checkout: Python imports a sitecustomize.py from it, outside, at its next start."""
-    paths = host.program_paths()
-    assert str(Path(host.__file__).resolve().parents[1]) in paths
+ROOT = Path(host.__file__).resolve().parents[1]
+
+
+def test_our_packages_and_interpreter_are_our_program() -> None:
+    paths = host.program_paths(["/elsewhere", ""])
+    assert {str(ROOT / name) for name in ("netproxy", "approvals", "sandbox", "otel")} < set(paths)
     assert str(Path(sys.prefix).resolve()) in paths
+    assert str(ROOT) not in paths, "the rest of a checkout is the user's to work in"
     assert "/usr" not in paths
+
+
+def test_a_folder_that_is_imported_from_is_ours_as_a_whole() -> None:
+    """Python imports a sitecustomize.py from it, outside, at its next start."""
+    assert str(ROOT) in host.program_paths(["/elsewhere", str(ROOT)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,7 @@ class Built:
                 home="/nowhere",
                 writable=(),
                 hidden=(),
-                protected=program_paths(),
+                protected=program_paths(sys.path),
                 identities={str(folder): identity},
             )
         )
