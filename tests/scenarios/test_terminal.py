@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.support.people import Person
 
 # The reviewer is deaf for half a second after a question appears; a person is slower.
-READING_SECONDS = 0.6
+READING_SECONDS = 1.0
 
 
 @pytest.fixture

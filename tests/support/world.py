@@ -36,7 +36,7 @@ _SET_UP = (
     "ip link set lo up && ip route add local {block} dev lo && mount --bind {hosts} /etc/hosts"
 )
 # The question is deaf for half a second.
-_READING_SECONDS = 0.7
+_READING_SECONDS = 1.2
 _QUESTION = "left to answer: "
 _COLUMNS = 160
 _WHOLE_SECONDS = 120
