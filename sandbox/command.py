@@ -96,11 +96,14 @@ class Command:
         with suppress(OSError):
             self._control.send(b"g" if foreground else b"b")
 
-    async def cancel(self, on_phase: Callable[[str], None]) -> None:
-        """SIGTERM to the command's group, a grace, then the end of everything inside."""
+    def terminate(self) -> None:
+        """SIGTERM to the command's group. Done when this returns: nothing is waited for."""
         self.signal(signal.SIGTERM)
         # A stopped command can't handle SIGTERM; whoever is refused may not sleep through it.
         self.signal(signal.SIGCONT)
+
+    async def end(self, on_phase: Callable[[str], None]) -> None:
+        """After `terminate`: a grace, then the end of everything inside."""
         on_phase("terminated")
         await asyncio.wait([self.ended], timeout=GRACE_SECONDS)
         self._kill_everything()

@@ -46,6 +46,7 @@ class TerminalRelay:
         self._foreground = False
         self._held = 0
         self._master_gone = False
+        self.is_mid_line = False  # the last that the command wrote was not the end of a line
 
     @staticmethod
     def prepare(path: str, master: int) -> None:
@@ -147,8 +148,13 @@ class TerminalRelay:
         left = UNREAD_BYTES
         while left > 0 and (data := self._read(self._master)):
             left -= len(data)
-            self._modes.feed(data)
+            self._note(data)
             self._write_now(data)
+
+    def _note(self, data: bytes) -> None:
+        """Remember what the user's screen is like once this was written to it."""
+        self._modes.feed(data)
+        self.is_mid_line = not data.endswith(b"\n")
 
     def _write_now(self, data: bytes) -> None:
         os.set_blocking(self._user, True)
@@ -220,7 +226,7 @@ class TerminalRelay:
         if data == b"":
             self._master_gone = True
         elif data:
-            self._modes.feed(data)
+            self._note(data)
             self._to_user += data
             self._user_writable()
         self._update()

@@ -112,6 +112,7 @@ class _Execution:
         self._token: CancellationToken[Denial] = CancellationToken()
         self._notices: list[str] = []
         self._first_seq = 0
+        self._mid_line = False
 
     def perform(self) -> int:
         """Everything. Raises what `run` turns into a line."""
@@ -268,7 +269,9 @@ class _Execution:
                 timeout_seconds=self._settings.timeout_seconds,
                 close_connections=reception.close_all,
             )
-            return await supervisor.watch()
+            outcome = await supervisor.watch()
+        self._mid_line = command.relay is not None and command.relay.is_mid_line
+        return outcome
 
     def _gateway(
         self, run: Run, listeners: Listeners, screen: RelayScreen
@@ -304,15 +307,16 @@ class _Execution:
         )
 
     def _say_closing(self, outcome: Outcome) -> None:
-        for notice in self._notices:
-            say(notice)
         line = closing_line(
             outcome,
             command=self._settings.command[0],
             timeout_seconds=self._settings.timeout_seconds,
         )
-        if line is not None:
-            say(line)
+        lines = [*self._notices, *([line] if line is not None else [])]
+        if lines and self._mid_line:  # a command that was ended may have been in the middle of one
+            sys.stderr.write("\n")
+        for each in lines:
+            say(each)
 
 
 def _user_name() -> str | None:

@@ -89,7 +89,7 @@ class Supervisor:
     async def watch(self) -> Outcome:
         """Wait for the first of end, denial and time-out. Kills and reaps whatever is left."""
         cancelled = self._loop.create_future()
-        self._token.on_cancel(lambda _: resolve(cancelled))
+        self._token.on_cancel(lambda _: self._cancel(cancelled))
         self._command.on_stop = self._stopped
         self._take_signals()
         try:
@@ -102,6 +102,11 @@ class Supervisor:
         finally:
             self._give_signals_back()
 
+    def _cancel(self, cancelled: asyncio.Future[None]) -> None:
+        """Before the refusal is answered: a command that is to end has no last word about it."""
+        self._command.terminate()
+        resolve(cancelled)
+
     async def _finish(self) -> Outcome:
         denial = self._token.cause
         if denial is not None:
@@ -113,6 +118,7 @@ class Supervisor:
             self._close_connections(CloseReason.RUN_ENDED)
             await self._command.finish(kill=False)
             return Outcome(status=ending.status, ending=ending)
+        self._command.terminate()
         await self._stop(_TIMEOUT, _TIMEOUT)
         return Outcome(status=EXIT_TIMED_OUT, ending=None, timed_out=True)
 
@@ -120,7 +126,7 @@ class Supervisor:
         """Connections first: nothing more may pass. Records wait until the command is gone."""
         phases = ["requested"]
         self._close_connections(CloseReason.RUN_CANCELLED)
-        await self._command.cancel(phases.append)
+        await self._command.end(phases.append)
         await self._command.finish(kill=True)
         for phase in phases:
             self._audit.record(RunCancelled(phase=phase, cause=cause, reason=reason))

@@ -187,6 +187,15 @@ def test_a_no_ends_the_command(netproxy: Netproxy) -> None:
         assert site.visits == []
 
 
+def test_a_command_that_is_ended_in_the_middle_of_a_line_does_not_run_into_ours(
+    netproxy: Netproxy,
+) -> None:
+    script = "printf half; curl -sS http://site.test/; sleep 30"
+    with at_terminal(netproxy, "--ask", "never", command=["sh", "-c", script]) as terminal:
+        terminal.see(r"half\r?\nnetproxy run: stopped the command: http://site\.test")
+        assert terminal.wait() == 77
+
+
 def test_a_no_may_let_the_command_go_on(netproxy: Netproxy) -> None:
     with Site() as site:
         url = f"http://site.test:{site.port}/"
