@@ -191,7 +191,7 @@ class _Execution:
             journal.start_syncing()
             run = Run(
                 settings=self._settings,
-                policy=self._settings.policy(),
+                policy=self._settings.policy(now=time.time()),
                 trail=trail,
                 token=self._token,
                 session_id=self._session_id,

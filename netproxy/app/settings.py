@@ -17,9 +17,10 @@ from netproxy.app import places
 from netproxy.config import Limits
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Verdict
-from netproxy.policy.blocks import NO_BLOCKS, Blocks
-from netproxy.policy.engine import Mode, Policy, compile_policy
+from netproxy.policy.blocks import Blocks
+from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
 from netproxy.policy.hosts import shown
+from netproxy.policy.spec import Mode, PolicySpec
 from netproxy.policy.spelling import nearest
 from otel import ExportRefused, OtlpSettings, check_endpoint, otlp_settings
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from netproxy.app.cli.run_options import RunOptions
     from netproxy.policy.loader import Document, Profile
-    from netproxy.policy.rules import Rule
 
 # Constraints that nobody may loosen. They are not supported yet, so their presence stops us:
 # going on without them would be a silent downgrade.
@@ -51,11 +51,7 @@ class Settings:
     command: tuple[str, ...]
     config_file: Path | None  # the file that `--config` named
     profile: str | None  # None: the built-in defaults
-    rules: tuple[Rule, ...]
-    mode: Mode
-    default: Verdict  # `--ask never` has turned ask into deny here
-    on_denial: OnDenial
-    allow_private: Blocks
+    spec: PolicySpec  # `--ask never` has turned its ask into deny here
     ask: Ask
     hold_seconds: float
     session_name: str | None
@@ -67,16 +63,9 @@ class Settings:
     write_paths: tuple[Path, ...]
     no_sandbox: bool
 
-    def policy(self, *, own: Blocks = NO_BLOCKS) -> Policy:
-        """Compile the snapshot that decides for this run."""
-        return compile_policy(
-            self.rules,
-            default=self.default,
-            mode=self.mode,
-            on_denial=self.on_denial,
-            allow_private=self.allow_private,
-            own=own,
-        )
+    def policy(self, *, now: float, host: Host = NO_HOST) -> Policy:
+        """Compile the snapshot that decides for this run; `now` in seconds since the epoch."""
+        return compile_policy(self.spec, now=now, host=host)
 
 
 def load_settings(
@@ -145,11 +134,15 @@ def _merge(
         command=options.command,
         config_file=options.config,
         profile=name,
-        rules=(*(profile.rules if profile else ()), *options.rules),
-        mode=profile.mode if profile else Mode.FULL,
-        default=Verdict.DENY if _never_asks(options, default) else default,
-        on_denial=options.on_denial or (profile.on_denial if profile else OnDenial.CANCEL),
-        allow_private=Blocks((*(profile.allow_private if profile else ()), *options.allow_private)),
+        spec=PolicySpec(
+            rules=(*(profile.rules if profile else ()), *options.rules),
+            mode=profile.mode if profile else Mode.FULL,
+            default=Verdict.DENY if _never_asks(options, default) else default,
+            on_denial=options.on_denial or (profile.on_denial if profile else OnDenial.CANCEL),
+            allow_private=Blocks(
+                (*(profile.allow_private if profile else ()), *options.allow_private)
+            ),
+        ),
         ask=options.ask,
         hold_seconds=(document and document.hold_seconds) or HOLD_SECONDS,
         session_name=options.session,

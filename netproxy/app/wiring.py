@@ -88,7 +88,7 @@ def _asker(run: Run) -> Asker:
         run=run.execution_id,
         command=run.command,
         directory=run.directory,
-        on_denial=run.settings.on_denial,
+        on_denial=run.settings.spec.on_denial,
     )
 
 
@@ -102,7 +102,6 @@ def _server(run: Run, approver: ServiceApprover, report: Callable[[str], None]) 
         approver=approver,
         audit=run.trail,
         token=RunToken(run.token),
-        on_denial=settings.on_denial,
     )
     return ProxyServer(
         gate=gate,

@@ -41,6 +41,11 @@ class Judge(Protocol):
         """Say allow, deny or ask."""
         ...
 
+    @property
+    def on_denial(self) -> OnDenial:
+        """What a refusal does to the run where neither rule nor reviewer says."""
+        ...
+
 
 class Vetted(Protocol):
     """What the policy says of resolved addresses: those that may be dialled, those that may not."""
@@ -80,7 +85,7 @@ class Stray:
 class Gate:
     """Admits or refuses the requests of one run."""
 
-    def __init__(  # noqa: PLR0913 the collaborators of the one place that decides
+    def __init__(
         self,
         *,
         policy: Judge,
@@ -88,14 +93,12 @@ class Gate:
         approver: Approver,
         audit: AuditSink,
         token: Token,
-        on_denial: OnDenial,
     ) -> None:
         self._policy = policy
         self._cache = cache
         self._approver = approver
         self._audit = audit
         self._token = token
-        self._on_denial = on_denial
 
     async def admit(
         self,
@@ -227,7 +230,7 @@ class Gate:
         )
 
     def _cancels(self, reason: Reason, chosen: OnDenial | None) -> bool:
-        return reason in CANCELLING and (chosen or self._on_denial) is OnDenial.CANCEL
+        return reason in CANCELLING and (chosen or self._policy.on_denial) is OnDenial.CANCEL
 
     def _settle(self, request: Request, decision: Decision) -> Decision:
         """Record, then obey. A yes that can't be recorded is a no."""

@@ -45,6 +45,7 @@ class AddressClass(StrEnum):
     RESERVED = "reserved"
     UNSPECIFIED = "unspecified"
     OWN = "this host's own"
+    LISTENER = "the gateway's own"  # one port of it: where we listen ourselves
     DENIED = "denied by a rule"  # public or not, a deny rule names it
     UNRECOGNISED = "unrecognised"  # not an address in a spelling that we accept
 

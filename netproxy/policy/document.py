@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf
 from pydantic_core import PydanticCustomError
 
 from netproxy.errors import InvalidDestination, InvalidRule
@@ -49,7 +49,7 @@ def _read[Value](parse: Callable[[str], Value]) -> Callable[[Any], Value]:
 
 
 def _rule(effect: Effect) -> BeforeValidator:
-    return BeforeValidator(_read(lambda text: parse_rule(text, effect, origin="")))
+    return BeforeValidator(_read(lambda text: parse_rule(text, effect)))
 
 
 def _pattern(text: str) -> Pattern:
@@ -91,10 +91,13 @@ Literals = Annotated[
 ]
 
 
+PrivateBlock = Annotated[InstanceOf[Block], BeforeValidator(_read(parse_private_block))]
+
+
 class RuleTable(_Strict):
     """`[[profiles.NAME.network.rules]]`: what the short form has no room for."""
 
-    host: Annotated[Pattern, BeforeValidator(_read(_pattern))]
+    host: Annotated[InstanceOf[Pattern], BeforeValidator(_read(_pattern))]
     # None: the default of the short form, and any protocol. An empty list would match nothing.
     ports: Annotated[
         list[Annotated[Ports, BeforeValidator(_port_range)]] | None, Field(min_length=1)
@@ -114,9 +117,11 @@ class Network(_Strict):
     mode: Literal["full", "limited", "off"] = "full"
     default: Literal["ask", "deny", "allow"] = "ask"
     on_denial: Literal["cancel", "block"] = "cancel"
-    allow: list[Annotated[Rule, _rule(Effect.ALLOW)]] = []
-    deny: list[Annotated[Rule, _rule(Effect.DENY)]] = []
-    allow_private: list[Annotated[Block, BeforeValidator(_read(parse_private_block))]] = []
+    allow: list[Annotated[InstanceOf[Rule], _rule(Effect.ALLOW)]] = []
+    deny: list[Annotated[InstanceOf[Rule], _rule(Effect.DENY)]] = []
+    allow_private: list[
+        Annotated[InstanceOf[Block], BeforeValidator(_read(parse_private_block))]
+    ] = []
     rules: list[RuleTable] = []
 
 

@@ -1,16 +1,16 @@
 """The decision: deny rules, mode, local addresses, the session's memory, allow rules, default.
 
 `Policy` is a compiled, immutable snapshot. It asks nobody, resolves nothing and keeps no state;
-asking is `approvals`, and the addresses that a name resolved to come back through `vet`.
+asking is `approvals`, and the addresses that a name resolved to come back through `vet`. Time
+passes outside, too: a snapshot holds until `next_change`, and then a new one is compiled.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from netproxy.model import Destination, Judgement, OnDenial, Protocol, Reason, Source, Verdict
+from netproxy.model import Destination, Judgement, Protocol, Reason, Source, Verdict
 from netproxy.policy import explain
 from netproxy.policy.addresses import (
     LOOPBACK_BLOCKS,
@@ -24,23 +24,17 @@ from netproxy.policy.hosts import is_address
 from netproxy.policy.index import RuleIndex
 from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect, Rule
+from netproxy.policy.spec import Mode, PolicySpec
 from netproxy.policy.special import is_loopback_name, is_special_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from netproxy.model import OnDenial
     from netproxy.ports import SessionCache
 
 # Safe by RFC 9110 section 9.2.1, without TRACE, which echoes request fields.
 _LIMITED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class Mode(StrEnum):
-    """What the network is for at all, before any rule allows anything."""
-
-    FULL = "full"
-    LIMITED = "limited"  # plain GET, HEAD and OPTIONS only
-    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,56 +48,100 @@ class Vetted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What belongs to this host itself, and is never the internet."""
+
+    addresses: Blocks = NO_BLOCKS  # of its interfaces
+    listeners: frozenset[tuple[str, int]] = frozenset()  # (literal, port) where the gateway listens
+
+
+NO_HOST = Host()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Everything that decides, frozen. Made by `compile_policy`."""
 
-    rules: tuple[Rule, ...]
-    default: Verdict
-    mode: Mode
-    on_denial: OnDenial
-    allow_private: Blocks
-    own: Blocks
+    spec: PolicySpec
+    host: Host
+    next_change: float | None  # when a rule expires: seconds since the epoch
     _deny: RuleIndex
+    _deny_some: RuleIndex  # deny rules with a condition, which only inspection can see
     _allow: RuleIndex
+    _allow_some: RuleIndex
     _naming: RuleIndex  # the allow rules that open what is not public
+    _naming_some: RuleIndex
+    _ceiling: RuleIndex | None
+    _ceiling_naming: RuleIndex
+
+    @property
+    def on_denial(self) -> OnDenial:
+        """What a refusal does to the run, unless its rule says otherwise."""
+        return self.spec.on_denial
 
     @property
     def rule_count(self) -> int:
         """How many rules are in force."""
-        return len(self.rules)
+        return len(self.spec.rules)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every rule and setting in canonical spelling, not over `own`."""
+        """SHA-256 over every rule and setting in canonical spelling, not over this host."""
         import hashlib
 
-        return hashlib.sha256("\n".join(self._lines()).encode()).hexdigest()
+        return hashlib.sha256("\n".join(_lines(self.spec)).encode()).hexdigest()
 
     def judge(  # noqa: PLR0911  # one return a step: the order is what a reader comes for
         self, destination: Destination, method: str, cache: SessionCache
     ) -> Judgement:
         """Say allow, deny or ask. The order is the contract (design section 5)."""
-        # Managed rules come first in the deny set when there are any, so they need no step here.
-        if (denial := self._deny.match(destination)) is not None:
+        # Managed rules come first among the deny rules, so they need no step here.
+        if (denial := self.deny_rule(destination)) is not None:
             return _denied_by_rule(destination, denial)
-        if self.mode is not Mode.FULL and (guard := _guard(self.mode, destination, method)):
+        if self.spec.mode is not Mode.FULL and (
+            guard := _guard(self.spec.mode, destination, method)
+        ):
             return guard
-        local = self._is_local(destination.host)
-        rule = (self._naming if local else self._allow).match(destination)
-        if local and rule is None:
+        local = self.is_local(destination.host)
+        rule = self.allow_rule(destination)
+        if local and (rule is None or self._is_ours(destination.host, destination.port)):
             return self._refused_local(destination)
         if (remembered := cache.denial(destination)) is not None:
             said = explain.denied_by_session(destination, remembered)
             return _refusal(Reason.DENIED_BY_SESSION, said, source=Source.SESSION_CACHE)
         if rule is not None:
-            return _allowed_by_rule(rule)
+            return _allowed_by_rule(destination, rule)
+        if not self.is_below_ceiling(destination):
+            return _refusal(Reason.NOT_ALLOWED, explain.above_ceiling(destination))
         if cache.grant(destination) is not None:
             return _ALLOWED_BY_GRANT
         return self._unmatched(destination)
 
+    def deny_rule(self, destination: Destination) -> Rule | None:
+        """Return the deny rule that holds; one that needs inspection only where no other does."""
+        return self._deny.match(destination) or self._deny_some.match(destination)
+
+    def allow_rule(self, destination: Destination) -> Rule | None:
+        """Return the allow rule that holds; one that needs inspection only where no other does."""
+        if self.is_local(destination.host):
+            return self._naming.match(destination) or self._naming_some.match(destination)
+        return self._allow.match(destination) or self._allow_some.match(destination)
+
+    def near_miss(self, host: str) -> Rule | None:
+        """Return an allow rule for the same host, whatever its ports: it explains a refusal."""
+        return self._allow.match_host(host)
+
+    def is_below_ceiling(self, destination: Destination) -> bool:
+        """Tell whether the managed settings let anybody allow this."""
+        if self._ceiling is None:
+            return True
+        bound = self._ceiling_naming if self.is_local(destination.host) else self._ceiling
+        return bound.match(destination) is not None
+
     def vet(self, destination: Destination, addresses: Sequence[str]) -> Vetted:
         """Keep the addresses that may be dialled for a destination that was already allowed."""
-        passed, refused = vet(addresses, allowed=self._dialable(destination), own=self.own)
+        dialable = self._dialable(destination)
+        passed, refused = vet(addresses, allowed=dialable, own=self.host.addresses)
         kept, denied = self._without_denied(destination, passed)
         refused += denied
         kinds = [kind for _, kind in refused]
@@ -115,98 +153,115 @@ class Policy:
             hint=explain.allow_private_flag(openable[0]) if openable and not kept else None,
         )
 
-    def _is_local(self, host: str) -> bool:
+    def is_local(self, host: str) -> bool:
         """Tell whether a host needs a rule that names it: no wildcard and no default opens it."""
         if is_address(host):
-            return self._kind(host) is not AddressClass.PUBLIC
+            return self.kind(host) is not AddressClass.PUBLIC
         return is_special_name(host)
 
-    def _kind(self, literal: str) -> AddressClass:
-        return classify_with_own(number_of(literal), own=self.own)
+    def kind(self, literal: str) -> AddressClass:
+        """Say what kind of address a literal is, here on this host."""
+        return classify_with_own(number_of(literal), own=self.host.addresses)
+
+    def _is_ours(self, literal: str, port: int) -> bool:
+        """Tell whether the gateway itself would be dialled: it must not answer its own clients."""
+        if not self.host.listeners:
+            return False
+        # Linux connects the unspecified address to loopback.
+        aliases = _UNSPECIFIED.get(literal, (literal,))
+        return any((alias, port) in self.host.listeners for alias in aliases)
 
     def _refused_local(self, destination: Destination) -> Judgement:
+        if self._is_ours(destination.host, destination.port):
+            return _refusal(Reason.NOT_ALLOWED_LOCAL, explain.own_listener(destination))
         if is_address(destination.host):
-            said = explain.local_address(destination, self._kind(destination.host))
+            said = explain.local_address(destination, self.kind(destination.host))
         else:
             said = explain.special_name(destination)
         return _refusal(Reason.NOT_ALLOWED_LOCAL, said, hint=explain.allow_flag(destination))
 
     def _unmatched(self, destination: Destination) -> Judgement:
-        if self.default is Verdict.ALLOW:
+        if self.spec.default is Verdict.ALLOW:
             return _ALLOWED_BY_DEFAULT
         return Judgement(
-            verdict=self.default,
+            verdict=self.spec.default,
             source=Source.BASELINE_POLICY,
             reason=Reason.NOT_ALLOWED,
-            explanation=explain.no_rule(destination, self._allow.match_host(destination.host)),
+            explanation=explain.no_rule(destination, self.near_miss(destination.host)),
             rule=None,
             hint=explain.allow_flag(destination),
         )
 
     def _dialable(self, destination: Destination) -> Blocks:
         """Return the non-public blocks that this destination may be dialled at."""
+        opened = self.spec.allow_private
         if is_address(destination.host):
             # Judged as a literal before: a rule names it, or it is public.
             named = self._naming.match(destination) is not None
-            return Blocks((single(number_of(destination.host)),)) if named else self.allow_private
+            return Blocks((single(number_of(destination.host)),)) if named else opened
         if is_loopback_name(destination.host):
-            return Blocks((*self.allow_private.blocks, *LOOPBACK_BLOCKS.blocks))
-        return self.allow_private
+            return Blocks((*opened.blocks, *LOOPBACK_BLOCKS.blocks))
+        return opened
 
     def _without_denied(
         self, destination: Destination, addresses: tuple[str, ...]
     ) -> tuple[tuple[str, ...], tuple[tuple[str, AddressClass], ...]]:
-        """Take out what a deny rule names: a name must not be a way round a denied address."""
-        denied = [
-            address
-            for address in addresses
-            if self._deny.match(
-                Destination(host=address, port=destination.port, protocol=destination.protocol)
-            )
-        ]
-        kept = tuple(address for address in addresses if address not in denied)
-        return kept, tuple((address, AddressClass.DENIED) for address in denied)
+        """Take out what a deny rule names, or we listen on: a name must not be a way round it."""
+        refused = []
+        for address in addresses:
+            there = Destination(host=address, port=destination.port, protocol=destination.protocol)
+            if self._is_ours(address, destination.port):
+                refused.append((address, AddressClass.LISTENER))
+            elif self.deny_rule(there) is not None:
+                refused.append((address, AddressClass.DENIED))
+        taken = {address for address, _ in refused}
+        return tuple(each for each in addresses if each not in taken), tuple(refused)
 
-    def _lines(self) -> list[str]:
-        return [
-            f"default {self.default.value}",
-            f"mode {self.mode}",
-            f"on_denial {self.on_denial}",
-            *(f"allow_private {block}" for block in self.allow_private.blocks),
-            *(f"{rule.effect.value} {rule} {rule.on_denial or ''}".rstrip() for rule in self.rules),
-        ]
+
+def _lines(spec: PolicySpec) -> list[str]:
+    """Every part of a policy that changes what it decides, one a line."""
+    return [
+        f"default {spec.default.value}",
+        f"mode {spec.mode}",
+        f"on_denial {spec.on_denial}",
+        *(f"allow_private {block}" for block in spec.allow_private.blocks),
+        *(f"ceiling {rule.canonical}" for rule in spec.ceiling or ()),
+        *(f"{rule.effect.value} {rule.canonical}" for rule in spec.rules),
+    ]
 
 
 # No --allow-private opens these: the rule, or the resolver, has to change.
-_NOT_OPENABLE = frozenset({AddressClass.DENIED, AddressClass.UNRECOGNISED})
+_NOT_OPENABLE = frozenset({AddressClass.DENIED, AddressClass.LISTENER, AddressClass.UNRECOGNISED})
+_UNSPECIFIED = {"0.0.0.0": ("127.0.0.1",), "::": ("::1", "127.0.0.1")}  # noqa: S104  # no bind
 
 
-def compile_policy(  # noqa: PLR0913  # one keyword a setting; a bag of them would hide which are left out
-    rules: Iterable[Rule],
-    *,
-    default: Verdict,
-    mode: Mode,
-    on_denial: OnDenial,
-    allow_private: Blocks,
-    own: Blocks = NO_BLOCKS,
-) -> Policy:
-    """Build the snapshot. `own` are this host's addresses, and those of our own listeners."""
-    every = tuple(rules)
-    allow = [rule for rule in every if rule.effect is Effect.ALLOW]
+def compile_policy(spec: PolicySpec, *, now: float, host: Host = NO_HOST) -> Policy:
+    """Build the snapshot that holds at `now` (seconds since the epoch)."""
+    live = [rule for rule in spec.rules if not rule.is_expired(now)]
+    allow = [rule for rule in live if rule.effect is Effect.ALLOW]
+    deny = [rule for rule in live if rule.effect is Effect.DENY]
+    naming = [rule for rule in allow if opens_local(rule)]
+    ceiling = spec.ceiling or ()
     return Policy(
-        rules=every,
-        default=default,
-        mode=mode,
-        on_denial=on_denial,
-        allow_private=allow_private,
-        own=own,
-        _deny=RuleIndex(rule for rule in every if rule.effect is Effect.DENY),
-        _allow=RuleIndex(allow),
-        _naming=RuleIndex(rule for rule in allow if _opens_local(rule)),
+        spec=spec,
+        host=host,
+        next_change=min((r.expires_at for r in live if r.expires_at is not None), default=None),
+        _deny=_index(deny, conditional=False),
+        _deny_some=_index(deny, conditional=True),
+        _allow=_index(allow, conditional=False),
+        _allow_some=_index(allow, conditional=True),
+        _naming=_index(naming, conditional=False),
+        _naming_some=_index(naming, conditional=True),
+        _ceiling=None if spec.ceiling is None else RuleIndex(ceiling),
+        _ceiling_naming=RuleIndex(rule for rule in ceiling if opens_local(rule)),
     )
 
 
-def _opens_local(rule: Rule) -> bool:
+def _index(rules: Iterable[Rule], *, conditional: bool) -> RuleIndex:
+    return RuleIndex(rule for rule in rules if (rule.condition is not None) is conditional)
+
+
+def opens_local(rule: Rule) -> bool:
     """Tell whether a rule names something that is not public, rather than a range it falls into."""
     match rule.pattern.kind:
         case Kind.ADDRESS:
@@ -224,7 +279,7 @@ def _guard(mode: Mode, destination: Destination, method: str) -> Judgement | Non
     if mode is Mode.OFF:
         return _refusal(Reason.PROXY_DISABLED, explain.MODE_OFF, source=Source.MODE_GUARD)
     if destination.protocol is not Protocol.HTTP:
-        said = explain.inspection_required(destination)
+        said = explain.limited_needs_inspection(destination)
         return _refusal(Reason.INSPECTION_REQUIRED, said, source=Source.MODE_GUARD)
     if method not in _LIMITED_METHODS:
         said = explain.method_refused(method)
@@ -233,6 +288,8 @@ def _guard(mode: Mode, destination: Destination, method: str) -> Judgement | Non
 
 
 def _denied_by_rule(destination: Destination, rule: Rule) -> Judgement:
+    if rule.condition is not None:
+        return _needs_inspection(destination, rule)
     return Judgement(
         verdict=Verdict.DENY,
         source=Source.BASELINE_POLICY,
@@ -260,7 +317,20 @@ def _refusal(
     )
 
 
-def _allowed_by_rule(rule: Rule) -> Judgement:
+def _needs_inspection(destination: Destination, rule: Rule) -> Judgement:
+    """Refuse where a rule asks for what can't be seen: neither its yes nor its no is known."""
+    return Judgement(
+        verdict=Verdict.DENY,
+        source=Source.BASELINE_POLICY,
+        reason=Reason.INSPECTION_REQUIRED,
+        explanation=explain.rule_needs_inspection(destination, rule),
+        rule=rule.label,
+    )
+
+
+def _allowed_by_rule(destination: Destination, rule: Rule) -> Judgement:
+    if rule.condition is not None:
+        return _needs_inspection(destination, rule)
     return Judgement(
         verdict=Verdict.ALLOW,
         source=Source.BASELINE_POLICY,

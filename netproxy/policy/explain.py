@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _PHRASES = {
     AddressClass.OWN: "this host's own address",
     AddressClass.DENIED: "an address denied by a rule",
+    AddressClass.LISTENER: "this gateway itself",
 }
 
 MODE_OFF = "the network is off in this profile"
@@ -62,9 +63,27 @@ def method_refused(method: str) -> str:
     return f"limited mode allows GET, HEAD and OPTIONS, not {shown(method)}"
 
 
-def inspection_required(destination: Destination) -> str:
+def limited_needs_inspection(destination: Destination) -> str:
     """Say why a tunnel can't be limited."""
     return f"limited mode can't see inside {destination.protocol} to {destination.authority}"
+
+
+def rule_needs_inspection(destination: Destination, rule: Rule) -> str:
+    """Say why a rule with a condition can't be applied."""
+    return (
+        f"rule {rule.label} holds for {rule.condition} only, "
+        f"which takes inspection of {destination.authority}"
+    )
+
+
+def own_listener(destination: Destination) -> str:
+    """Say that the gateway does not proxy to itself."""
+    return f"{destination.authority} is this gateway itself"
+
+
+def above_ceiling(destination: Destination) -> str:
+    """Say that nobody here may allow it."""
+    return f"{destination.authority} is outside what the managed settings let anybody allow"
 
 
 def addresses_refused(destination: Destination, kinds: Sequence[AddressClass]) -> str:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Protocol, Verdict
-from netproxy.policy.engine import Mode
+from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import DEFAULT_PORTS, Effect, Rule
+from netproxy.policy.spec import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,10 +125,16 @@ class _Origin:
     places: Places
     profile: str
 
-    def of(self, key: str, index: int) -> str:
-        """`config.toml:12`: the file without its folder, since clients see it too."""
-        line = self.places.find(("profiles", self.profile, "network", key, index)).line
-        return f"{self.name.rpartition('/')[2]}:{line}"
+    def of(self, key: str, index: int) -> Origin:
+        """Where the rule stands."""
+        place = self.places.find(("profiles", self.profile, "network", key, index))
+        return Origin(
+            layer=Layer.USER,
+            file=self.name,
+            line=place.line,
+            column=place.column,
+            key=f"profiles.{self.profile}.network.{key}[{index}]",
+        )
 
 
 def _profile(network: document.Network, origin: _Origin) -> Profile:
@@ -144,7 +151,7 @@ def _profile(network: document.Network, origin: _Origin) -> Profile:
     )
 
 
-def _expanded(table: document.RuleTable, origin: str) -> list[Rule]:
+def _expanded(table: document.RuleTable, origin: Origin) -> list[Rule]:
     """Write a table as rules of the short form, one for each protocol and port range."""
     effect = Effect(table.verdict)
     every_protocol: list[Protocol] | list[None] = table.protocols or [None]

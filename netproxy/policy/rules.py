@@ -10,12 +10,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidRule
 from netproxy.model import OnDenial, Protocol
 from netproxy.policy.hosts import PORT_LIMIT, shown
+from netproxy.policy.origin import NOWHERE, Origin
 from netproxy.policy.patterns import Pattern, parse_pattern
 from netproxy.policy.spelling import nearest
+
+if TYPE_CHECKING:
+    from netproxy.policy.conditions import Condition
 
 Ports = tuple[int, int]  # lowest and highest, both included
 
@@ -64,8 +69,10 @@ class Rule:
     protocol: Protocol | None  # None: any
     ports: tuple[Ports, ...]
     on_denial: OnDenial | None = None  # None leaves it to the run
+    condition: Condition | None = None  # None: any request to the destination
+    expires_at: float | None = None  # seconds since the epoch; from then on it matches nothing
     text: str = field(compare=False)  # as it was written
-    origin: str = field(compare=False)  # where: "--allow #1", "config.toml:12"
+    origin: Origin = field(compare=False)
     reason: str | None = field(default=None, compare=False)  # its author's words
 
     def covers(self, protocol: Protocol, port: int) -> bool:
@@ -73,6 +80,17 @@ class Rule:
         if self.protocol is not None and self.protocol is not protocol:
             return False
         return any(low <= port <= high for low, high in self.ports)
+
+    def is_expired(self, now: float) -> bool:
+        """Tell whether the rule holds no longer; `now` in seconds since the epoch."""
+        return self.expires_at is not None and self.expires_at <= now
+
+    @property
+    def canonical(self) -> str:
+        """Everything that the rule does, in one spelling."""
+        until = f"until {self.expires_at}" if self.expires_at is not None else ""
+        parts = (str(self), str(self.condition or ""), str(self.on_denial or ""), until)
+        return " ".join(part for part in parts if part)
 
     @property
     def label(self) -> str:
@@ -84,7 +102,7 @@ class Rule:
         return scheme + self.pattern.text + _ports_text(self.ports, self.effect)
 
 
-def parse_rule(text: str, effect: Effect, *, origin: str) -> Rule:
+def parse_rule(text: str, effect: Effect, *, origin: Origin = NOWHERE) -> Rule:
     """Read the short form. Raises `InvalidRule` with what was wrong and what was probably meant."""
     _check_characters(text)
     scheme, separator, rest = text.partition("://")

@@ -16,6 +16,7 @@ from netproxy.errors import InvalidRule
 from netproxy.model import Protocol, Reason, Verdict
 from netproxy.policy.addresses import AddressClass, classify
 from netproxy.policy.blocks import Blocks, parse_block
+from netproxy.policy.engine import Host
 from netproxy.policy.hosts import destination, parse_authority
 from tests.support.policies import Memory, allow, deny, policy, to
 
@@ -124,7 +125,7 @@ def test_one_port_of_loopback_opens_no_other_and_no_other_form() -> None:
 
 def test_our_own_public_address_is_no_way_back_to_us() -> None:
     """Sandbox case 21, S26: this host by its public address, as a literal and through a name."""
-    ours = policy(allow("*"), own=Blocks([parse_block("8.8.4.4")]))
+    ours = policy(allow("*"), host=Host(addresses=Blocks([parse_block("8.8.4.4")])))
     assert ours.judge(to("8.8.4.4:443"), "", Memory()).reason is Reason.NOT_ALLOWED_LOCAL
     assert ours.vet(to(NAME), ["8.8.4.4"]).passed == ()
 

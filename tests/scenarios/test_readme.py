@@ -126,7 +126,7 @@ def test_the_settings_file_is_one(text: str, tmp_path: Path) -> None:
     options = parse_run(["--config", str(file), "--", "true"])
     settings = load_settings(options, {"HOME": str(tmp_path)}, managed_file=tmp_path / "none")
     assert settings.profile == document.default_profile
-    assert settings.rules
+    assert settings.spec.rules
 
 
 class Nothing:
@@ -162,7 +162,7 @@ def test_a_rule_allows_what_the_table_says(
     protocol, _, authority = where.partition("://")
     host, port = parse_authority(authority, default_port=0)
     destination = Destination(host=host, port=port, protocol=Protocol(protocol))
-    judgement = settings.policy().judge(destination, "GET", Nothing())
+    judgement = settings.policy(now=0).judge(destination, "GET", Nothing())
     assert (judgement.verdict is Verdict.ALLOW) is wanted, judgement
 
 

@@ -63,8 +63,15 @@ class FakeVetted:
 class FakePolicy:
     """Judges by a table of hosts; vets by class, with loopback let through where a test listens."""
 
-    def __init__(self, verdict: Verdict, *, dialable: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        verdict: Verdict,
+        *,
+        dialable: frozenset[str] = frozenset(),
+        on_denial: OnDenial = OnDenial.CANCEL,
+    ) -> None:
         self.default = judgement(verdict)
+        self.on_denial = on_denial
         self.by_host: dict[str, Judgement] = {}
         self.dialable = dialable
         self.judged: list[tuple[Destination, str]] = []

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from netproxy.model import ApprovalId, Destination, OnDenial, Protocol, Verdict
 from netproxy.policy.addresses import parse_private_block
-from netproxy.policy.blocks import NO_BLOCKS, Blocks
-from netproxy.policy.engine import Mode, Policy, compile_policy
+from netproxy.policy.blocks import Blocks
+from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
 from netproxy.policy.hosts import destination
+from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect, Rule, parse_rule
+from netproxy.policy.spec import Mode, PolicySpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,28 +35,32 @@ class Memory:
 
 
 def allow(text: str) -> Rule:
-    return parse_rule(text, Effect.ALLOW, origin="--allow #1")
+    return parse_rule(text, Effect.ALLOW, origin=Origin(layer=Layer.COMMAND_LINE, key="--allow #1"))
 
 
 def deny(text: str) -> Rule:
-    return parse_rule(text, Effect.DENY, origin="--deny #1")
+    return parse_rule(text, Effect.DENY, origin=Origin(layer=Layer.COMMAND_LINE, key="--deny #1"))
 
 
-def policy(
+def policy(  # one keyword a setting
     *rules: Rule,
     default: Verdict = Verdict.DENY,
     mode: Mode = Mode.FULL,
+    on_denial: OnDenial = OnDenial.CANCEL,
     allow_private: Sequence[str] = (),
-    own: Blocks = NO_BLOCKS,
+    ceiling: tuple[Rule, ...] | None = None,
+    host: Host = NO_HOST,
+    now: float = 0.0,
 ) -> Policy:
-    return compile_policy(
-        rules,
+    spec = PolicySpec(
+        rules=rules,
         default=default,
         mode=mode,
-        on_denial=OnDenial.CANCEL,
+        on_denial=on_denial,
         allow_private=Blocks(parse_private_block(text) for text in allow_private),
-        own=own,
+        ceiling=ceiling,
     )
+    return compile_policy(spec, now=now, host=host)
 
 
 def to(text: str, protocol: Protocol = Protocol.HTTPS) -> Destination:

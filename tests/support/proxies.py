@@ -14,7 +14,7 @@ import uvloop
 
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
-from netproxy.model import CloseReason, OnDenial, Verdict
+from netproxy.model import CloseReason, Verdict
 from netproxy.transport import HappyEyeballs, ListenerKind, ProxyServer, Readiness
 from tests.support.fakes import (
     FakeApprover,
@@ -46,7 +46,6 @@ class Setting:
     token: FakeToken = field(default_factory=FakeToken)
     resolver: Resolver = field(default_factory=FakeResolver)
     dialer: Callable[[Readiness, Limits], Dialer] = HappyEyeballs
-    on_denial: OnDenial = OnDenial.CANCEL
     limits: Limits = LIMITS
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
 
@@ -130,7 +129,6 @@ class Proxy:
                 approver=setting.approver,
                 audit=setting.audit,
                 token=setting.token,
-                on_denial=setting.on_denial,
             ),
             policy=setting.policy,
             resolver=setting.resolver,

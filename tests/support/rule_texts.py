@@ -46,8 +46,8 @@ texts = st.builds(
     st.one_of(_names, _literals, _blocks, _wildcards, _wildcards, st.just("*")),
     _ports,
 )
-allows = texts.map(lambda text: parse_rule(text, Effect.ALLOW, origin="allow"))
-denies = texts.map(lambda text: parse_rule(text, Effect.DENY, origin="deny"))
+allows = texts.map(lambda text: parse_rule(text, Effect.ALLOW))
+denies = texts.map(lambda text: parse_rule(text, Effect.DENY))
 rule_lists: st.SearchStrategy[list[Rule]] = st.lists(allows | denies, max_size=8)
 destinations = st.builds(
     Destination,

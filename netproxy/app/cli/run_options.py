@@ -20,6 +20,7 @@ from netproxy.model import OnDenial
 from netproxy.policy.addresses import parse_private_block
 from netproxy.policy.blocks import parse_address, text_of
 from netproxy.policy.hosts import canonical_host, is_address, shown
+from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import Effect, parse_rule
 from otel import ExportRefused, check_endpoint
 
@@ -105,7 +106,7 @@ def _one(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def _rule(effect: Effect) -> Callable[[str], Rule]:
-    return _one(lambda text: parse_rule(text, effect, origin=f"--{effect.value}"))
+    return _one(lambda text: parse_rule(text, effect))
 
 
 def _path(text: str) -> Path:
@@ -252,11 +253,12 @@ def _takes_value(word: str) -> bool:
 
 def _numbered(rules: list[Rule]) -> tuple[Rule, ...]:
     """Say of each rule which of its kind it is on this command line: `--allow #2`."""
-    seen: dict[str, int] = {}
+    seen: dict[Effect, int] = {}
     numbered = []
     for rule in rules:
-        seen[rule.origin] = seen.get(rule.origin, 0) + 1
-        numbered.append(replace(rule, origin=f"{rule.origin} #{seen[rule.origin]}"))
+        seen[rule.effect] = seen.get(rule.effect, 0) + 1
+        key = f"--{rule.effect.value} #{seen[rule.effect]}"
+        numbered.append(replace(rule, origin=Origin(layer=Layer.COMMAND_LINE, key=key)))
     return tuple(numbered)
 
 

@@ -17,7 +17,7 @@ from netproxy.app.settings import (
 )
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Reason, Verdict
-from netproxy.policy.engine import Mode
+from netproxy.policy.spec import Mode
 from tests.support.policies import Memory, to
 
 if TYPE_CHECKING:
@@ -83,9 +83,13 @@ def write(home: Path, text: str) -> Path:
 def test_without_a_file_everybody_is_asked_and_denials_cancel(home: Path) -> None:
     found = settings(home)
     assert found.command == ("true",)
-    assert (found.profile, found.rules) == (None, ())
-    assert (found.mode, found.default, found.ask) == (Mode.FULL, Verdict.ASK, Ask.TERMINAL)
-    assert found.on_denial is OnDenial.CANCEL
+    assert (found.profile, found.spec.rules) == (None, ())
+    assert (found.spec.mode, found.spec.default, found.ask) == (
+        Mode.FULL,
+        Verdict.ASK,
+        Ask.TERMINAL,
+    )
+    assert found.spec.on_denial is OnDenial.CANCEL
     assert (found.hold_seconds, found.resolve_seconds) == (HOLD_SECONDS, 10)
     assert found.audit_directory == home / ".local/state/netproxy/audit"
     assert (found.otlp, found.timeout_seconds, found.session_name) == (None, None, None)
@@ -95,9 +99,13 @@ def test_without_a_file_everybody_is_asked_and_denials_cancel(home: Path) -> Non
 def test_the_users_file_is_read(home: Path) -> None:
     write(home, FILE)
     found = settings(home)
-    assert (found.profile, found.mode, found.on_denial) == ("dev", Mode.LIMITED, OnDenial.BLOCK)
-    assert [rule.label for rule in found.rules] == ["pypi.org:443 (config.toml:6)"]
-    assert [str(block) for block in found.allow_private.blocks] == ["10.0.0.0/8"]
+    assert (found.profile, found.spec.mode, found.spec.on_denial) == (
+        "dev",
+        Mode.LIMITED,
+        OnDenial.BLOCK,
+    )
+    assert [rule.label for rule in found.spec.rules] == ["pypi.org:443 (config.toml:6)"]
+    assert [str(block) for block in found.spec.allow_private.blocks] == ["10.0.0.0/8"]
     assert (found.hold_seconds, found.resolve_seconds) == (7, 2)
     assert found.audit_directory == home / "audit"
     assert endpoint(found) == "http://collector.test:4318/v1/logs"
@@ -112,9 +120,12 @@ def test_the_command_line_wins_and_rules_add_up(home: Path) -> None:
         "--resolve", "a.test=10.9.9.9", "--audit-dir", "/a", "--otlp", "http://other.test",
         "--write", "/srv/more", "--timeout", "5", "--session", "s", "--no-sandbox",
     )  # fmt: skip
-    assert found.on_denial is OnDenial.CANCEL
-    assert [rule.origin for rule in found.rules] == ["config.toml:6", "--allow #1"]
-    assert [str(block) for block in found.allow_private.blocks] == ["10.0.0.0/8", "127.0.0.0/8"]
+    assert found.spec.on_denial is OnDenial.CANCEL
+    assert [str(rule.origin) for rule in found.spec.rules] == ["config.toml:6", "--allow #1"]
+    assert [str(block) for block in found.spec.allow_private.blocks] == [
+        "10.0.0.0/8",
+        "127.0.0.0/8",
+    ]
     assert found.resolver_hosts == {"a.test": ("10.9.9.9",), "b.test": ("10.0.0.2",)}
     assert str(found.audit_directory) == "/a"
     assert endpoint(found) == "http://other.test/v1/logs"
@@ -131,30 +142,30 @@ def test_config_stands_in_place_of_the_users_file(home: Path) -> None:
     other = home / "other.toml"
     other.write_text('[profiles.x.network]\nallow = ["y.test"]\n')
     found = settings(home, "--config", str(other))
-    assert [rule.label for rule in found.rules] == ["y.test (other.toml:2)"]
+    assert [rule.label for rule in found.spec.rules] == ["y.test (other.toml:2)"]
 
 
 def test_xdg_config_home_is_honoured(home: Path) -> None:
     path = home / "elsewhere" / "netproxy" / "config.toml"
     path.parent.mkdir(parents=True)
     path.write_text("[profiles.x.network]\nmode = 'off'\n")
-    assert settings(home, XDG_CONFIG_HOME=str(home / "elsewhere")).mode is Mode.OFF
+    assert settings(home, XDG_CONFIG_HOME=str(home / "elsewhere")).spec.mode is Mode.OFF
 
 
 def test_a_file_that_appears_after_the_start_changes_nothing(home: Path) -> None:
     """The sandboxed command may write where the file would be: it is looked for once."""
     found = settings(home)
-    policy = found.policy()
+    policy = found.policy(now=0)
     write(home, "[profiles.x.network]\ndefault = 'allow'\n")
     assert policy.judge(to("evil.test:443"), "CONNECT", Memory()).verdict is Verdict.ASK
-    assert found.policy().default is Verdict.ASK
+    assert found.policy(now=0).spec.default is Verdict.ASK
 
 
 class TestProfile:
     def test_by_name(self, home: Path) -> None:
         write(home, FILE)
         found = settings(home, "--profile", "ci")
-        assert (found.profile, found.default, found.rules) == ("ci", Verdict.DENY, ())
+        assert (found.profile, found.spec.default, found.spec.rules) == ("ci", Verdict.DENY, ())
 
     def test_an_unknown_name_has_a_suggestion(self, home: Path) -> None:
         path = write(home, FILE)
@@ -185,13 +196,13 @@ class TestProfile:
 class TestAsk:
     def test_never_turns_a_question_into_a_no(self, home: Path) -> None:
         found = settings(home, "--ask", "never")
-        assert (found.ask, found.default) == (Ask.NEVER, Verdict.DENY)
-        said = found.policy().judge(to("a.test:443"), "CONNECT", Memory())
+        assert (found.ask, found.spec.default) == (Ask.NEVER, Verdict.DENY)
+        said = found.policy(now=0).judge(to("a.test:443"), "CONNECT", Memory())
         assert (said.verdict, said.reason) == (Verdict.DENY, Reason.NOT_ALLOWED)
 
     def test_never_leaves_a_default_of_allow(self, home: Path) -> None:
         write(home, "[profiles.x.network]\ndefault = 'allow'\n")
-        assert settings(home, "--ask", "never").default is Verdict.ALLOW
+        assert settings(home, "--ask", "never").spec.default is Verdict.ALLOW
 
 
 class TestFiles:

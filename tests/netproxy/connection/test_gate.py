@@ -55,7 +55,6 @@ class Bench:
     audit: FakeAudit = field(default_factory=FakeAudit)
     token: FakeToken = field(default_factory=FakeToken)
     cache: FakeCache = field(default_factory=FakeCache)
-    on_denial: OnDenial = OnDenial.CANCEL
 
     def gate(self) -> Gate:
         return Gate(
@@ -64,7 +63,6 @@ class Bench:
             approver=self.approver,
             audit=self.audit,
             token=self.token,
-            on_denial=self.on_denial,
         )
 
     def admit(self) -> Decision:
@@ -155,7 +153,8 @@ def test_whose_word_on_cancelling_counts(
     policy = FakePolicy(Verdict.ASK)
     policy.default = judgement(Verdict.ASK, on_denial=OnDenial(rule) if rule else None)
     said = answer(Reason.DENIED_BY_REVIEWER, cancel=reviewer)
-    bench = Bench(policy=policy, approver=FakeApprover(said), on_denial=OnDenial(run))
+    bench = Bench(policy=policy, approver=FakeApprover(said))
+    policy.on_denial = OnDenial(run)
     assert bench.admit().cancels is cancels
     assert bench.token.is_cancelled is cancels
 

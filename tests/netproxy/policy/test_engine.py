@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from netproxy.model import Destination, OnDenial, Protocol, Reason, Source, Verdict
 from netproxy.policy.addresses import AddressClass
 from netproxy.policy.blocks import Blocks, parse_block
-from netproxy.policy.engine import Mode
+from netproxy.policy.engine import Host
 from netproxy.policy.rules import Effect, Rule
+from netproxy.policy.spec import Mode
 from tests.support.policies import Memory, allow, deny, naive_match, policy, to
 from tests.support.rule_texts import denies, destinations, rule_lists
 
@@ -143,7 +144,9 @@ class TestLocal:
 
     def test_this_hosts_own_public_address_counts_as_local(self) -> None:
         own = Blocks([parse_block("8.8.4.4")])
-        said = policy(allow("*"), own=own).judge(to("8.8.4.4:443"), "CONNECT", NOTHING)
+        said = policy(allow("*"), host=Host(addresses=own)).judge(
+            to("8.8.4.4:443"), "CONNECT", NOTHING
+        )
         assert said.reason is Reason.NOT_ALLOWED_LOCAL
         assert "this host's own address" in said.explanation
 

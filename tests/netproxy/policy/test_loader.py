@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Verdict
-from netproxy.policy.engine import Mode
 from netproxy.policy.loader import load
+from netproxy.policy.spec import Mode
 
 NAME = "/home/somebody/.config/netproxy/config.toml"
 PROFILE = "[profiles.dev.network]\n"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from netproxy.errors import InvalidRule
 from netproxy.model import Protocol
+from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import Effect, Rule, parse_ports, parse_protocol, parse_rule
 from tests.support.policies import allow, deny
 from tests.support.rule_texts import allows, denies
@@ -43,7 +44,7 @@ EVERY = ((1, 65535),)
 def test_read(
     text: str, effect: Effect, protocol: Protocol | None, ports: tuple[tuple[int, int], ...]
 ) -> None:
-    rule = parse_rule(text, effect, origin="here")
+    rule = parse_rule(text, effect, origin=Origin(layer=Layer.COMMAND_LINE, key="here"))
     assert (rule.protocol, rule.ports) == (protocol, ports)
     assert rule.label == f"{text} (here)"
 
@@ -122,7 +123,7 @@ def test_a_deny_of_every_port_is_written_without_one() -> None:
 
 @given(allows | denies)
 def test_what_is_written_is_the_same_rule_when_read(rule: Rule) -> None:
-    again = parse_rule(str(rule), rule.effect, origin="elsewhere")
+    again = parse_rule(str(rule), rule.effect)
     assert again == rule
     assert str(again) == str(rule)
 

@@ -40,7 +40,7 @@ def serving(failures: list[int]) -> bytes:
         loop = asyncio.get_running_loop()
         reports: list[str] = []
         readiness = Readiness(loop, report=reports.append)
-        policy, audit = FakePolicy(Verdict.DENY), FakeAudit()
+        policy, audit = FakePolicy(Verdict.DENY, on_denial=OnDenial.BLOCK), FakeAudit()
         server = ProxyServer(
             gate=Gate(
                 policy=policy,
@@ -48,7 +48,6 @@ def serving(failures: list[int]) -> bytes:
                 approver=FakeApprover(),
                 audit=audit,
                 token=FakeToken(),
-                on_denial=OnDenial.BLOCK,
             ),
             policy=policy,
             resolver=FakeResolver(),

@@ -161,7 +161,7 @@ def test_nothing_heavy_is_imported_before_a_file_needs_it() -> None:
         "from netproxy.app.cli.run_options import parse_run\n"
         "from netproxy.app.settings import load_settings\n"
         "options = parse_run(['--allow', 'example.org', '--', 'true'])\n"
-        "load_settings(options, {'HOME': '/nonexistent'}).policy()\n"
+        "load_settings(options, {'HOME': '/nonexistent'}).policy(now=0)\n"
         f"print(sorted({heavy!r} & set(sys.modules)))\n"
     )
     found = subprocess.run(
