@@ -90,6 +90,7 @@ class CloseReason(StrEnum):
     RESET = "reset"  # one side broke off
     IDLE = "idle"
     REVOKED = "revoked"  # the grant that carried it is gone
+    POLICY_CHANGED = "policy_changed"  # the policy in force no longer lets it through
     RUN_CANCELLED = "run_cancelled"
     RUN_ENDED = "run_ended"
 

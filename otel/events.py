@@ -50,11 +50,30 @@ class GatewayStopped(Event):
 
 
 class PolicyLoaded(Event):
-    """The rules that hold from here on."""
+    """The rules that hold from here on. Synced before a running gateway takes them."""
 
     name: ClassVar[str] = "netproxy.config.applied"
     digest: str = text(a.POLICY_DIGEST)
     rules: int = number(a.POLICY_RULES)
+    source: str = text(a.CONFIG_SOURCE)  # start | files | expiry
+    files: tuple[str, ...] = texts(a.CONFIG_FILES, default=())
+    previous_digest: str | None = maybe_text(a.POLICY_PREVIOUS, default=None)
+    summary: tuple[str, ...] = texts(a.CHANGE_SUMMARY, default=())  # "+ deny **.tracker.example"
+
+
+class ConfigRejected(Event):
+    """Settings that changed and can't be used: the rules from before hold on."""
+
+    name: ClassVar[str] = "netproxy.config.rejected"
+    digest: str = text(a.POLICY_DIGEST)  # of the rules that hold on
+    error_type: str = text(a.ERROR_TYPE)  # invalid | missing | not_a_file | too_large | EACCES …
+    files: tuple[str, ...] = texts(a.CONFIG_FILES, default=())  # what was refused
+    errors: tuple[str, ...] = texts(a.CONFIG_ERRORS, default=())  # file:line:column key: what
+
+    @property
+    def severity(self) -> Severity:
+        """Somebody thinks that it holds."""
+        return Severity.ERROR
 
 
 class SessionStarted(Event):
@@ -181,7 +200,8 @@ class ConnectionClosed(Event):
     bytes_sent: int = number(a.BYTES_SENT)
     bytes_received: int = number(a.BYTES_RECEIVED)
     duration_ms: int = number(a.CONNECTION_DURATION)
-    close_reason: str = text(a.CLOSE_REASON)  # finished | reset | run_cancelled | run_ended
+    # finished | reset | idle | revoked | policy_changed | run_cancelled | run_ended
+    close_reason: str = text(a.CLOSE_REASON)
     status: int | None = maybe_number(a.RESPONSE_STATUS, default=None)  # plain HTTP only
 
 
@@ -267,8 +287,8 @@ class AuditGap(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    GatewayStarted, GatewayStopped, PolicyLoaded, SessionStarted, SessionEnded, RunStarted,
-    RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened, ConnectionFailed,
-    ConnectionClosed, ApprovalRequested, ApprovalReviewed, ReviewerFailed, ApprovalResolved,
-    GrantCreated, GrantEnded, AuditGap,
+    GatewayStarted, GatewayStopped, PolicyLoaded, ConfigRejected, SessionStarted, SessionEnded,
+    RunStarted, RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened,
+    ConnectionFailed, ConnectionClosed, ApprovalRequested, ApprovalReviewed, ReviewerFailed,
+    ApprovalResolved, GrantCreated, GrantEnded, AuditGap,
 )  # fmt: skip

@@ -200,7 +200,9 @@ class _Execution:
                 command=shlex.join(self._settings.command),
                 directory=self._directory,
             )
-            trail.record(PolicyLoaded(digest=run.policy.digest, rules=run.policy.rule_count))
+            trail.record(
+                PolicyLoaded(digest=run.policy.digest, rules=run.policy.rule_count, source="start")
+            )
             self._start_shipper(journal)
             trail.record(self._started(plan))
             outcome = uvloop.run(self._supervise(run, fence, listeners))

@@ -6,7 +6,7 @@ says is `netproxy.policy`; who is asked is behind `ports.Approver`; nothing here
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -71,6 +71,11 @@ class Vetted(Protocol):
         ...
 
 
+# What is entered for as long as somebody is asked. It may end the wait by swallowing its
+# cancellation: the policy changed meanwhile, and has answered the question.
+type Waiting = Callable[[], AbstractContextManager[object, bool]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stray:
     """What came but never became a request. `host` as sent, never with userinfo, path or query."""
@@ -100,12 +105,7 @@ class Gate:
         self._audit = audit
         self._token = token
 
-    async def admit(
-        self,
-        request: Request,
-        *,
-        waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
-    ) -> Decision:
+    async def admit(self, request: Request, *, waiting: Waiting = suppress) -> Decision:
         """Decide and record. Suspends only to ask; `waiting` is entered for just as long."""
         if self._token.is_cancelled:
             return self._settle(request, _run_is_over())
@@ -118,14 +118,35 @@ class Gate:
             case _:
                 return self._settle(request, self._judged(request, judgement, allowed=False))
 
+    def still_allows(self, request: Request, *, asked: bool) -> bool:
+        """Whether the policy in force goes on with what an earlier one let through.
+
+        `asked`: somebody was asked, or is being asked, so a policy that would ask changes nothing.
+        """
+        verdict = self._policy.judge(request.destination, request.method, self._cache).verdict
+        return verdict is Verdict.ALLOW or (asked and verdict is Verdict.ASK)
+
+    def overrule(self, request: Request) -> Decision:
+        """Refuse what an earlier policy allowed, before it was acted on.
+
+        A second decision on record: the last one of a connection.id is what was done. The command
+        did nothing wrong when it asked, so it is not cancelled for it.
+        """
+        return self._settle(request, self._overruled(request))
+
     def refuse_over_limit(self, request: Request, limit: int) -> Decision:
         """Refuse a connection over the run's limit: nobody's no, so it cancels nothing."""
         message = f"this command already has {limit} connections open"
         decision = _state(Reason.LIMIT_EXCEEDED, message)
         return self._settle(request, replace(decision, retry_after_seconds=1))
 
-    def refuse_addresses(self, request: Request, vetted: Vetted) -> Decision:
-        """Refuse after the lookup: no address of an allowed name may be dialled."""
+    def refuse_addresses(
+        self, request: Request, vetted: Vetted, *, policy_changed: bool = False
+    ) -> Decision:
+        """Refuse after the lookup: no address of an allowed name may be dialled.
+
+        `policy_changed`: they could be when the command asked, so it is not cancelled for it.
+        """
         where = request.destination
         event = DialRefused(
             connection_id=request.connection_id,
@@ -145,7 +166,7 @@ class Gate:
             message=vetted.explanation,
             rule=rule.rule,
             hint=vetted.hint,
-            cancels=self._cancels(Reason.NOT_ALLOWED_LOCAL, rule.on_denial),
+            cancels=not policy_changed and self._cancels(Reason.NOT_ALLOWED_LOCAL, rule.on_denial),
         )
         # The hint names an internal address: for whoever started the command, not for the client.
         return replace(self._obeyed(request, decision), hint=None)
@@ -191,15 +212,21 @@ class Gate:
             cancels=not allowed and self._cancels(judgement.reason, judgement.on_denial),
         )
 
-    async def _ask(
-        self,
-        request: Request,
-        judgement: Judgement,
-        waiting: Callable[[], AbstractContextManager[object]],
-    ) -> Decision:
+    def _overruled(self, request: Request) -> Decision:
+        judgement = self._policy.judge(request.destination, request.method, self._cache)
+        if judgement.verdict is Verdict.ALLOW:
+            return _state(Reason.NOT_ALLOWED, "the policy changed twice meanwhile; try again")
+        decision = self._judged(request, judgement, allowed=False)
+        message = f"the policy changed: {judgement.explanation}"
+        return replace(decision, message=message, cancels=False)
+
+    async def _ask(self, request: Request, judgement: Judgement, waiting: Waiting) -> Decision:
+        answer: Answer | None = None
+        # The run's own choice may change while a person reads: what is shown is what holds now.
+        shown = replace(judgement, on_denial=judgement.on_denial or self._policy.on_denial)
         try:
             with waiting():
-                answer = await self._approver.ask(request, judgement)
+                answer = await self._approver.ask(request, shown)
         except Exception as broken:  # noqa: BLE001 whatever breaks in a reviewer, the answer is no
             return _unavailable(request, broken)
         except BaseException:
@@ -209,6 +236,8 @@ class Gate:
             raise
         if self._token.is_cancelled:
             return _run_is_over()
+        if answer is None:
+            return self._overruled(request)
         return self._answered(judgement, answer)
 
     def _answered(self, judgement: Judgement, answer: Answer) -> Decision:

@@ -9,14 +9,21 @@ from netproxy.connection import answers
 from netproxy.connection.gate import Stray
 from netproxy.connection.targets import http_destination
 from netproxy.errors import ClientProtocolError, DestinationUnreachable, InvalidDestination
-from netproxy.model import ConnectionId, Decision, Destination, Protocol, Request
+from netproxy.model import (
+    CloseReason,
+    ConnectionId,
+    Decision,
+    Destination,
+    Protocol,
+    Request,
+)
 from netproxy.protocol.buffer import NeedData
 from netproxy.protocol.fields import NO_BODY
 from netproxy.protocol.http1 import RequestHead, RequestReader
 from netproxy.protocol.http1_forward import refuse_unforwardable
 from netproxy.transport.driver import Connection
 from netproxy.transport.forward import Exchange
-from netproxy.transport.upstream import Upstream, reach
+from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
 
 if TYPE_CHECKING:
@@ -93,7 +100,7 @@ class HttpConnection(Connection):
         decision = await self._admitted(request)
         if not decision.allowed:
             return await self._refuse(head, request, decision)
-        match await reach(self._services, request):
+        match await self._reach(request):
             case Upstream() as upstream if head.is_connect:
                 await self._tunnel(upstream, answers.ESTABLISHED)
                 return False
@@ -116,7 +123,10 @@ class HttpConnection(Connection):
                 await self._farewell(answers.malformed(problem.status, str(problem), asked))
             return False
         finally:
+            self._passage = None
             exchange.close(self._broken_off)
+            if self._cut_for is CloseReason.POLICY_CHANGED:
+                self._client.abort()  # half of an answer must not look like a whole one
         if exchange.failure is not None:
             failure, message = exchange.failure
             return await self._fail(head, request, failure, message)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # So many clients are taken at a time; then those that are connected have their turn.
 _ACCEPTS = 32
+# So many tunnels are judged again at a time after a change of the policy.
+_JUDGED = 64
 # Out of descriptors or memory: others have to close something first.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _EXHAUSTED_SECONDS = 0.1
@@ -78,6 +80,7 @@ class ProxyServer:
         )
         self._listeners: dict[socket.socket, ListenerKind] = {}
         self._paused: set[socket.socket] = set()
+        self._to_judge: list[Connection] = []
 
     def serve(self, listener: socket.socket, kind: ListenerKind) -> None:
         """Accept clients of a listening socket from now on. The server owns it."""
@@ -98,6 +101,27 @@ class ProxyServer:
         for connection in tuple(self.connections):
             if connection.approval_id == approval_id:
                 connection.cut(CloseReason.REVOKED)
+
+    def judge_again(self) -> None:
+        """Cut what the policy in force no longer lets through: it has changed.
+
+        What is on its way comes first and at once, so that nothing is dialled, and no answer
+        counts, that this policy refuses. Tunnels follow in slices, so that others are served too.
+        """
+        is_judging = bool(self._to_judge)
+        self._to_judge = [each for each in self.connections if each.task is None]
+        for connection in tuple(self.connections):
+            if connection.task is not None:
+                connection.judge_again()
+        if not is_judging:
+            self._judge_some()
+
+    def _judge_some(self) -> None:
+        some, self._to_judge = self._to_judge[:_JUDGED], self._to_judge[_JUDGED:]
+        for connection in some:
+            connection.judge_again()
+        if self._to_judge:
+            self._readiness.loop.call_soon(self._judge_some)
 
     async def aclose(self, reason: CloseReason = CloseReason.RUN_ENDED) -> None:
         """Stop accepting, cut what is left, and wait until nothing of it is."""

@@ -17,7 +17,7 @@ from netproxy.errors import (
 from netproxy.model import ConnectionId, Protocol, Request
 from netproxy.protocol.socks5 import METHOD_CHOSEN, Greeted, Handshake, SocksRequest, reply
 from netproxy.transport.driver import Connection
-from netproxy.transport.upstream import Upstream, reach
+from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class SocksConnection(Connection):
         if not decision.allowed:
             await self._farewell(reply(answers.socks_reply(decision)))
             return
-        match await reach(self._services, request):
+        match await self._reach(request):
             case Upstream() as upstream:
                 await self._tunnel(upstream, _succeeded(upstream.socket))
             case DestinationUnreachable() as unreachable:

@@ -24,6 +24,33 @@ if TYPE_CHECKING:
 _MILLISECONDS = 1000
 
 
+@dataclass(slots=True, kw_only=True)
+class Passage:
+    """How far a request got: what has to be judged again when the policy changes."""
+
+    request: Request
+    is_asked: bool = True  # somebody is being asked, or was and said yes
+    addresses: tuple[str, ...] = ()  # of a name: those that are dialled, then the one that answered
+
+    def is_open(self, services: Services) -> bool:
+        """Whether the policy in force lets the request go where it goes."""
+        if not services.gate.still_allows(self.request, asked=self.is_asked):
+            return False
+        if not self.addresses:
+            return True
+        return not services.policy.vet(self.request.destination, self.addresses).refused
+
+    def overruled(self, services: Services) -> Decision:
+        """Refuse it for that; nothing was opened yet."""
+        gate, where = services.gate, self.request.destination
+        if not gate.still_allows(self.request, asked=self.is_asked):
+            return gate.overrule(self.request)
+        vetted = services.policy.vet(where, self.addresses)
+        # Of several, those that pass are not to be told of: the client asks again, and gets them.
+        refused = services.policy.vet(where, [address for address, _ in vetted.refused])
+        return gate.refuse_addresses(self.request, refused, policy_changed=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """A connection to an origin that is on record as opened; `closed` is due exactly once."""
@@ -54,9 +81,10 @@ class Upstream:
 
 
 async def reach(
-    services: Services, request: Request
+    services: Services, passage: Passage
 ) -> Upstream | Decision | DestinationUnreachable:
     """Connect to what was asked for. A refusal and a failure are outcomes, both on record."""
+    request = passage.request
     where = request.destination
     try:
         # A literal was judged as the address that it is; it is its own answer.
@@ -66,9 +94,9 @@ async def reach(
             vetted = services.policy.vet(where, found)
             if found and not vetted.passed:
                 return services.gate.refuse_addresses(request, vetted)
-            addresses = vetted.passed
+            addresses = passage.addresses = vetted.passed
         connected = await services.dialer.dial(addresses, where.port)
-        return _opened(services, request, connected)
+        return _opened(services, passage, connected)
     except DestinationUnreachable as problem:
         services.note(
             ConnectionFailed(
@@ -81,19 +109,23 @@ async def reach(
         return problem
 
 
-def _opened(services: Services, request: Request, connected: socket.socket) -> Upstream | Decision:
+def _opened(services: Services, passage: Passage, connected: socket.socket) -> Upstream | Decision:
     """Record the opening before a byte can pass; what can't be recorded does not happen."""
+    request = passage.request
     where = request.destination
     try:
-        event = ConnectionOpened(
-            connection_id=request.connection_id,
-            server_address=where.host,
-            server_port=where.port,
-            peer_address=_text(connected.getpeername()),
-        )
+        peer = connected.getpeername()
     except OSError as gone:
         connected.close()
         raise DestinationUnreachable(Failure.CONNECTION_TERMINATED, str(gone)) from gone
+    if passage.addresses:
+        passage.addresses = (peer[0],)
+    event = ConnectionOpened(
+        connection_id=request.connection_id,
+        server_address=where.host,
+        server_port=where.port,
+        peer_address=_text(peer),
+    )
     try:
         services.audit.record(event)
     except AuditUnavailable:

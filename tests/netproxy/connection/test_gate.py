@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from netproxy.model import (
     ConnectionId,
     Decision,
     Destination,
+    Judgement,
     OnDenial,
     Protocol,
     Reason,
@@ -37,7 +37,9 @@ from tests.support.fakes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
+
+    from netproxy.ports import Answer
 
 WHERE = Destination(host="a.test", port=443, protocol=Protocol.HTTPS)
 REQUEST = Request(
@@ -67,6 +69,26 @@ class Bench:
 
     def admit(self) -> Decision:
         return asyncio.run(self.gate().admit(REQUEST))
+
+
+class Waiting:
+    """Notes when somebody is asked; `ends` tells that the policy changed."""
+
+    def __init__(self, *, ends: bool = False) -> None:
+        self.entered: list[str] = []
+        self._ends = ends
+
+    def __enter__(self) -> None:
+        self.entered.append("in")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self.entered.append("out")
+        return self._ends
 
 
 def test_an_allow_is_decided_and_recorded_without_a_suspension() -> None:
@@ -232,18 +254,10 @@ def test_a_broken_reviewer_is_a_no() -> None:
     ("is_cancelled", "reason"), [(False, "approval_timeout"), (True, "proxy_disabled")]
 )
 def test_a_wait_that_is_given_up_is_on_record(is_cancelled: bool, reason: str) -> None:
-    entered: list[str] = []
-
-    @contextmanager
-    def waiting() -> Iterator[None]:
-        entered.append("in")
-        try:
-            yield
-        finally:
-            entered.append("out")
+    waiting = Waiting()
 
     async def inside() -> None:
-        asked = asyncio.create_task(bench.gate().admit(REQUEST, waiting=waiting))
+        asked = asyncio.create_task(bench.gate().admit(REQUEST, waiting=lambda: waiting))
         await asyncio.sleep(0)
         bench.token.is_cancelled = is_cancelled
         asked.cancel()
@@ -253,7 +267,7 @@ def test_a_wait_that_is_given_up_is_on_record(is_cancelled: bool, reason: str) -
     bench = Bench(policy=FakePolicy(Verdict.ASK))
     asyncio.run(inside())
     assert bench.audit.decisions == [("deny", reason)]
-    assert entered == ["in", "out"]
+    assert waiting.entered == ["in", "out"]
     assert bench.approver.abandoned == [REQUEST]
 
 
@@ -289,4 +303,89 @@ def test_over_the_limit() -> None:
     decision = bench.gate().refuse_over_limit(REQUEST, 7)
     assert (decision.reason, decision.retry_after_seconds) == (Reason.LIMIT_EXCEEDED, 1)
     assert bench.audit.decisions == [("deny", "limit_exceeded")]
+    assert not bench.token.is_cancelled
+
+
+def interrupted(bench: Bench, then: Verdict) -> Decision:
+    """A question that a new policy has answered before any reviewer did."""
+
+    async def inside() -> Decision:
+        waiting = Waiting(ends=True)
+        asked = asyncio.create_task(bench.gate().admit(REQUEST, waiting=lambda: waiting))
+        await asyncio.sleep(0)
+        bench.policy.default = judgement(then)
+        asked.cancel()
+        return await asked
+
+    return asyncio.run(inside())
+
+
+def test_a_question_that_a_new_policy_answers_with_no_is_one_refusal_that_cancels_nothing() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ASK))
+    decision = interrupted(bench, Verdict.DENY)
+    assert (decision.allowed, decision.reason) == (False, Reason.DENIED_BY_RULE)
+    assert decision.message == "the policy changed: a test said so"
+    assert bench.audit.decisions == [("deny", "denied_by_rule")]
+    assert not bench.token.is_cancelled
+
+
+def test_a_policy_that_changed_back_meanwhile_still_refuses() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ASK))
+    decision = interrupted(bench, Verdict.ALLOW)
+    assert (decision.allowed, decision.reason) == (False, Reason.NOT_ALLOWED)
+    assert bench.audit.decisions == [("deny", "not_allowed")]
+
+
+def test_a_reviewer_is_shown_what_a_denial_does_now() -> None:
+    shown: list[OnDenial | None] = []
+
+    class Approver(FakeApprover):
+        async def ask(self, request: Request, judgement: Judgement) -> Answer:
+            shown.append(judgement.on_denial)
+            return answer(Reason.APPROVED)
+
+    bench = Bench(policy=FakePolicy(Verdict.ASK, on_denial=OnDenial.BLOCK), approver=Approver())
+    bench.admit()
+    bench.policy.default = judgement(Verdict.ASK, on_denial=OnDenial.CANCEL)
+    bench.admit()
+    assert shown == [OnDenial.BLOCK, OnDenial.CANCEL]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "asked", "goes_on"),
+    [
+        (Verdict.ALLOW, False, True),
+        (Verdict.ALLOW, True, True),
+        (Verdict.ASK, False, False),
+        (Verdict.ASK, True, True),
+        (Verdict.DENY, False, False),
+        (Verdict.DENY, True, False),
+    ],
+)
+def test_what_a_reviewer_allowed_stays_where_a_policy_only_asks(
+    verdict: Verdict, asked: bool, goes_on: bool
+) -> None:
+    bench = Bench(policy=FakePolicy(verdict))
+    assert bench.gate().still_allows(REQUEST, asked=asked) is goes_on
+    assert bench.audit.events == []
+
+
+def test_an_overruled_request_gets_a_second_decision_with_the_same_id() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    gate = bench.gate()
+    assert asyncio.run(gate.admit(REQUEST)).allowed
+    bench.policy.default = judgement(Verdict.DENY)
+    decision = gate.overrule(REQUEST)
+    assert (decision.allowed, decision.cancels) == (False, False)
+    assert bench.audit.decisions == [("allow", "allowed_by_rule"), ("deny", "denied_by_rule")]
+    assert {event.connection_id for event in bench.audit.of(PolicyDecision)} == {"c-1"}
+    assert not bench.token.is_cancelled
+
+
+def test_addresses_that_a_new_policy_refuses_cancel_nothing() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    vetted = FakeVetted(passed=(), refused=(("10.0.0.1", AddressClass.PRIVATE),))
+    decision = bench.gate().refuse_addresses(REQUEST, vetted, policy_changed=True)
+    assert decision.reason is Reason.NOT_ALLOWED_LOCAL
+    assert len(bench.audit.of(DialRefused)) == 1
     assert not bench.token.is_cancelled
