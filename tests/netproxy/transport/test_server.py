@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import socket
+import threading
 from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
 
 from netproxy.connection.gate import Gate
-from netproxy.model import OnDenial, Verdict
+from netproxy.model import ApprovalId, OnDenial, Reason, Verdict
 from netproxy.transport import HappyEyeballs, ListenerKind, ProxyServer, Readiness
+from otel.events import ConnectionClosed, ConnectionOpened, DialRefused
 from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
@@ -17,8 +24,17 @@ from tests.support.fakes import (
     FakePolicy,
     FakeResolver,
     FakeToken,
+    answer,
+    judgement,
 )
-from tests.support.proxies import LIMITS, proxy
+from tests.support.origins import echo, origin, read_all, read_head
+from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netproxy.config import Limits
+    from netproxy.model import CloseReason
 
 
 class Reluctant(socket.socket):
@@ -106,3 +122,246 @@ def test_many_silent_clients_do_not_stop_a_speaking_one() -> None:
             assert client.recv(12) == b"HTTP/1.1 400"
         for client in silent:
             client.close()
+
+
+def tighten(near: Proxy, verdict: Verdict = Verdict.DENY) -> None:
+    """From now on the policy says this, and every connection is judged by it."""
+
+    def inside() -> None:
+        near.setting.policy.default = judgement(verdict)
+        near.server.judge_again()
+
+    near.call(inside)
+
+
+def closed(near: Proxy) -> list[tuple[str, int, int]]:
+    events = near.audit.of(ConnectionClosed)
+    return [(each.close_reason, each.bytes_sent, each.bytes_received) for each in events]
+
+
+def refused(answered: bytes) -> tuple[bytes, str]:
+    """Status and reason of a refusal."""
+    head, _, body = answered.partition(b"\r\n\r\n")
+    return head.split()[1], json.loads(body)["reason"]
+
+
+def socks(near: Proxy, host: str, port: int) -> socket.socket:
+    client = near.socks()
+    address = bytes([3, len(host)]) + host.encode()
+    client.sendall(b"\x05\x01\x00\x05\x01\x00" + address + port.to_bytes(2, "big"))
+    return client
+
+
+class Holding:
+    """A resolver and a dialer that wait until the test lets them go on."""
+
+    def __init__(self, *held: str) -> None:
+        self.asked = threading.Event()
+        self._held = held
+        self._policy_changed = asyncio.Event()
+
+    def __call__(self, readiness: Readiness, limits: Limits) -> Holding:
+        self._dialer = HappyEyeballs(readiness, limits)
+        return self
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        if "lookup" in self._held:
+            await self._hold()
+        return ("127.0.0.1", "127.0.0.2")
+
+    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+        if "dial" in self._held:
+            await self._hold()
+        return await self._dialer.dial(addresses, port)
+
+    async def _hold(self) -> None:
+        self.asked.set()
+        await self._policy_changed.wait()
+
+
+def test_a_tunnel_that_is_no_longer_allowed_is_cut_with_exact_counts() -> None:
+    with origin(echo) as far, proxy() as near:
+        client, _ = near.connect(f"127.0.0.1:{far.port}")
+        with client:
+            client.sendall(b"hello")
+            assert client.recv(100) == b"hello"
+            tighten(near)
+            with pytest.raises(ConnectionResetError):
+                client.recv(100)
+        near.settle()
+    assert closed(near) == [("policy_changed", 5, 5)]
+    assert near.audit.decisions == [("allow", "allowed_by_rule")]
+    assert not near.token.is_cancelled
+
+
+def test_so_is_a_socks_tunnel() -> None:
+    setting = Setting(resolver=FakeResolver(a__test=[("127.0.0.1",)]))
+    with origin(echo) as far, proxy(setting) as near, socks(near, "a.test", far.port) as client:
+        assert b"\x05\x00\x05\x00" in read_until(client, b"\x05\x00\x05\x00")
+        tighten(near)
+        assert read_all(client) == b""
+        near.settle()
+    assert closed(near) == [("policy_changed", 0, 0)]
+
+
+def test_so_is_a_plain_request_in_flight_and_its_half_does_not_look_whole() -> None:
+    request = b"GET http://a.test:%d/ HTTP/1.0\r\n\r\n"
+    half = b"HTTP/1.1 200 OK\r\n\r\nhalf"
+
+    def answers_half(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(half)
+        connection.recv(1)
+
+    setting = Setting(resolver=FakeResolver(a__test=[("127.0.0.1",)]))
+    with origin(answers_half) as far, proxy(setting) as near, near.http() as client:
+        client.sendall(request % far.port)
+        read_until(client, b"half")
+        tighten(near)
+        with pytest.raises(ConnectionResetError):
+            client.recv(100)
+        near.settle()
+    ((reason, sent, received),) = closed(near)
+    assert (reason, received) == ("policy_changed", len(half))
+    assert sent > 0
+
+
+def test_an_idle_client_keeps_its_connection_and_meets_the_new_policy() -> None:
+    with proxy(Setting(resolver=FakeResolver())) as near, near.http() as client:
+        request = b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"
+        client.sendall(request)
+        assert read_until(client, b"}\n").startswith(b"HTTP/1.1 502 ")
+        tighten(near)
+        client.sendall(request)
+        assert refused(read_until(client, b"}\n")) == (b"403", "denied_by_rule")
+
+
+@pytest.mark.parametrize("held", ["lookup", "dial"])
+@pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.ASK])
+def test_nothing_is_dialled_that_the_policy_in_force_refuses(held: str, verdict: Verdict) -> None:
+    holding = Holding(held)
+    setting = Setting(resolver=holding, dialer=holding)
+    with origin(echo) as far, proxy(setting) as near, near.http() as client:
+        client.sendall(f"CONNECT a.test:{far.port} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert holding.asked.wait(5)
+        tighten(near, verdict)
+        status, reason = refused(read_all(client))
+    assert status == b"403"
+    assert near.audit.decisions == [("allow", "allowed_by_rule"), ("deny", reason)]
+    assert not near.audit.of(ConnectionOpened)
+    assert not near.token.is_cancelled
+    assert far.accepted == 0
+
+
+def test_nor_is_an_address_that_it_refuses() -> None:
+    holding = Holding("dial")
+    setting = Setting(resolver=holding, dialer=holding)
+    setting.policy.dialable = frozenset({"127.0.0.1", "127.0.0.2"})
+    with origin(echo) as far, proxy(setting) as near, near.http() as client:
+        client.sendall(f"CONNECT a.test:{far.port} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert holding.asked.wait(5)
+        setting.policy.dialable = frozenset({"127.0.0.2"})
+        tighten(near, Verdict.ALLOW)
+        assert refused(read_all(client)) == (b"403", "not_allowed_local")
+    (event,) = near.audit.of(DialRefused)
+    assert event.addresses == ("127.0.0.1 (loopback)",)
+    assert not near.token.is_cancelled
+    assert far.accepted == 0
+
+
+def test_a_tunnel_to_an_address_that_it_refuses_is_cut() -> None:
+    setting = Setting(resolver=FakeResolver(a__test=[("127.0.0.1",)]))
+    with origin(echo) as far, proxy(setting) as near:
+        client, _ = near.connect(f"a.test:{far.port}")
+        with client:
+            setting.policy.dialable = frozenset()
+            tighten(near, Verdict.ALLOW)
+            assert read_all(client) == b""
+        near.settle()
+    assert closed(near) == [("policy_changed", 0, 0)]
+
+
+def asking(near: Proxy) -> socket.socket:
+    client = near.http()
+    client.sendall(b"CONNECT a.test:443 HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: bool(near.setting.approver.pending))
+    return client
+
+
+def test_a_question_that_it_answers_with_no_is_refused_at_once() -> None:
+    with proxy(Setting(policy=FakePolicy(Verdict.ASK))) as near, asking(near) as client:
+        tighten(near)
+        assert refused(read_all(client)) == (b"403", "denied_by_rule")
+        assert near.setting.approver.abandoned
+    assert near.audit.decisions == [("deny", "denied_by_rule")]
+    assert not near.token.is_cancelled
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ASK, Verdict.ALLOW])
+def test_a_question_that_it_does_not_refuse_stays(verdict: Verdict) -> None:
+    setting = Setting(policy=FakePolicy(Verdict.ASK), resolver=FakeResolver())
+    with proxy(setting) as near, asking(near) as client:
+        tighten(near, verdict)
+        near.call(lambda: setting.approver.pending[0].set_result(answer(Reason.APPROVED)))
+        assert read_until(client, b"\r\n").startswith(b"HTTP/1.1 502 ")
+    assert near.audit.decisions == [("allow", "approved")]
+
+
+def test_what_a_reviewer_allowed_stays_where_it_only_asks() -> None:
+    policy = FakePolicy(Verdict.ASK, dialable=LOOPBACK)
+    setting = Setting(policy=policy, approver=FakeApprover(answer(Reason.APPROVED)))
+    with origin(echo) as far, proxy(setting) as near:
+        client, _ = near.connect(f"127.0.0.1:{far.port}")
+        with client:
+            tighten(near, Verdict.ASK)
+            client.sendall(b"hello")
+            assert client.recv(100) == b"hello"
+            tighten(near, Verdict.DENY)
+            assert read_all(client) == b""
+        near.settle()
+    assert closed(near) == [("policy_changed", 5, 5)]
+
+
+class Tunnel:
+    """As much of a tunnel as the server knows when it has it judged again."""
+
+    task = None
+    approval_id: ApprovalId | None = None
+
+    def __init__(self, judged: list[float], loop: asyncio.AbstractEventLoop) -> None:
+        self._judged = judged
+        self._loop = loop
+
+    def judge_again(self) -> None:
+        self._judged.append(self._loop.time())
+
+    def cut(self, reason: CloseReason) -> None:
+        return
+
+
+def test_five_thousand_tunnels_are_judged_a_slice_at_a_time() -> None:
+    """Whoever else is ready has a turn after each slice, and a second change starts anew."""
+    judged: list[float] = []
+    turns: list[int] = []
+
+    async def inside() -> None:
+        for _ in range(5000):
+            near.server.connections.add(Tunnel(judged, loop))  # type: ignore[arg-type]  # a stand-in
+        near.server.judge_again()
+        while len(judged) < 1000:
+            turns.append(len(judged))
+            await asyncio.sleep(0)
+        near.server.judge_again()
+        while len(judged) < 6000:
+            turns.append(len(judged))
+            await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        near.server.connections.clear()
+
+    with proxy() as near:
+        loop = near._loop
+        asyncio.run_coroutine_threadsafe(inside(), loop).result(10)
+    assert 6000 <= len(judged) <= 6000 + 64
+    assert len(turns) > 6000 / 64 / 2
+    assert max(after - before for before, after in pairwise(turns)) <= 128
