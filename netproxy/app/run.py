@@ -255,10 +255,12 @@ class _Execution:
         start_background(command, environment)
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
+        import asyncio
+
         from netproxy.app.reception import Reception
         from netproxy.app.supervisor import Supervisor
 
-        screen = RelayScreen()
+        screen, reload_wanted = RelayScreen(), asyncio.Event()
         command = await fence.release()
         async with Reception(listeners, lambda: self._gateway(run, listeners, screen)) as reception:
             screen.relay = command.relay
@@ -270,6 +272,7 @@ class _Execution:
                 run.trail,
                 timeout_seconds=self._settings.timeout_seconds,
                 close_connections=reception.close_all,
+                request_reload=reload_wanted.set,
             )
             outcome = await supervisor.watch()
         self._mid_line = command.relay is not None and command.relay.is_mid_line

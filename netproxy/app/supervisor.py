@@ -12,6 +12,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netproxy.app.hang_up import HangUp
 from netproxy.model import CloseReason
 from otel.events import RunCancelled
 from sandbox.command import resolve
@@ -33,11 +34,12 @@ _TIMEOUT = "timeout"  # as a cause and as a reason in the records
 _FORWARDED = (
     signal.SIGINT,
     signal.SIGTERM,
-    signal.SIGHUP,
     signal.SIGQUIT,
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
+# Terminal emulators (xterm, VTE) send SIGHUP first and close the terminal a moment later.
+_HANG_UP_SECONDS = (0.05, 0.25, 1.0)
 _TERMINAL_STOPS = (signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -70,7 +72,7 @@ class Outcome:
 class Supervisor:
     """Owns a running command until `watch` returned; then nothing of it is left."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 what one run has to do with
         self,
         command: Command,
         token: CancellationToken[Denial],
@@ -78,12 +80,16 @@ class Supervisor:
         *,
         timeout_seconds: float | None,
         close_connections: Callable[[CloseReason], None],
+        request_reload: Callable[[], None],
     ) -> None:
         self._command = command
         self._token = token
         self._audit = audit
         self._timeout_seconds = timeout_seconds
         self._close_connections = close_connections
+        self._request_reload = request_reload
+        self._hang_up = HangUp()
+        self._looks: list[asyncio.TimerHandle] = []
         self._loop = asyncio.get_running_loop()
 
     async def watch(self) -> Outcome:
@@ -135,12 +141,32 @@ class Supervisor:
         for number in _FORWARDED:
             self._loop.add_signal_handler(number, self._command.signal, number)
         self._loop.add_signal_handler(signal.SIGTSTP, self._command.signal, signal.SIGTSTP)
+        self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
         if self._command.relay is not None:
             self._loop.add_signal_handler(signal.SIGWINCH, self._command.relay.resize)
 
     def _give_signals_back(self) -> None:
-        for number in (*_FORWARDED, signal.SIGTSTP, signal.SIGWINCH):
+        for number in (*_FORWARDED, signal.SIGTSTP, signal.SIGHUP, signal.SIGWINCH):
             self._loop.remove_signal_handler(number)
+        for look in self._looks:
+            look.cancel()
+
+    def _hung_up(self) -> None:
+        """A hang-up is the command's; any other SIGHUP asks for a reload, which never harms."""
+        if self._passed_on():
+            return
+        self._request_reload()
+        for look in self._looks:
+            look.cancel()
+        self._looks = [
+            self._loop.call_later(seconds, self._passed_on) for seconds in _HANG_UP_SECONDS
+        ]
+
+    def _passed_on(self) -> bool:
+        if not self._hang_up.has_come():
+            return False
+        self._command.signal(signal.SIGHUP)
+        return True
 
     def _stopped(self, number: int) -> None:
         """The command stopped: so do we, unless it only waits for the terminal that we have."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from typing import TYPE_CHECKING, cast
+
+import pytest
 
 from netproxy.app.supervisor import EXIT_DENIED, Denial, Supervisor
 from netproxy.model import Decision, Destination, Protocol, Reason, Source
+from sandbox.model import Exited
 from sandbox.token import CancellationToken
 from tests.support.fakes import FakeAudit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netproxy.app.hang_up import HangUp
     from sandbox.command import Command
 
 DENIAL = Denial(
@@ -47,6 +53,17 @@ class FakeCommand:
         self.told.append("kill" if kill else "finish")
 
 
+def supervise(command: FakeCommand, token: CancellationToken[Denial]) -> Supervisor:
+    return Supervisor(
+        cast("Command", command),
+        token,
+        FakeAudit(),
+        timeout_seconds=None,
+        close_connections=lambda _: command.told.append("close connections"),
+        request_reload=lambda: command.told.append("reload"),
+    )
+
+
 def test_the_command_is_told_to_end_before_the_refusal_can_be_answered() -> None:
     asyncio.run(_a_denial())
 
@@ -54,14 +71,7 @@ def test_the_command_is_told_to_end_before_the_refusal_can_be_answered() -> None
 async def _a_denial() -> None:
     token: CancellationToken[Denial] = CancellationToken()
     command = FakeCommand()
-    supervisor = Supervisor(
-        cast("Command", command),
-        token,
-        FakeAudit(),
-        timeout_seconds=None,
-        close_connections=lambda _: command.told.append("close connections"),
-    )
-    watching = asyncio.create_task(supervisor.watch())
+    watching = asyncio.create_task(supervise(command, token).watch())
     await asyncio.sleep(0)
 
     token.cancel(DENIAL)  # the gate does this before it returns the decision that is answered
@@ -70,3 +80,45 @@ async def _a_denial() -> None:
     outcome = await watching
     assert command.told == ["terminate", "close connections", "end", "kill"]
     assert (outcome.status, outcome.denial) == (EXIT_DENIED, DENIAL)
+
+
+class FakeHangUp:
+    """Comes when it is looked for the nth time, and never again."""
+
+    def __init__(self, comes_at: int) -> None:
+        self.looks = 0
+        self._comes_at = comes_at
+
+    def has_come(self) -> bool:
+        self.looks += 1
+        return self.looks == self._comes_at
+
+
+@pytest.mark.parametrize(
+    ("comes_at", "told"),
+    [
+        pytest.param(0, ["reload"], id="a-request"),
+        pytest.param(1, ["signal 1"], id="a-hang-up"),
+        pytest.param(2, ["reload", "signal 1"], id="a-terminal-that-closes-behind-the-signal"),
+    ],
+)
+def test_a_hang_up_is_the_commands_and_any_other_sighup_is_ours(
+    comes_at: int, told: list[str]
+) -> None:
+    async def story() -> list[str]:
+        command = FakeCommand()
+        supervisor = supervise(command, CancellationToken())
+        supervisor._hang_up = cast("HangUp", hang_up)
+        watching = asyncio.create_task(supervisor.watch())
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGHUP)
+        async with asyncio.timeout(5):
+            while hang_up.looks < max(comes_at, 2 if told[0] == "reload" else 1):
+                await asyncio.sleep(0.01)
+        seen = list(command.told)
+        command.ended.set_result(Exited(code=0))
+        await watching
+        return seen
+
+    hang_up = FakeHangUp(comes_at)
+    assert asyncio.run(story()) == told
