@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netproxy.app.cli.run_options import RunOptions
-    from netproxy.policy.loader import Document, Profile
+    from netproxy.policy.layers import LayerPolicy
+    from netproxy.policy.loader import Document
 
 # Constraints that nobody may loosen. They are not supported yet, so their presence stops us:
 # going on without them would be a silent downgrade.
@@ -124,23 +125,27 @@ class _Reader:
 def _merge(
     options: RunOptions,
     document: Document | None,
-    chosen: tuple[str, Profile] | None,
+    chosen: tuple[str, LayerPolicy] | None,
     read: _Reader,
 ) -> Settings:
     """Lay the command line over the file over the defaults. Rules add up; the rest is replaced."""
     name, profile = chosen or (None, None)
-    default = profile.default if profile else Verdict.ASK
+    default = profile.default.value if profile and profile.default else Verdict.ASK
+    on_denial = profile.on_denial.value if profile and profile.on_denial else OnDenial.CANCEL
     return Settings(
         command=options.command,
         config_file=options.config,
         profile=name,
         spec=PolicySpec(
             rules=(*(profile.rules if profile else ()), *options.rules),
-            mode=profile.mode if profile else Mode.FULL,
+            mode=profile.mode.value if profile and profile.mode else Mode.FULL,
             default=Verdict.DENY if _never_asks(options, default) else default,
-            on_denial=options.on_denial or (profile.on_denial if profile else OnDenial.CANCEL),
+            on_denial=options.on_denial or on_denial,
             allow_private=Blocks(
-                (*(profile.allow_private if profile else ()), *options.allow_private)
+                (
+                    *(said.value for said in (profile.allow_private if profile else ())),
+                    *options.allow_private,
+                )
             ),
         ),
         ask=options.ask,
@@ -173,7 +178,9 @@ def _write_paths(document: Document | None, read: _Reader) -> list[Path]:
     return [read.path(text, "sandbox", "write", index) for index, text in enumerate(texts)]
 
 
-def _chosen_profile(options: RunOptions, document: Document | None) -> tuple[str, Profile] | None:
+def _chosen_profile(
+    options: RunOptions, document: Document | None
+) -> tuple[str, LayerPolicy] | None:
     """Choose a profile by name, and never guess between several: one may hold the denials."""
     profiles = document.profiles if document else {}
     if options.profile is not None:
@@ -224,14 +231,11 @@ def _document(config: Path | None, usual: Path) -> Document | None:
         raise InvalidSettings((f"{path}: there is no such file",)) from None
     except (OSError, ValueError) as error:
         raise InvalidSettings((f"{path}: can't be read: {_cause(error)}",)) from None
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidSettings((f"{path}:{line}:1 is not UTF-8 text",)) from None
     from netproxy.policy.loader import load
+    from netproxy.policy.origin import Layer
+    from netproxy.policy.reading import decoded
 
-    return load(text, str(path))
+    return load(decoded(content, str(path)), str(path), layer=Layer.USER)
 
 
 def _refuse_managed(path: Path) -> None:

@@ -1,40 +1,32 @@
-"""TOML text to a validated document: all problems at once, each with its place and a suggestion.
+"""A user's or a project's file: text to a document, all problems at once, each with its place.
 
-Reads no file and knows no layer: text and the name it came under go in. pydantic and the shape
-(`netproxy.policy.document`) are loaded only here, so that a run without a file starts fast.
+Opens no file and chooses nothing: text, the name it came under and its layer go in. Loads pydantic,
+so whoever may have no file to read imports this late.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from netproxy.errors import InvalidSettings
-from netproxy.model import OnDenial, Protocol, Verdict
+from netproxy.model import OnDenial, Verdict
+from netproxy.policy.bundles import Bundle
+from netproxy.policy.document import File, ProjectFile
+from netproxy.policy.layers import LayerPolicy, Statement
 from netproxy.policy.origin import Layer, Origin
-from netproxy.policy.rules import DEFAULT_PORTS, Effect, Rule
+from netproxy.policy.reading import Reading, table_rules
+from netproxy.policy.rules import Effect, Rule
 from netproxy.policy.spec import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from netproxy.policy import document
     from netproxy.policy.blocks import Block
-    from netproxy.policy.toml_places import Path, Places
+    from netproxy.policy.document import Network
+    from netproxy.policy.toml_places import Path
 
-_SYNTAX_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """One named set of rules and what goes with them."""
-
-    rules: tuple[Rule, ...]
-    mode: Mode
-    default: Verdict
-    on_denial: OnDenial
-    allow_private: tuple[Block, ...]
+_NETWORK = ("profiles", "*", "network")
+_USERS_OWN = frozenset(File.model_fields) - frozenset(ProjectFile.model_fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,132 +34,120 @@ class Document:
     """What one file says. None: the file leaves it to somebody else."""
 
     name: str
+    layer: Layer
     default_profile: str | None
-    profiles: Mapping[str, Profile]
+    profiles: Mapping[str, LayerPolicy]
+    bundles: Mapping[str, Bundle]
+    # What trusted projects may allow beyond the user's own rules.
+    project_allow: tuple[Rule, ...]
+    project_allow_private: tuple[Statement[Block], ...]
     resolver_hosts: Mapping[str, tuple[str, ...]]
     resolve_seconds: float | None
     hold_seconds: float | None
     audit_directory: str | None
+    audit_mode: str | None
     otlp_endpoint: str | None
     write_paths: tuple[str, ...]
-    places: Places
+    reading: Reading
 
     def problem(self, path: Path, what: str) -> str:
         """Word a problem that only its reader can see, in the form that all of them have."""
-        from netproxy.policy import problems
+        return self.reading.problem(path, what)
 
-        return problems.line(self.name, self.places, path, what)
+    def origin(self, path: Path) -> Origin:
+        """Say where a key stands; for one that is missing, where its section does."""
+        return self.reading.origin(path)
 
 
-def load(text: str, name: str) -> Document:
+def load(text: str, name: str, *, layer: Layer) -> Document:
     """Validate a whole file. Raises `InvalidSettings` with a line for each problem."""
-    try:
-        return _validated(text, _parse(text, name), name)
-    except RecursionError:
-        raise InvalidSettings((f"{name}:1:1 is nested too deeply",)) from None
+    reading = Reading(text, name, layer)
+    file = reading.shape(File)
+    if layer is Layer.PROJECT:
+        _refuse_users_own(reading)
+    bundles = _bundles(reading)
+    rules = {
+        **reading.rules((*_NETWORK, "allow"), Effect.ALLOW, bundles),
+        **reading.rules((*_NETWORK, "deny"), Effect.DENY, bundles),
+        **reading.rules(("projects", "allow"), Effect.ALLOW, bundles),
+    }
+    reading.finish()
+    assert file is not None, "a file that does not fit its model has left problems"
+    return _Maker(reading, bundles, rules).document(file)
 
 
-def _validated(text: str, raw: dict[str, Any], name: str) -> Document:
-    from pydantic import ValidationError
-
-    from netproxy.policy import document, problems
-    from netproxy.policy.toml_places import Places
-
-    places = Places(text)
-    try:
-        file = document.File.model_validate(raw)
-    except ValidationError as error:
-        raise InvalidSettings(problems.lines(name, places, error)) from None
-    return _document(file, name, places)
+def _refuse_users_own(reading: Reading) -> None:
+    for key in _USERS_OWN & reading.top_keys:
+        what = "a project may not set this, it belongs into the user's config.toml"
+        reading.report((key,), what)
 
 
-def _parse(text: str, name: str) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidSettings((f"{name}:{_syntax_problem(str(error), text)}",)) from None
-
-
-def _syntax_problem(what: str, text: str) -> str:
-    """Move the place to the front."""
-    what = f"{what[0].lower()}{what[1:]}"
-    if place := _SYNTAX_PLACE.search(what):
-        return f"{place[1]}:{place[2]} {what[: place.start()]}"
-    *above, last = text.split("\n")
-    return f"{len(above) + 1}:{len(last) + 1} {what}"
-
-
-def _document(file: document.File, name: str, places: Places) -> Document:
-    return Document(
-        name=name,
-        default_profile=file.default_profile,
-        profiles={
-            key: _profile(profile.network, _Origin(name, places, key))
-            for key, profile in file.profiles.items()
-        },
-        resolver_hosts={host: tuple(found) for host, found in file.resolver.hosts.items()},
-        resolve_seconds=file.resolver.timeout_seconds,
-        hold_seconds=file.approvals.hold_seconds,
-        audit_directory=file.audit.directory,
-        otlp_endpoint=file.audit.otlp,
-        write_paths=tuple(file.sandbox.write),
-        places=places,
-    )
+def _bundles(reading: Reading) -> dict[str, Bundle]:
+    """Read each entry once, for its problems; what it means is said where the bundle is used."""
+    found = {}
+    read = reading.rules(("bundles", "*"), Effect.ALLOW)
+    for path, rules in read.items():
+        name = str(path[-1])
+        entries = tuple(Statement(rule.text, replace(rule.origin, bundle=name)) for rule in rules)
+        found[name] = Bundle(name=name, entries=entries)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
-class _Origin:
-    """Names the lines of one profile's rules."""
+class _Maker:
+    """Makes our values of a file that fits its model."""
 
-    name: str
-    places: Places
-    profile: str
+    reading: Reading
+    bundles: Mapping[str, Bundle]
+    rules: Mapping[Path, list[Rule]]
 
-    def of(self, key: str, index: int) -> Origin:
-        """Where the rule stands."""
-        place = self.places.find(("profiles", self.profile, "network", key, index))
-        return Origin(
-            layer=Layer.USER,
-            file=self.name,
-            line=place.line,
-            column=place.column,
-            key=f"profiles.{self.profile}.network.{key}[{index}]",
+    def document(self, file: File) -> Document:
+        return Document(
+            name=self.reading.name,
+            layer=self.reading.layer,
+            default_profile=file.default_profile,
+            profiles={
+                name: self._profile(("profiles", name, "network"), profile.network)
+                for name, profile in file.profiles.items()
+            },
+            bundles=self.bundles,
+            project_allow=tuple(self.rules.get(("projects", "allow"), ())),
+            project_allow_private=self._blocks(
+                ("projects", "allow_private"), file.projects.allow_private
+            ),
+            resolver_hosts={host: tuple(found) for host, found in file.resolver.hosts.items()},
+            resolve_seconds=file.resolver.timeout_seconds,
+            hold_seconds=file.approvals.hold_seconds,
+            audit_directory=file.audit.directory,
+            audit_mode=file.audit.mode,
+            otlp_endpoint=file.audit.otlp,
+            write_paths=tuple(file.sandbox.write),
+            reading=self.reading,
         )
 
-
-def _profile(network: document.Network, origin: _Origin) -> Profile:
-    rules = [replace(rule, origin=origin.of("allow", i)) for i, rule in enumerate(network.allow)]
-    rules += [replace(rule, origin=origin.of("deny", i)) for i, rule in enumerate(network.deny)]
-    for i, table in enumerate(network.rules):
-        rules += _expanded(table, origin.of("rules", i))
-    return Profile(
-        rules=tuple(rules),
-        mode=Mode(network.mode),
-        default=Verdict(network.default),
-        on_denial=OnDenial(network.on_denial),
-        allow_private=tuple(network.allow_private),
-    )
-
-
-def _expanded(table: document.RuleTable, origin: Origin) -> list[Rule]:
-    """Write a table as rules of the short form, one for each protocol and port range."""
-    effect = Effect(table.verdict)
-    every_protocol: list[Protocol] | list[None] = table.protocols or [None]
-    port_sets = [(ports,) for ports in table.ports] if table.ports else [DEFAULT_PORTS[effect]]
-    rules = [
-        Rule(
-            effect=effect,
-            pattern=table.host,
-            protocol=protocol,
-            ports=ports,
-            on_denial=None if table.on_denial is None else OnDenial(table.on_denial),
-            text="",
-            origin=origin,
-            reason=table.reason,
+    def _profile(self, path: Path, network: Network) -> LayerPolicy:
+        tables = (
+            rule
+            for index, table in enumerate(network.rules)
+            for rule in table_rules(table, self.reading.origin((*path, "rules", index)))
         )
-        for protocol in every_protocol
-        for ports in port_sets
-    ]
-    return [replace(rule, text=str(rule)) for rule in rules]
+        allow, deny = (self.rules.get((*path, key), ()) for key in ("allow", "deny"))
+        return LayerPolicy(
+            layer=self.reading.layer,
+            rules=(*allow, *deny, *tables),
+            allow_private=self._blocks((*path, "allow_private"), network.allow_private),
+            mode=self._said((*path, "mode"), network.mode, Mode),
+            default=self._said((*path, "default"), network.default, Verdict),
+            on_denial=self._said((*path, "on_denial"), network.on_denial, OnDenial),
+        )
+
+    def _said[Value](
+        self, path: Path, given: str | None, kind: Callable[[str], Value]
+    ) -> Statement[Value] | None:
+        return None if given is None else Statement(kind(given), self.reading.origin(path))
+
+    def _blocks(self, path: Path, blocks: list[Block]) -> tuple[Statement[Block], ...]:
+        return tuple(
+            Statement(block, self.reading.origin((*path, index)))
+            for index, block in enumerate(blocks)
+        )

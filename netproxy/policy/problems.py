@@ -1,55 +1,55 @@
 """Words for what is wrong with a settings file: `file:line:column key: what, did you mean …`.
 
-Turns pydantic's findings into lines of ours, in the order of the file.
+Turns pydantic's findings into lines of ours. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
-from netproxy.policy.document import SECTIONS
+from pydantic import BaseModel
+
 from netproxy.policy.hosts import shown
 from netproxy.policy.spelling import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     from netproxy.policy.toml_places import Path, Places
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_NEEDS_INSPECTION = frozenset({"methods", "paths", "headers"})
 _WORDS = {
     "missing": "is missing",
     "string_type": "must be text",
     "list_type": "must be a list",
     "dict_type": "must be a table",
     "model_type": "must be a table",
+    "bool_type": "must be true or false",
     "too_short": "must not be empty",
+    "finite_number": "must be a finite number",
 }
 
 
-def lines(name: str, places: Places, error: ValidationError) -> tuple[str, ...]:
-    """Word every finding, in the order in which the file has them."""
-    details = error.errors(include_url=False)
-    ordered = sorted(details, key=lambda detail: places.find(_path(detail)))
-    worded = [line(name, places, _path(detail), _what(detail)) for detail in ordered]
-    return tuple(dict.fromkeys(worded))
+def found(error: ValidationError, model: type[BaseModel]) -> list[tuple[Path, str]]:
+    """Word every finding, with the key that it is about."""
+    return [
+        (path, _what(detail, path, model))
+        for detail in error.errors(include_url=False)
+        for path in (_path(detail),)
+    ]
 
 
 def line(name: str, places: Places, path: Path, what: str) -> str:
     """Put a problem in the form that editors and people read."""
     place = places.find(path)
-    return f"{name}:{place.line}:{place.column} {_key(path)}: {what}"
+    return f"{name}:{place.line}:{place.column} {key_text(path)}: {what}"
 
 
-def _path(detail: ErrorDetails) -> Path:
-    """Drop what pydantic adds to a path that is not in the file."""
-    return tuple(part for part in detail["loc"] if part != "[key]")
-
-
-def _key(path: Path) -> str:
+def key_text(path: Path) -> str:
     """Write a path as `profiles.dev.network.allow[3]`."""
     text = ""
     for part in path:
@@ -60,10 +60,15 @@ def _key(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def _what(detail: ErrorDetails) -> str:
+def _path(detail: ErrorDetails) -> Path:
+    """Drop what pydantic adds to a path that is not in the file."""
+    return tuple(part for part in detail["loc"] if part != "[key]")
+
+
+def _what(detail: ErrorDetails, path: Path, model: type[BaseModel]) -> str:
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown_key(_path(detail))
+            return f"unknown key{nearest(str(path[-1]), _keys(model, path[:-1]))}"
         case "literal_error":
             return _not_one_of(detail)
         case kind if kind in _WORDS:
@@ -72,22 +77,27 @@ def _what(detail: ErrorDetails) -> str:
             return detail["msg"].replace("Input should", "must").replace(" valid ", " ")
 
 
-def _unknown_key(path: Path) -> str:
-    key = str(path[-1])
-    known = _known_keys(path[:-1])
-    if key in _NEEDS_INSPECTION and "verdict" in known:
-        return "needs inspection of the request, which this version does not have"
-    return f"unknown key{nearest(key, known)}"
+def _keys(model: type[BaseModel], section: Path) -> list[str]:
+    """Return the keys that a section may have."""
+    tables = [model]
+    for part in section:
+        # A name or an index chooses between tables of one kind.
+        kinds = [
+            table.model_fields[str(part)].annotation
+            for table in tables
+            if part in table.model_fields
+        ]
+        if kinds:
+            tables = [table for kind in kinds for table in _tables(kind)]
+    return [key for table in tables for key in table.model_fields]
 
 
-def _known_keys(section: Path) -> list[str]:
-    return [
-        key
-        for pattern, model in SECTIONS.items()
-        if len(pattern) == len(section)
-        and all(wanted in ("*", part) for wanted, part in zip(pattern, section, strict=True))
-        for key in model.model_fields
-    ]
+def _tables(kind: Any) -> Iterator[type[BaseModel]]:
+    """Yield the tables inside a type: of `dict[str, Profile]`, or of `list[RuleTable] | None`."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for inner in get_args(kind):
+        yield from _tables(inner)
 
 
 def _not_one_of(detail: ErrorDetails) -> str:

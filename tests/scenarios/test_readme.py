@@ -22,6 +22,7 @@ from netproxy.app.settings import load_settings
 from netproxy.model import Destination, Protocol, Verdict
 from netproxy.policy.hosts import parse_authority
 from netproxy.policy.loader import load
+from netproxy.policy.origin import Layer
 from tests.support.people import ROOT, open_folder, remove
 from tests.support.runs import Netproxy
 from tests.support.world import Typed, can_enter, enter
@@ -119,7 +120,7 @@ def test_the_commands_that_make_things_exist() -> None:
 
 @pytest.mark.parametrize("text", blocks("toml"), ids=map(str, count(1)))
 def test_the_settings_file_is_one(text: str, tmp_path: Path) -> None:
-    document = load(text, "config.toml")
+    document = load(text, "config.toml", layer=Layer.USER)
     assert document.default_profile in document.profiles
     file = tmp_path / "config.toml"
     file.write_text(text)

@@ -228,7 +228,7 @@ class TestFiles:
     def test_another_encoding(self, home: Path) -> None:
         path = home / "latin.toml"
         path.write_bytes(b"a = 1\nb = '\xe9'\n")
-        assert problems(home, "--config", str(path)) == (f"{path}:2:1 is not UTF-8 text",)
+        assert problems(home, "--config", str(path)) == (f"{path}:2:6 is not UTF-8 text",)
 
     def test_a_problem_in_the_file_has_its_place(self, home: Path) -> None:
         path = write(home, "[profiles.a.network]\nallow = ['*.com']\n")

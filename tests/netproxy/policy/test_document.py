@@ -1,4 +1,4 @@
-"""The shape is strict, and its table of sections is the shape itself."""
+"""The shape is strict, and a project's is a part of the user's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from netproxy.policy.document import SECTIONS, File
+from netproxy.policy.document import File, ProjectFile
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,5 @@ def test_nothing_is_converted(raw: dict[str, Any]) -> None:
         File.model_validate(raw)
 
 
-def test_sections_name_every_table() -> None:
-    """Whoever adds a table without a row here would lose its suggestions."""
-    assert SECTIONS[()] is File
-    sections = {path[0] for path in SECTIONS if path}
-    tables = set(File.model_fields) - {"default_profile"}
-    assert sections == tables
+def test_what_a_project_may_say_the_user_may() -> None:
+    assert set(ProjectFile.model_fields) < set(File.model_fields)

@@ -1,0 +1,280 @@
+"""The fields that settings files are made of, as pydantic sees them, and as editors do.
+
+Strict: no text for a number, no unknown key. Imported only when there is a file to read. The short
+form of rules stays text here: `netproxy.policy.reading` makes rules of it, with their places.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from netproxy.errors import InvalidDestination, InvalidRule
+from netproxy.model import Protocol
+from netproxy.policy.addresses import parse_private_block
+from netproxy.policy.blocks import Block, parse_address, text_of
+from netproxy.policy.hosts import PORT_LIMIT, canonical_host, is_address, shown
+from netproxy.policy.patterns import Pattern, parse_pattern
+from netproxy.policy.rules import Ports, parse_ports, parse_protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# It is read on one line of a terminal, in a question and in every refusal.
+_REASON_LENGTH = 200
+_DAY_SECONDS = 86400
+_EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
+# RFC 9110 section 9.1: methods are case-sensitive, and all that are registered are upper case.
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
+# RFC 9110 section 5.6.2: token.
+_FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+
+# What editors check: never narrower than the parsers. Host names may be international.
+_PORT = "[1-9][0-9]{0,4}"
+_HOST = r"(?:\[[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?\]|[^\s:/?#@,\[\]]+(?:/[0-9]{1,2})?)"
+_BUNDLE_NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+_SHORT_FORM = rf"(?:(?:{'|'.join(Protocol)})://)?{_HOST}(?::(?:\*|{_PORT}(?:-{_PORT})?))?"
+
+
+class Strict(BaseModel):
+    """A table of a settings file: its keys, and no others."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True
+    )
+
+
+def refuse(what: str) -> PydanticCustomError:
+    """Make the error that pydantic reports in our words."""
+    return PydanticCustomError("unreadable", "{what}", {"what": what})
+
+
+def reader[Value](parse: Callable[[str], Value]) -> Callable[[Any], Value]:
+    """Turn a parser of ours into a validator: its error into the one that pydantic reports."""
+
+    def read(value: Any) -> Value:
+        if not isinstance(value, str):
+            raise PydanticCustomError("string_type", "must be text")
+        try:
+            return parse(value)
+        except (InvalidRule, InvalidDestination) as error:
+            raise refuse(str(error)) from None
+
+    return read
+
+
+def text(pattern: str, description: str) -> WithJsonSchema:
+    """Tell editors what a text looks like."""
+    return WithJsonSchema(
+        {"type": "string", "pattern": f"^(?:{pattern})$", "description": description}
+    )
+
+
+def _pattern(value: str) -> Pattern:
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if "://" in value or (value == bare and value.count(":") == 1):
+        raise InvalidRule(f"{shown(value)}: protocols and ports have keys of their own here")
+    return parse_pattern(bare)
+
+
+def _port_range(value: Any) -> Ports:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return reader(parse_ports)(str(value) if is_number else value)
+
+
+def _name(value: str) -> str:
+    host = canonical_host(value)
+    if is_address(host):
+        raise InvalidDestination(f"{host} is an address, only names are looked up")
+    return host
+
+
+def _address(value: str) -> str:
+    address = parse_address(value)
+    if address is None:
+        raise InvalidDestination(f"{shown(value)} is not an IP address")
+    return text_of(address)
+
+
+def _listed(value: Any) -> Any:
+    """Accept one address where a list of them may stand."""
+    return [value] if isinstance(value, str) else value
+
+
+def _reason(value: str) -> str:
+    if not value.isprintable():
+        raise InvalidRule("must be one line without control characters")
+    if not value.strip():
+        raise InvalidRule("must not be empty")
+    if len(value) > _REASON_LENGTH:
+        raise InvalidRule(f"must have at most {_REASON_LENGTH} characters")
+    return value
+
+
+def _expires(value: Any) -> float:
+    """Seconds since the epoch; a date holds through the end of its day in UTC."""
+    match value:
+        case dt.datetime(tzinfo=None):
+            raise refuse("has no time zone, write 2026-12-31T18:00:00Z or a date alone")
+        case dt.datetime():
+            return value.timestamp()
+        case dt.date():
+            return float((value.toordinal() + 1 - _EPOCH_DAY) * _DAY_SECONDS)
+        case _:
+            raise refuse("must be a date such as 2026-12-31, without quotes")
+
+
+def _method(value: str) -> str:
+    if not _METHOD.fullmatch(value):
+        raise InvalidRule(f"{shown(value)} is not a method such as GET")
+    return value
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/") or not value.isprintable() or " " in value:
+        raise InvalidRule(f"{shown(value)} is not a path such as /v1/**")
+    return value
+
+
+def _header_name(value: str) -> str:
+    if not _FIELD_NAME.fullmatch(value):
+        raise InvalidRule(f"{shown(value)} is not a field name such as x-team")
+    return value.lower()
+
+
+def _header_value(value: str) -> str:
+    if not value.isprintable() or value != value.strip():
+        raise InvalidRule(f"{shown(value)} is not a field value such as build-*")
+    return value
+
+
+def _bundle_name(value: str) -> str:
+    if not re.fullmatch(_BUNDLE_NAME, value):
+        raise InvalidRule(f"{shown(value)} is not a name of letters, digits, - and _")
+    return value
+
+
+def _audit_mode(value: Any) -> Any:
+    if isinstance(value, str) and value in {"strict", "best_effort"}:
+        raise refuse(f"this version does not have {value} yet, only written")
+    return value
+
+
+def _no_doubles[Value](values: list[Value]) -> list[Value]:
+    """Refuse a list that says one thing twice: one of them was meant to be something else."""
+    if len(set(values)) < len(values):
+        raise refuse("says the same thing twice")
+    return values
+
+
+type Some[Value] = Annotated[list[Value], Field(min_length=1), AfterValidator(_no_doubles)]
+
+
+RuleText = Annotated[
+    str,
+    text(
+        f"@{_BUNDLE_NAME}|{_SHORT_FORM}",
+        "[protocol://]host[:port|:lo-hi|:*], or @bundle",
+    ),
+]
+BundleEntry = Annotated[str, text(_SHORT_FORM, "[protocol://]host[:port|:lo-hi|:*]")]
+BundleName = Annotated[
+    str,
+    BeforeValidator(reader(_bundle_name)),
+    WithJsonSchema({"type": "string", "pattern": f"^{_BUNDLE_NAME}$"}),
+]
+Name = Annotated[str, BeforeValidator(reader(_name)), text(".+", "a host name")]
+AddressText = Annotated[str, BeforeValidator(reader(_address)), text("[0-9A-Fa-f:.]+", "an IP")]
+Literals = Annotated[
+    list[AddressText],
+    BeforeValidator(_listed),
+    Field(min_length=1),
+    WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1}),
+]
+PatternField = Annotated[
+    InstanceOf[Pattern],
+    BeforeValidator(reader(_pattern)),
+    text(
+        r"\*|\[?[^\s@,\[\]]+\]?",
+        "example.org, *.example.org, **.example.org, 192.0.2.7 or 10.0.0.0/8",
+    ),
+]
+PortRange = Annotated[
+    Ports,
+    BeforeValidator(_port_range),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": PORT_LIMIT},
+                {"type": "string", "pattern": rf"^(?:\*|{_PORT}(?:-{_PORT})?)$"},
+            ],
+            "description": 'a port, a range such as "8000-8999", or "*"',
+        }
+    ),
+]
+ProtocolField = Annotated[
+    Protocol,
+    BeforeValidator(reader(parse_protocol)),
+    WithJsonSchema({"enum": [str(protocol) for protocol in Protocol]}),
+]
+PrivateBlock = Annotated[
+    InstanceOf[Block],
+    BeforeValidator(reader(parse_private_block)),
+    text(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?", "a block of private addresses, 10.0.0.0/8"),
+]
+ReasonText = Annotated[
+    str,
+    BeforeValidator(reader(_reason)),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _REASON_LENGTH}),
+]
+Expiry = Annotated[
+    float,
+    BeforeValidator(_expires),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date"},
+                {"type": "string", "format": "date-time"},
+            ],
+            "description": "a date (through its end, UTC), or a date and time with an offset",
+        }
+    ),
+]
+ModeField = Literal["full", "limited", "off"]
+DefaultField = Literal["ask", "deny", "allow"]
+OnDenialField = Literal["cancel", "block"]
+AuditMode = Annotated[Literal["written"], BeforeValidator(_audit_mode)]
+MethodText = Annotated[
+    str, BeforeValidator(reader(_method)), text("[A-Z][A-Z-]{0,31}", "GET, in capitals")
+]
+PathText = Annotated[str, BeforeValidator(reader(_path)), text(r"/[^\s]*", "/v1/**")]
+FieldName = Annotated[str, BeforeValidator(reader(_header_name)), text(".+", "a field name")]
+FieldValue = Annotated[str, BeforeValidator(reader(_header_value)), text(".*", "build-*")]
+
+
+class RuleTable(Strict):
+    """A rule as a table: what the short form has no room for."""
+
+    host: PatternField
+    # None: the default of the short form, and any protocol. An empty list would match nothing.
+    ports: Some[PortRange] | None = None
+    protocols: Some[ProtocolField] | None = None
+    methods: Some[MethodText] | None = None
+    paths: Some[PathText] | None = None
+    headers: Annotated[dict[FieldName, FieldValue], Field(min_length=1)] | None = None
+    verdict: Literal["allow", "deny"]
+    reason: ReasonText | None = None
+    on_denial: OnDenialField | None = None
+    expires: Expiry | None = None

@@ -1,0 +1,211 @@
+"""Reads one TOML file into a model, and remembers where everything in it stands.
+
+Collects problems instead of stopping at the first. Used for each kind of file; what a kind holds
+is its model's business, what the values mean its loader's. Text goes in, no file is opened.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from netproxy.errors import InvalidRule, InvalidSettings
+from netproxy.model import OnDenial, Protocol
+from netproxy.policy import problems
+from netproxy.policy.bundles import expand, is_reference
+from netproxy.policy.conditions import Condition
+from netproxy.policy.hosts import shown
+from netproxy.policy.origin import Layer, Origin
+from netproxy.policy.rules import DEFAULT_PORTS, Effect, Rule, parse_rule
+from netproxy.policy.toml_places import Path, Places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netproxy.policy.bundles import Bundle
+    from netproxy.policy.fields import RuleTable
+
+# A hundred thousand rules take 4 MB. Reading more keeps a start waiting, or is no policy.
+FILE_LIMIT = 32 * 1024 * 1024
+_SYNTAX_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Turn a file's bytes into text. Raises `InvalidSettings`."""
+    if len(content) > FILE_LIMIT:
+        raise InvalidSettings((f"{name}:1:1 is larger than {FILE_LIMIT >> 20} MiB",))
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - content.rfind(b"\n", 0, error.start)
+        raise InvalidSettings((f"{name}:{line}:{column} is not UTF-8 text",)) from None
+
+
+class Reading:
+    """One file while it is read. What is wrong with it is raised by `finish`, all at once."""
+
+    def __init__(self, text: str, name: str, layer: Layer) -> None:
+        """Raises `InvalidSettings` for what is not TOML."""
+        self.name = name
+        self.layer = layer
+        self._text = text
+        self._raw = _parsed(text, name)
+        self._problems: list[tuple[Path, str]] = []
+
+    @cached_property
+    def places(self) -> Places:
+        """Where each key and item stands."""
+        return Places(self._text)
+
+    def origin(self, path: Path, *, bundle: str | None = None) -> Origin:
+        """Say where a key or an item stands."""
+        place = self.places.find(path)
+        return Origin(
+            layer=self.layer,
+            file=self.name,
+            line=place.line,
+            column=place.column,
+            key=problems.key_text(path),
+            bundle=bundle,
+        )
+
+    def problem(self, path: Path, what: str) -> str:
+        """Word a problem of this file."""
+        return problems.line(self.name, self.places, path, what)
+
+    def report(self, path: Path, what: str) -> None:
+        """Note a problem."""
+        self._problems.append((path, what))
+
+    @property
+    def top_keys(self) -> frozenset[str]:
+        """The keys and tables at the top of the file."""
+        return frozenset(self._raw)
+
+    def shape[Model: BaseModel](self, model: type[Model]) -> Model | None:
+        """Hold the file against its model; None when it doesn't fit, and the reasons are noted."""
+        try:
+            return model.model_validate(self._raw)
+        except ValidationError as error:
+            self._problems += problems.found(error, model)
+            return None
+
+    def texts(self, pattern: Path) -> Iterator[tuple[Path, list[tuple[int, str]]]]:
+        """Yield the lists of texts under a path ("*": any key), whatever else the file holds."""
+        for path, value in _matching(self._raw, pattern):
+            if isinstance(value, list):
+                found = [(index, item) for index, item in enumerate(value) if isinstance(item, str)]
+                yield path, found
+
+    def rules(
+        self, pattern: Path, effect: Effect, bundles: Mapping[str, Bundle] | None = None
+    ) -> dict[Path, list[Rule]]:
+        """Read every list of short forms under a path. None: a place where no bundle is known."""
+        return {
+            path: [
+                rule
+                for index, text in texts
+                for rule in self._short_form((*path, index), text, effect, bundles)
+            ]
+            for path, texts in self.texts(pattern)
+        }
+
+    def finish(self) -> None:
+        """Raise `InvalidSettings` with every problem, in the order of the file, if there is one."""
+        if not self._problems:
+            return
+        ordered = sorted(self._problems, key=lambda problem: self.places.find(problem[0]))
+        lines = [self.problem(path, what) for path, what in ordered]
+        raise InvalidSettings(tuple(dict.fromkeys(lines)))
+
+    def _short_form(
+        self, path: Path, text: str, effect: Effect, bundles: Mapping[str, Bundle] | None
+    ) -> tuple[Rule, ...]:
+        if is_reference(text) and bundles is None:
+            self.report(path, f"{shown(text)}: no bundle may stand here, only rules")
+            return ()
+        try:
+            if is_reference(text):
+                return expand(text, effect, bundles or {}, layer=self.layer)
+            return (parse_rule(text, effect, origin=self.origin(path)),)
+        except InvalidRule as error:
+            self.report(path, str(error))
+            return ()
+
+
+def table_rules(table: RuleTable, origin: Origin) -> list[Rule]:
+    """Write a table as rules of the short form, one for each protocol and port range."""
+    effect = Effect(table.verdict)
+    every_protocol: list[Protocol] | list[None] = table.protocols or [None]
+    port_sets = [(ports,) for ports in table.ports] if table.ports else [DEFAULT_PORTS[effect]]
+    return [
+        _named(
+            Rule(
+                effect=effect,
+                pattern=table.host,
+                protocol=protocol,
+                ports=ports,
+                on_denial=None if table.on_denial is None else OnDenial(table.on_denial),
+                condition=_condition(table),
+                expires_at=table.expires,
+                text="",
+                origin=origin,
+                reason=table.reason,
+            )
+        )
+        for protocol in every_protocol
+        for ports in port_sets
+    ]
+
+
+def _named(rule: Rule) -> Rule:
+    return replace(rule, text=str(rule))
+
+
+def _condition(table: RuleTable) -> Condition | None:
+    if table.methods is None and table.paths is None and table.headers is None:
+        return None
+    return Condition(
+        methods=tuple(table.methods or ()),
+        paths=tuple(table.paths or ()),
+        headers=tuple((table.headers or {}).items()),
+    )
+
+
+def _matching(value: Any, pattern: Path, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield what stands under a path, as far as the tables on the way there are tables."""
+    if not pattern:
+        yield path, value
+        return
+    if isinstance(value, dict):
+        wanted, rest = pattern[0], pattern[1:]
+        for key in list(value) if wanted == "*" else [wanted]:
+            if key in value:
+                yield from _matching(value[key], rest, (*path, key))
+
+
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    if text.startswith("\ufeff"):
+        raise InvalidSettings((f"{name}:1:1 begins with a byte order mark, save it without",))
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InvalidSettings((f"{name}:1:1 is nested too deeply",)) from None
+    # Not only TOMLDecodeError: Python refuses to read numbers of thousands of digits.
+    except ValueError as error:
+        raise InvalidSettings((f"{name}:{_syntax_problem(str(error), text)}",)) from None
+
+
+def _syntax_problem(what: str, text: str) -> str:
+    """Move the place to the front."""
+    what = f"{what[0].lower()}{what[1:]}"
+    if place := _SYNTAX_PLACE.search(what):
+        return f"{place[1]}:{place[2]} {what[: place.start()]}"
+    *above, last = text.split("\n")
+    return f"{len(above) + 1}:{len(last) + 1} {what}"
