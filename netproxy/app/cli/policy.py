@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
     verb, rest = arguments[0], arguments[1:]
     if verb not in VERBS:
         sys.stderr.write(
-            f"netproxy policy: unknown verb {ascii(verb[:40])}{did_you_mean(verb, VERBS)}\n"
+            f"netproxy policy: unknown verb {verb[:40]!a}{did_you_mean(verb, VERBS)}\n"
         )
         return EXIT_USAGE
     try:
