@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -22,7 +21,7 @@ from netproxy.policy.conditions import Condition
 from netproxy.policy.hosts import shown
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import DEFAULT_PORTS, Effect, Rule, parse_rule
-from netproxy.policy.toml_places import Path, Places
+from netproxy.policy.toml_places import Path, Place, Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,26 +53,20 @@ class Reading:
         """Raises `InvalidSettings` for what is not TOML."""
         self.name = name
         self.layer = layer
-        self._text = text
-        self._raw = _parsed(text, name)
+        self._raw, self.places = _parsed(text, name)
         self._problems: list[tuple[Path, str]] = []
 
-    @cached_property
-    def places(self) -> Places:
-        """Where each key and item stands."""
-        return Places(self._text)
-
-    def origin(self, path: Path, *, bundle: str | None = None) -> Origin:
+    def origin(self, path: Path) -> Origin:
         """Say where a key or an item stands."""
-        place = self.places.find(path)
-        return Origin(
-            layer=self.layer,
-            file=self.name,
-            line=place.line,
-            column=place.column,
-            key=problems.key_text(path),
-            bundle=bundle,
-        )
+        return self._origin(self.places.find(path), problems.key_text(path))
+
+    def origins(self, path: Path) -> list[Origin]:
+        """Say where each item of a list stands, all at once."""
+        key = problems.key_text(path)
+        return [
+            self._origin(place, f"{key}[{index}]")
+            for index, place in enumerate(self.places.items(path))
+        ]
 
     def problem(self, path: Path, what: str) -> str:
         """Word a problem of this file."""
@@ -96,24 +89,17 @@ class Reading:
             self._problems += problems.found(error, model)
             return None
 
-    def texts(self, pattern: Path) -> Iterator[tuple[Path, list[tuple[int, str]]]]:
-        """Yield the lists of texts under a path ("*": any key), whatever else the file holds."""
-        for path, value in _matching(self._raw, pattern):
-            if isinstance(value, list):
-                found = [(index, item) for index, item in enumerate(value) if isinstance(item, str)]
-                yield path, found
-
     def rules(
         self, pattern: Path, effect: Effect, bundles: Mapping[str, Bundle] | None = None
     ) -> dict[Path, list[Rule]]:
-        """Read every list of short forms under a path. None: a place where no bundle is known."""
+        """Read the lists of short forms under a path ("*": any key), whatever else the file holds.
+
+        None in place of bundles: none may be named there.
+        """
         return {
-            path: [
-                rule
-                for index, text in texts
-                for rule in self._short_form((*path, index), text, effect, bundles)
-            ]
-            for path, texts in self.texts(pattern)
+            path: list(self._short_forms(path, value, effect, bundles))
+            for path, value in _matching(self._raw, pattern)
+            if isinstance(value, list)
         }
 
     def finish(self) -> None:
@@ -124,19 +110,30 @@ class Reading:
         lines = [self.problem(path, what) for path, what in ordered]
         raise InvalidSettings(tuple(dict.fromkeys(lines)))
 
+    def _origin(self, place: Place, key: str) -> Origin:
+        return Origin(
+            layer=self.layer, file=self.name, line=place.line, column=place.column, key=key
+        )
+
+    def _short_forms(
+        self, path: Path, items: list[Any], effect: Effect, bundles: Mapping[str, Bundle] | None
+    ) -> Iterator[Rule]:
+        # What is no text, the model has found.
+        for index, (item, origin) in enumerate(zip(items, self.origins(path), strict=True)):
+            if isinstance(item, str):
+                try:
+                    yield from self._short_form(item, effect, origin, bundles)
+                except InvalidRule as error:
+                    self.report((*path, index), str(error))
+
     def _short_form(
-        self, path: Path, text: str, effect: Effect, bundles: Mapping[str, Bundle] | None
+        self, text: str, effect: Effect, origin: Origin, bundles: Mapping[str, Bundle] | None
     ) -> tuple[Rule, ...]:
-        if is_reference(text) and bundles is None:
-            self.report(path, f"{shown(text)}: no bundle may stand here, only rules")
-            return ()
-        try:
-            if is_reference(text):
-                return expand(text, effect, bundles or {}, layer=self.layer)
-            return (parse_rule(text, effect, origin=self.origin(path)),)
-        except InvalidRule as error:
-            self.report(path, str(error))
-            return ()
+        if not is_reference(text):
+            return (parse_rule(text, effect, origin=origin),)
+        if bundles is None:
+            raise InvalidRule(f"{shown(text)}: no bundle may stand here, only rules")
+        return expand(text, effect, bundles, layer=self.layer)
 
 
 def table_rules(table: RuleTable, origin: Origin) -> list[Rule]:
@@ -190,11 +187,11 @@ def _matching(value: Any, pattern: Path, path: Path = ()) -> Iterator[tuple[Path
                 yield from _matching(value[key], rest, (*path, key))
 
 
-def _parsed(text: str, name: str) -> dict[str, Any]:
+def _parsed(text: str, name: str) -> tuple[dict[str, Any], Places]:
     if text.startswith("\ufeff"):
         raise InvalidSettings((f"{name}:1:1 begins with a byte order mark, save it without",))
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text), Places(text)
     except RecursionError:
         raise InvalidSettings((f"{name}:1:1 is nested too deeply",)) from None
     # Not only TOMLDecodeError: Python refuses to read numbers of thousands of digits.

@@ -144,8 +144,9 @@ def _check_characters(text: str) -> None:
     if not text:
         raise InvalidRule("the rule is empty, write a host such as example.org:443")
     # Not printable: our advice repeats parts of the text, and reaches a terminal.
-    if foreign := [mark for mark in text if mark in _FOREIGN or not mark.isprintable()]:
-        raise InvalidRule(f"{shown(text)} holds {shown(foreign[0])}, which no rule may")
+    if not text.isprintable() or not _FOREIGN.isdisjoint(text):
+        foreign = next(mark for mark in text if mark in _FOREIGN or not mark.isprintable())
+        raise InvalidRule(f"{shown(text)} holds {shown(foreign)}, which no rule may")
     if "," in text:
         raise InvalidRule(f"{shown(text)} is a list, write a rule for each")
     if "@" in text:

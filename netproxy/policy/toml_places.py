@@ -25,6 +25,10 @@ _STRING = re.compile(
 _SCALAR = re.compile(r"[^,\]}\r\n#]*")  # numbers, booleans, dates (which may hold a space)
 
 
+# An item of a list of texts: most of a large file is these.
+_PLAIN_ITEM = re.compile(r"""[ \t\r\n]*("[^"\\\n]*"|'[^'\n]*')[ \t]*,""")
+
+
 class Place(NamedTuple):
     """Both counted from 1, as editors do."""
 
@@ -35,17 +39,31 @@ class Place(NamedTuple):
 class Places:
     """The places of every key and array item of one document."""
 
-    __slots__ = ("_lines", "_offsets")
+    __slots__ = ("_lines", "_lists", "_offsets")
 
     def __init__(self, text: str) -> None:
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._offsets = _Scanner(text).scan()
+        self._offsets, self._lists = _Scanner(text).scan()
 
     def find(self, path: Path) -> Place:
         """Return where a key stands; for one that is missing, where its section does."""
-        while path and path not in self._offsets:
+        while path:
+            if (offset := self._offset(path)) is not None:
+                return self._place(offset)
             path = path[:-1]
-        offset = self._offsets.get(path, 0)
+        return self._place(0)
+
+    def items(self, path: Path) -> list[Place]:
+        """Return where each item of an array stands, all at once."""
+        return [self._place(offset) for offset in self._lists.get(path, ())]
+
+    def _offset(self, path: Path) -> int | None:
+        items, index = self._lists.get(path[:-1]), path[-1]
+        if items is not None and isinstance(index, int) and index < len(items):
+            return items[index]
+        return self._offsets.get(path)
+
+    def _place(self, offset: int) -> Place:
         line = bisect_right(self._lines, offset)
         return Place(line, offset - self._lines[line - 1] + 1)
 
@@ -57,10 +75,11 @@ class _Scanner:
         self._text = text
         self._position = 0
         self._offsets: dict[Path, int] = {}
+        self._lists: dict[Path, list[int]] = {}
         self._items: dict[Path, int] = {}  # arrays of tables: the item that is open
 
-    def scan(self) -> dict[Path, int]:
-        """Return the offset of each path."""
+    def scan(self) -> tuple[dict[Path, int], dict[Path, list[int]]]:
+        """Return the offset of each key, and those of the items of each array."""
         section: Path = ()
         self._skip(_BLANK)
         while self._position < len(self._text):
@@ -69,7 +88,7 @@ class _Scanner:
             else:
                 self._pair(section)
             self._skip(_BLANK)
-        return self._offsets
+        return self._offsets, self._lists
 
     def _header(self) -> Path:
         start = self._position
@@ -114,12 +133,16 @@ class _Scanner:
 
     def _array(self, path: Path) -> None:
         self._position += 1
-        index = 0
+        offsets: list[int] = []
+        self._lists[path] = offsets
         while self._next() != "]":
-            self._note((*path, index), self._position)
-            self._value((*path, index))
-            index += 1
-            self._comma()
+            while plain := _PLAIN_ITEM.match(self._text, self._position):
+                offsets.append(plain.start(1))
+                self._position = plain.end()
+            if self._next() != "]":
+                offsets.append(self._position)
+                self._value((*path, len(offsets) - 1))
+                self._comma()
         self._position += 1
 
     def _inline_table(self, path: Path) -> None:
