@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
+    from netproxy.app.policy_in_force import PolicyInForce
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial
     from netproxy.model import CloseReason
-    from netproxy.policy.engine import Policy
     from netproxy.transport.server import ProxyServer
     from otel import AuditTrail
     from sandbox.process import Listeners
@@ -32,7 +32,10 @@ class Run:
     """What identifies one run, and what its parts share."""
 
     settings: Settings
-    policy: Policy
+    load: Callable[[], Settings]  # reads all of them anew
+    policy: PolicyInForce
+    digest: str  # of the policy that the run starts with
+    reload_wanted: asyncio.Event
     trail: AuditTrail
     token: CancellationToken[Denial]
     session_id: str

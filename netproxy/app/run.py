@@ -49,7 +49,7 @@ from sandbox.streams import inspect_streams, refuse_ways_out, starts_in_foregrou
 from sandbox.token import CancellationToken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from netproxy.app.reception import Run
@@ -71,10 +71,13 @@ _NESTED = (
 _INSIDE = ProxyAddresses(http=f"127.0.0.1:{HTTP_PORT}", socks=f"127.0.0.1:{SOCKS_PORT}")
 
 
-def run(settings: Settings, environ: Mapping[str, str]) -> int:
-    """Run the command; return what to exit with. Prints at most a warning and closing lines."""
+def run(settings: Settings, environ: Mapping[str, str], load: Callable[[], Settings]) -> int:
+    """Run the command; return what to exit with. Prints at most a warning and closing lines.
+
+    `load` reads the settings anew when their files change.
+    """
     try:
-        return _Execution(settings, environ).perform()
+        return _Execution(settings, environ, load).perform()
     except (fencing.FolderMissing, PlanRefused) as refused:
         return _fail(str(refused), os.EX_USAGE)
     except FenceUnavailable as unavailable:
@@ -101,9 +104,12 @@ def _fail(text: str, status: int) -> int:
 class _Execution:
     """The steps of one run, and what they leave for the next ones."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], load: Callable[[], Settings]
+    ) -> None:
         self._settings = settings
         self._environ = environ
+        self._load = load
         self._began = time.monotonic()
         self._session_id = new_id("s")
         self._execution_id = new_id("r")
@@ -184,14 +190,21 @@ class _Execution:
         try:
             listeners = listeners or fence.listeners()
             # The monitor starts inside meanwhile, and waits.
+            import asyncio
+
             import uvloop
 
+            from netproxy.app.policy_in_force import PolicyInForce
             from netproxy.app.reception import Run
 
             journal.start_syncing()
+            policy = self._settings.policy(now=time.time())
             run = Run(
                 settings=self._settings,
-                policy=self._settings.policy(now=time.time()),
+                load=self._load,
+                policy=PolicyInForce(policy),
+                digest=policy.digest,
+                reload_wanted=asyncio.Event(),
                 trail=trail,
                 token=self._token,
                 session_id=self._session_id,
@@ -200,9 +213,7 @@ class _Execution:
                 command=shlex.join(self._settings.command),
                 directory=self._directory,
             )
-            trail.record(
-                PolicyLoaded(digest=run.policy.digest, rules=run.policy.rule_count, source="start")
-            )
+            trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
             self._start_shipper(journal)
             trail.record(self._started(plan))
             outcome = uvloop.run(self._supervise(run, fence, listeners))
@@ -255,12 +266,10 @@ class _Execution:
         start_background(command, environment)
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
-        import asyncio
-
         from netproxy.app.reception import Reception
         from netproxy.app.supervisor import Supervisor
 
-        screen, reload_wanted = RelayScreen(), asyncio.Event()
+        screen = RelayScreen()
         command = await fence.release()
         async with Reception(listeners, lambda: self._gateway(run, listeners, screen)) as reception:
             screen.relay = command.relay
@@ -272,7 +281,7 @@ class _Execution:
                 run.trail,
                 timeout_seconds=self._settings.timeout_seconds,
                 close_connections=reception.close_all,
-                request_reload=reload_wanted.set,
+                request_reload=run.reload_wanted.set,
             )
             outcome = await supervisor.watch()
         self._mid_line = command.relay is not None and command.relay.is_mid_line

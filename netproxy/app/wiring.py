@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from approvals import ApprovalService, Config, MemoryStore, SystemClock
 from netproxy.app.approver import Asker, ServiceApprover
-from netproxy.app.settings import Ask
+from netproxy.app.file_watch import MISSING, FileWatch
+from netproxy.app.reload import Reloader
+from netproxy.app.reread import Held, Reread, source_states
+from netproxy.app.settings import MANAGED_FILE, Ask
 from netproxy.app.supervisor import Denial
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
+from netproxy.policy.engine import Host
 from netproxy.transport.dialer import HappyEyeballs
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
@@ -61,15 +67,37 @@ async def gateway(
 ) -> AsyncIterator[ProxyServer]:
     """Serve the run's listeners until the block ends; then every connection is closed."""
     service = _service(run, screen, environ)
+    reloader = _reloader(run, partial(_own_host, run, listeners))
     async with service:
         server = _server(run, ServiceApprover(service, _asker(run)), report)
-        server.serve(listeners.http, ListenerKind.HTTP)
-        server.serve(listeners.socks, ListenerKind.SOCKS5)
+        run.policy.on_swap = server.judge_again
         try:
-            yield server
+            # It has looked once when it is entered: who is served meets what the files say now.
+            async with reloader:
+                server.serve(listeners.http, ListenerKind.HTTP)
+                server.serve(listeners.socks, ListenerKind.SOCKS5)
+                yield server
         finally:
             service.end_run(run.execution_id)
             await server.aclose()
+            for notice in reloader.notices():
+                report(notice)
+
+
+def _reloader(run: Run, own_host: Callable[[], Host]) -> Reloader:
+    policy = run.policy.current = replace(run.policy.current, host=own_host())
+    # A managed file that appears is honoured; any other must have been there from the start: the
+    # command may be able to make one.
+    states = {MANAGED_FILE: MISSING, **source_states(run.settings)}
+    held = Held(settings=run.settings, policy=policy, digest=run.digest, states=states)
+    reread = Reread(FileWatch(states), run.load, own_host)
+    return Reloader(reread, held, run.policy, audit=run.trail, wanted=run.reload_wanted)
+
+
+def _own_host(run: Run, listeners: Listeners) -> Host:
+    """What is this host's own. Listeners of a sandbox are in its network, not in ours."""
+    own = {listeners.http, listeners.socks} if run.settings.no_sandbox else set()
+    return Host(listeners=frozenset(listener.getsockname() for listener in own))
 
 
 def _service(run: Run, screen: Screen, environ: Mapping[str, str]) -> ApprovalService:

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from functools import partial
 
 from netproxy.app.cli.run_options import parse_run
 from netproxy.app.settings import load_settings
@@ -34,7 +35,7 @@ def _run(arguments: list[str]) -> int:
     from netproxy.app.run import run
 
     try:
-        return run(settings, os.environ)
+        return run(settings, os.environ, partial(load_settings, options, os.environ))
     except KeyboardInterrupt:  # before the command ran, or after it ended
         return 128 + signal.SIGINT
 

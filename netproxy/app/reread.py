@@ -1,0 +1,274 @@
+"""What has become of the settings since they were read: the part of a reload that takes time.
+
+Reads, checks and compiles, and changes nothing: what it finds, `netproxy.app.reload` records and
+puts into force, all or nothing. It runs in a thread, so it holds nothing that others change.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from netproxy.app.file_watch import MISSING, FileWatch, State, content_state, is_content
+from netproxy.errors import InvalidSettings
+from otel.events import ConfigRejected, PolicyLoaded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from netproxy.app.settings import Settings
+    from netproxy.policy.engine import Host, Policy
+    from netproxy.policy.spec import PolicySpec
+
+    type States = Mapping[Path, State]
+
+# An editor that writes in place, or a copy that is still going on, is done by then; what is not is
+# half a file, and half a file may say less than the whole.
+_SETTLE_SECONDS = 0.1
+# How long the loop may wait for the interpreter while rules are compiled beside it. The usual 5 ms
+# are paid for every system call of the loop: twenty of them would take a tenth of a second.
+_TURN_SECONDS = 0.0005
+_ERRORS = 20  # so many lines of problems are recorded
+_CHANGES = 50  # and so many of what changed
+
+# A field of `Settings` that is not here can't change in a running gateway.
+_LIVE = frozenset({"spec", "sources", "profile"})
+# How a file calls what `Settings` calls otherwise.
+_KEYS = {
+    "audit_directory": "audit.directory",
+    "hold_seconds": "approvals.hold_seconds",
+    "otlp": "audit.otlp",
+    "resolve_seconds": "resolver.timeout_seconds",
+    "resolver_hosts": "resolver.hosts",
+    "write_paths": "sandbox.write",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What is in force, and the files that it came from. `rejected`: what they held since."""
+
+    settings: Settings
+    policy: Policy
+    digest: str
+    states: States
+    rejected: States | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """What could be in force from now on, as soon as `event` is on record."""
+
+    held: Held
+    event: PolicyLoaded
+    late: tuple[str, ...] = ()  # what changed as well, but takes effect at the next start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """What the files say can't be used."""
+
+    states: States
+    event: ConfigRejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reverted:
+    """What could not be used is gone: the files hold what is in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """This host's addresses changed; nothing else did."""
+
+    held: Held
+
+
+type Finding = Renewed | Rejected | Reverted | Moved | None
+
+
+class Reread:
+    """Looks for a reason to replace what is held. From one thread at a time."""
+
+    def __init__(
+        self,
+        watch: FileWatch,
+        load: Callable[[], Settings],
+        own_host: Callable[[], Host],
+        *,
+        now: Callable[[], float] = time.time,
+        settle_seconds: float = _SETTLE_SECONDS,
+    ) -> None:
+        """`load` reads all settings anew; `now` is the wall clock, in seconds since the epoch."""
+        self._watch = watch
+        self._load = load
+        self._own_host = own_host
+        self._now = now
+        self._settle_seconds = settle_seconds
+
+    def look(self, held: Held, waiting: Renewed | None = None, *, thorough: bool) -> Finding:
+        """Compare with what the files hold, the time, and this host's addresses.
+
+        `waiting` was found before, and could not be recorded yet. `thorough`: somebody says that
+        the files have changed, and are whole.
+        """
+        states = self._watch.look(thorough=thorough)
+        if waiting is not None and states == waiting.held.states:
+            return waiting
+        if states == held.states:
+            if held.rejected is not None:
+                return Reverted()
+        elif states != held.rejected or thorough:
+            return self._read(held, states) if thorough or self._is_settled(states) else None
+        return self._renewed_by_time(held) or self._moved(held)
+
+    def _is_settled(self, states: States) -> bool:
+        time.sleep(self._settle_seconds)
+        return self._watch.look(thorough=True) == states
+
+    def _read(self, held: Held, states: States) -> Finding:
+        refused = {
+            path: state
+            for path, state in states.items()
+            if not is_content(state) and state != held.states[path]
+        }
+        if refused:
+            lines = [f"{path}: {_SAID.get(state, state)}" for path, state in refused.items()]
+            return _rejected(held, states, next(iter(refused.values())), lines)
+        with _giving_way():
+            return self._loaded(held, states)
+
+    def _loaded(self, held: Held, states: States) -> Finding:
+        try:
+            settings = self._load()
+        except InvalidSettings as invalid:
+            return _rejected(held, states, "invalid", invalid.problems)
+        except Exception as broken:  # noqa: BLE001 a defect in reading must not end the reloading
+            return _rejected(held, states, type(broken).__name__, [str(broken)])
+        if any(states.get(path) != state for path, state in source_states(settings).items()):
+            return None  # it changed once more while it was read: the next look sees that
+        return self._renewed(held, settings, states)
+
+    def _renewed(self, held: Held, settings: Settings, states: States) -> Renewed:
+        policy = settings.policy(now=self._now(), host=held.policy.host)
+        new = Held(settings=settings, policy=policy, digest=policy.digest, states=states)
+        event = PolicyLoaded(
+            digest=new.digest,
+            rules=policy.rule_count,
+            source="files",
+            files=file_lines(states),
+            previous_digest=held.digest,
+            summary=changes(held.settings.spec, settings.spec),
+        )
+        return Renewed(held=new, event=event, late=_late(held.settings, settings))
+
+    def _renewed_by_time(self, held: Held) -> Renewed | None:
+        """Compile anew when a rule has expired; also after the machine slept through that."""
+        now, due = self._now(), held.policy.next_change
+        if due is None or now < due:
+            return None
+        with _giving_way():
+            policy = held.settings.policy(now=now, host=held.policy.host)
+        expired = [
+            rule for rule in held.settings.spec.rules if due <= (rule.expires_at or 0) <= now
+        ]
+        event = PolicyLoaded(
+            digest=held.digest,
+            rules=policy.rule_count,
+            source="expiry",
+            files=file_lines(held.states),
+            previous_digest=held.digest,
+            summary=_bounded([f"- {rule.effect.value} {rule.canonical}" for rule in expired]),
+        )
+        return Renewed(held=replace(held, policy=policy), event=event)
+
+    def _moved(self, held: Held) -> Moved | None:
+        try:
+            host = self._own_host()
+        except OSError:
+            return None  # the addresses from before hold on
+        if host == held.policy.host:
+            return None
+        return Moved(held=replace(held, policy=replace(held.policy, host=host)))
+
+
+_SAID = {
+    MISSING: "is gone",
+    State("not_a_file"): "is not a regular file",
+    State("too_large"): "is too large for settings",
+    State("EACCES"): "may no longer be read",
+}
+
+
+@contextmanager
+def _giving_way() -> Iterator[None]:
+    """Let the loop have the interpreter often, and nobody look for garbage among new rules."""
+    collects, turn = gc.isenabled(), sys.getswitchinterval()
+    gc.disable()
+    sys.setswitchinterval(_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(turn)
+        if collects:
+            gc.freeze()  # what was compiled stays: looking through it would stop the loop
+            gc.enable()
+
+
+def _rejected(held: Held, states: States, error: str, lines: Iterable[str]) -> Rejected:
+    event = ConfigRejected(
+        digest=held.digest,
+        error_type=error,
+        files=file_lines(states),
+        errors=tuple(lines)[:_ERRORS],
+    )
+    return Rejected(states=states, event=event)
+
+
+def source_states(settings: Settings) -> States:
+    """What the files held that settings were read from."""
+    return {s.path: content_state(s.sha256) for s in getattr(settings, "sources", ())}
+
+
+def file_lines(states: States) -> tuple[str, ...]:
+    """`/home/me/.config/netproxy/config.toml sha256:…`, as an auditor would check it."""
+    return tuple(f"{path} {state}" for path, state in states.items() if state != MISSING)
+
+
+def changes(before: PolicySpec, after: PolicySpec) -> tuple[str, ...]:
+    """What is no longer said, then what is said now."""
+    old, new = _statements(before), _statements(after)
+    gone = [f"- {line}" for line in old if line not in new]
+    come = [f"+ {line}" for line in new if line not in old]
+    return _bounded(gone + come)
+
+
+def _statements(spec: PolicySpec) -> dict[str, None]:
+    """Everything that a policy says, in order and without repetition."""
+    said = (
+        f"default {spec.default.value}",
+        f"mode {spec.mode}",
+        f"on_denial {spec.on_denial}",
+        *(f"allow_private {block}" for block in spec.allow_private.blocks),
+        *(f"ceiling {rule.canonical}" for rule in spec.ceiling or ()),
+        *(f"{rule.effect.value} {rule.canonical}" for rule in spec.rules),
+    )
+    return dict.fromkeys(said)
+
+
+def _bounded(lines: list[str]) -> tuple[str, ...]:
+    if len(lines) <= _CHANGES:
+        return tuple(lines)
+    return (*lines[: _CHANGES - 1], f"and {len(lines) - _CHANGES + 1} more")
+
+
+def _late(before: Settings, after: Settings) -> tuple[str, ...]:
+    """What the files say otherwise now, and a running gateway can't change."""
+    names = (field.name for field in fields(before) if field.name not in _LIVE)
+    changed = (name for name in names if getattr(before, name) != getattr(after, name))
+    return tuple(sorted(_KEYS.get(name, name) for name in changed))
