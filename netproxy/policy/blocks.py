@@ -72,6 +72,13 @@ class BlockTable[Value]:
             if found := numbers.get(_prefix(address, length)):
                 yield from found
 
+    def containing(self, block: Block) -> Iterator[Value]:
+        """Yield the values of every block that holds the whole of this one."""
+        address = Address(block.version, block.number)
+        for length, numbers in self._lengths[block.version]:
+            if length <= block.length and (found := numbers.get(_prefix(address, length))):
+                yield from found
+
 
 class Blocks:
     """A set of blocks. Immutable; two are equal when they were written alike."""

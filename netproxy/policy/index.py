@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netproxy.policy.blocks import Block, BlockTable, number_of
+from netproxy.policy.blocks import Address, Block, BlockTable, number_of, single, text_of
 from netproxy.policy.hosts import is_address
-from netproxy.policy.patterns import Kind, glob_regex
+from netproxy.policy.patterns import Kind, glob_covers, glob_regex
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from netproxy.model import Destination
+    from netproxy.policy.patterns import Pattern
     from netproxy.policy.rules import Rule
 
 # A rule and its place among all rules, which breaks ties.
@@ -72,7 +73,21 @@ class RuleIndex:
 
     def match_host(self, host: str) -> Rule | None:
         """Return the first-written rule for a host, whatever its ports: it explains a near miss."""
-        return min(self._candidates(host), key=lambda entry: entry[0], default=(0, None))[1]
+        return min(self._candidates(host), key=_place, default=(0, None))[1]
+
+    def covering(self, pattern: Pattern) -> list[Rule]:
+        """Return the rules whose pattern matches every host that this one matches."""
+        match pattern.kind:
+            case Kind.EXACT | Kind.ADDRESS:
+                found = self._candidates(pattern.base)
+            case Kind.ANY:
+                found = self._any
+            case Kind.BLOCK:
+                found = [*self._any, *self._literals(pattern)]
+            case _:
+                found = [*self._any]
+                self._walk_above(pattern, found)
+        return [rule for _, rule in sorted(found, key=_place)]
 
     def _file(self, entry: _Entry) -> None:
         pattern = entry[1].pattern
@@ -110,3 +125,30 @@ class RuleIndex:
             if depth:
                 found += node.below
                 found += [entry for regex, entry in node.globs if regex.fullmatch(host)]
+
+    def _literals(self, pattern: Pattern) -> Iterator[_Entry]:
+        """Yield what covers a block: blocks, and for one of a single address that address."""
+        block = pattern.block
+        if block is None:
+            raise AssertionError(pattern)
+        yield from self._blocks.containing(block)
+        address = Address(block.version, block.number)
+        if block == single(address):
+            yield from self._exact.get(text_of(address), ())
+
+    def _walk_above(self, pattern: Pattern, found: list[_Entry]) -> None:
+        """Collect the wildcards that cover a wildcard: their fixed end is an end of its own."""
+        node: _Node | None = self._root
+        labels = pattern.base.split(".")
+        for depth in range(len(labels) - 1, -1, -1):
+            node = node.children.get(labels[depth]) if node else None
+            if node is None:
+                return
+            found += node.tree
+            if depth or pattern.kind is not Kind.TREE:
+                found += node.below
+            found += [entry for _, entry in node.globs if glob_covers(entry[1].pattern, pattern)]
+
+
+def _place(entry: _Entry) -> int:
+    return entry[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.policy.blocks import Block, parse_block
@@ -54,11 +55,24 @@ def parse_pattern(text: str) -> Pattern:
     return _wildcard(text) if "*" in text else _exact(text)
 
 
+# Compiling costs far more than a match, and comparing two sets of rules needs each again and again.
+@lru_cache(maxsize=4096)
 def glob_regex(pattern: Pattern) -> re.Pattern[str]:
     """Compile a GLOB; as the first label `*` is one or more labels, elsewhere exactly one."""
     first, *others = pattern.text.split(".")
     head = r"[^.]+(?:\.[^.]+)*" if first == "*" else _label_regex(first)
     return re.compile(r"\.".join([head, *map(_label_regex, others)]))
+
+
+def glob_covers(outer: Pattern, inner: Pattern) -> bool:
+    """Tell whether a GLOB matches every name that another name pattern does.
+
+    Only a `*` of the outer one can match a `*`, so the inner one's text stands for all its names.
+    """
+    if inner.kind is Kind.TREE:
+        # The tree's own top is the name with the fewest labels; the rest needs a leading `*`.
+        return outer.text.startswith("*.") and glob_regex(outer).fullmatch(inner.base) is not None
+    return glob_regex(outer).fullmatch(inner.text) is not None
 
 
 def _exact(text: str) -> Pattern:
