@@ -1,0 +1,1 @@
+"""Other tools' allow and deny lists, read as rules of ours that never allow more than theirs."""

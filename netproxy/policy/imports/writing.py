@@ -1,0 +1,167 @@
+"""An imported list as TOML that our loader takes, every difference beside the rule it concerns.
+
+Whatever comes from their file is quoted: in comments as ASCII without line ends, in values as TOML
+escapes. So nothing in it can become a rule, or a line of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from netproxy.policy.hosts import shown
+from netproxy.policy.rules import Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netproxy.model import Protocol
+    from netproxy.policy.imports.common import Entry, Imported, Profile
+
+# Our own limit of a rule's reason.
+_REASON = 200
+
+
+def as_toml(imported: Imported) -> str:
+    """Write the whole file."""
+    return "\n".join(_file_lines(imported)) + "\n"
+
+
+def as_records(imported: Imported) -> list[dict[str, Any]]:
+    """Say the same as objects: one for each entry and note, and a summary with the TOML."""
+    records: list[dict[str, Any]] = [{"kind": "note", "note": note} for note in imported.notes]
+    for profile in imported.profiles:
+        records += [
+            {"kind": "note", "note": note, "profile": profile.name} for note in profile.notes
+        ]
+        records += [_record(entry, profile) for entry in profile.entries]
+    summary = {
+        "kind": "summary",
+        "tool": imported.tool,
+        "rules": imported.kept,
+        "failed": imported.failed,
+        "differences": imported.differences,
+        "toml": as_toml(imported),
+    }
+    return [*records, summary]
+
+
+def summary(imported: Imported) -> list[str]:
+    """Say what was imported, and every difference, a line each."""
+    counts = f"{imported.kept} imported, {imported.failed} can't be said here"
+    lines = [f"{imported.source}: {counts}, {imported.differences} differences in meaning"]
+    lines += [f"{imported.source}: {note}" for note in imported.notes]
+    for profile in imported.profiles:
+        lines += [f"{imported.source}: {shown(profile.name)}: {note}" for note in profile.notes]
+        for entry in profile.entries:
+            if entry.notes:
+                where = f"{imported.source}:{entry.line} {entry.effect.value}"
+                lines.append(f"{where} {shown(entry.theirs)}: {_comment(entry)}")
+    return lines
+
+
+def _record(entry: Entry, profile: Profile) -> dict[str, Any]:
+    return {
+        "kind": "entry",
+        "profile": profile.name,
+        "effect": entry.effect.value,
+        "theirs": entry.theirs,
+        "line": entry.line,
+        "rules": _texts(entry, profile) if entry.host else [],
+        "failed": entry.is_failed,
+        "notes": list(entry.notes),
+        "reason": entry.reason,
+        "condition": None if entry.condition is None else str(entry.condition),
+    }
+
+
+def _file_lines(imported: Imported) -> Iterator[str]:
+    yield f"# Imported from {imported.tool}: {imported.kept} entries, {imported.failed} left out"
+    yield "# because no rule here can say them. Each line says what theirs means otherwise."
+    for note in imported.notes:
+        yield f"# {note}"
+    if imported.default_profile is not None:
+        yield f"default_profile = {text(imported.default_profile)}"
+    for profile in imported.profiles:
+        yield ""
+        yield from _profile_lines(profile)
+
+
+def _profile_lines(profile: Profile) -> Iterator[str]:
+    section = f"profiles.{_key(profile.name)}.network"
+    for note in profile.notes:
+        yield f"# {note}"
+    yield f"[{section}]"
+    yield f'mode = "{profile.mode}"'
+    yield f'default = "{profile.default.value}"'
+    for effect in Effect:
+        yield f"{effect.value} = ["
+        for entry in profile.entries:
+            if entry.effect is effect and not _is_table(entry):
+                yield _list_line(entry, profile)
+        yield "]"
+    for entry in profile.entries:
+        if _is_table(entry):
+            yield from _table_lines(entry, profile, section)
+
+
+def _is_table(entry: Entry) -> bool:
+    return entry.host is not None and (entry.condition is not None or bool(entry.reason))
+
+
+def _list_line(entry: Entry, profile: Profile) -> str:
+    if entry.host is None:
+        return f"    # left out, line {entry.line}, {shown(entry.theirs)}: {_comment(entry)}"
+    written = ", ".join(text(rule) for rule in _texts(entry, profile))
+    comment = _comment(entry)
+    return f"    {written}," + (f"  # line {entry.line}: {comment}" if comment else "")
+
+
+def _table_lines(entry: Entry, profile: Profile, section: str) -> Iterator[str]:
+    yield ""
+    yield f"[[{section}.rules]]  # line {entry.line}: {_comment(entry)}".removesuffix(": ")
+    yield f"host = {text(entry.host or '')}"
+    if entry.port is not None:
+        yield f"ports = [{entry.port}]"
+    if protocols := _protocols(entry, profile):
+        yield f"protocols = [{', '.join(map(text, protocols))}]"
+    if (condition := entry.condition) is not None:
+        if condition.methods:
+            yield f"methods = [{', '.join(map(text, condition.methods))}]"
+        if condition.paths:
+            yield f"paths = [{', '.join(map(text, condition.paths))}]"
+        if condition.headers:
+            fields = (f"{_key(name)} = {text(value)}" for name, value in condition.headers)
+            yield f"headers = {{ {', '.join(fields)} }}"
+    yield f'verdict = "{entry.effect.value}"'
+    if entry.reason:
+        yield f"reason = {text(entry.reason[:_REASON])}"
+
+
+def _texts(entry: Entry, profile: Profile) -> list[str]:
+    """Write the short form: once, or once for each protocol that theirs carries."""
+    place = f"{entry.host}" if entry.port is None else f"{entry.host}:{entry.port}"
+    return [f"{protocol}://{place}" for protocol in _protocols(entry, profile)] or [place]
+
+
+def _protocols(entry: Entry, profile: Profile) -> tuple[Protocol, ...]:
+    """Return the protocols that a rule names; a deny is for all of them."""
+    if entry.effect is Effect.DENY:
+        return ()
+    return entry.protocols or profile.protocols or ()
+
+
+def _comment(entry: Entry) -> str:
+    name = () if entry.name is None else (shown(entry.name),)
+    return "; ".join((*name, *entry.notes))
+
+
+def _key(name: str) -> str:
+    is_bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    return name if is_bare else text(name)
+
+
+def text(value: str) -> str:
+    """Write a TOML basic string: printable as it is, the rest as a replacement character."""
+    printable = "".join(c if c.isprintable() else "\ufffd" for c in value)
+    return json.dumps(printable, ensure_ascii=False)
