@@ -18,6 +18,7 @@ from netproxy.policy.fields import (
     Literals,
     ModeField,
     Name,
+    Named,
     OnDenialField,
     PrivateBlock,
     RuleTable,
@@ -31,8 +32,9 @@ _RESOLVE_LIMIT_SECONDS = 60
 
 
 class Network(Strict):
-    """What a profile says about the network. None: it leaves that to a weaker layer."""
+    """What a profile says about the network."""
 
+    # None: it leaves that to a weaker layer.
     mode: ModeField | None = None
     default: DefaultField | None = None
     on_denial: OnDenialField | None = None
@@ -51,28 +53,41 @@ class Profile(Strict):
 class Resolver(Strict):
     """How names become addresses."""
 
-    hosts: dict[Name, Literals] = Field(default_factory=dict)
-    timeout_seconds: Annotated[float, Field(gt=0, le=_RESOLVE_LIMIT_SECONDS)] | None = None
+    hosts: Named[Name, Literals] = Field(default_factory=dict)
+    timeout_seconds: (
+        Annotated[
+            float, Field(gt=0, le=_RESOLVE_LIMIT_SECONDS, description="how long a lookup may take")
+        ]
+        | None
+    ) = None
 
 
 class Approvals(Strict):
     """How questions are asked."""
 
-    hold_seconds: Annotated[float, Field(gt=0, le=_HOLD_LIMIT_SECONDS)] | None = None
+    hold_seconds: (
+        Annotated[
+            float,
+            Field(gt=0, le=_HOLD_LIMIT_SECONDS, description="how long a connection waits"),
+        ]
+        | None
+    ) = None
 
 
 class Audit(Strict):
     """Where the record of decisions goes."""
 
-    directory: str | None = None
+    directory: Annotated[str, Field(description="absolute, or below ~/")] | None = None
     mode: AuditMode | None = None
-    otlp: str | None = None
+    otlp: Annotated[str, Field(description="the OTLP receiver's URL")] | None = None
 
 
 class Sandbox(Strict):
     """What the command sees."""
 
-    write: list[str] = Field(default_factory=list)
+    write: list[str] = Field(
+        default_factory=list, description="folders that the command may write in"
+    )
 
 
 class Projects(Strict):
@@ -85,10 +100,12 @@ class Projects(Strict):
 class ProjectFile(Strict):
     """A project's settings: netproxy.toml."""
 
-    default_profile: str | None = None
+    default_profile: (
+        Annotated[str, Field(description="the profile that holds without --profile")] | None
+    ) = None
     profiles: dict[str, Profile] = Field(default_factory=dict)
     bundles: dict[BundleName, Annotated[list[BundleEntry], Field(min_length=1)]] = Field(
-        default_factory=dict
+        default_factory=dict, description="named lists of rules, used as @name"
     )
 
 

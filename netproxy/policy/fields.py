@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +17,9 @@ from pydantic import (
     ConfigDict,
     Field,
     InstanceOf,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -32,8 +34,8 @@ from netproxy.policy.rules import Ports, parse_ports, parse_protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# It is read on one line of a terminal, in a question and in every refusal.
-_REASON_LENGTH = 200
+# A reason is read on one line of a terminal, in a question and in every refusal.
+_LINE_LENGTH = 200
 _DAY_SECONDS = 86400
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 # RFC 9110 section 9.1: methods are case-sensitive, and all that are registered are upper case.
@@ -90,8 +92,12 @@ def _pattern(value: str) -> Pattern:
 
 
 def _port_range(value: Any) -> Ports:
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return reader(parse_ports)(str(value) if is_number else value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return reader(parse_ports)(value)
+    # Compared before it is written out: Python refuses to print numbers of thousands of digits.
+    if not 1 <= value <= PORT_LIMIT:
+        raise refuse(f"a port is a number from 1 to {PORT_LIMIT}")
+    return value, value
 
 
 def _name(value: str) -> str:
@@ -113,13 +119,13 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _reason(value: str) -> str:
+def _one_line(value: str) -> str:
     if not value.isprintable():
         raise InvalidRule("must be one line without control characters")
     if not value.strip():
         raise InvalidRule("must not be empty")
-    if len(value) > _REASON_LENGTH:
-        raise InvalidRule(f"must have at most {_REASON_LENGTH} characters")
+    if len(value) > _LINE_LENGTH:
+        raise InvalidRule(f"must have at most {_LINE_LENGTH} characters")
     return value
 
 
@@ -172,6 +178,14 @@ def _audit_mode(value: Any) -> Any:
     return value
 
 
+def _one_spelling(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Refuse a table in which two keys are one name: the first would be lost in silence."""
+    found = read(value)
+    if len(found) < len(value):
+        raise refuse("has one name in two spellings")
+    return found
+
+
 def _no_doubles[Value](values: list[Value]) -> list[Value]:
     """Refuse a list that says one thing twice: one of them was meant to be something else."""
     if len(set(values)) < len(values):
@@ -179,8 +193,11 @@ def _no_doubles[Value](values: list[Value]) -> list[Value]:
     return values
 
 
-type Some[Value] = Annotated[list[Value], Field(min_length=1), AfterValidator(_no_doubles)]
-
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+# Not `type` statements: pydantic would give each use a name of its own in the schema.
+Some = Annotated[list[_Value], Field(min_length=1), AfterValidator(_no_doubles)]
+Named = Annotated[dict[_Key, _Value], WrapValidator(_one_spelling)]
 
 RuleText = Annotated[
     str,
@@ -201,7 +218,14 @@ Literals = Annotated[
     list[AddressText],
     BeforeValidator(_listed),
     Field(min_length=1),
-    WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1}),
+    WithJsonSchema(
+        {
+            "type": ["string", "array"],
+            "items": {"type": "string"},
+            "minItems": 1,
+            "description": "one IP address or several",
+        }
+    ),
 ]
 PatternField = Annotated[
     InstanceOf[Pattern],
@@ -234,10 +258,10 @@ PrivateBlock = Annotated[
     BeforeValidator(reader(parse_private_block)),
     text(r"[0-9A-Fa-f:.]+(?:/[0-9]{1,3})?", "a block of private addresses, 10.0.0.0/8"),
 ]
-ReasonText = Annotated[
+OneLine = Annotated[
     str,
-    BeforeValidator(reader(_reason)),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _REASON_LENGTH}),
+    BeforeValidator(reader(_one_line)),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": _LINE_LENGTH}),
 ]
 Expiry = Annotated[
     float,
@@ -252,16 +276,27 @@ Expiry = Annotated[
         }
     ),
 ]
-ModeField = Literal["full", "limited", "off"]
-DefaultField = Literal["ask", "deny", "allow"]
-OnDenialField = Literal["cancel", "block"]
+ModeField = Annotated[
+    Literal["full", "limited", "off"],
+    Field(description="limited lets only plain GET, HEAD and OPTIONS pass; full if nobody says"),
+]
+DefaultField = Annotated[
+    Literal["ask", "deny", "allow"],
+    Field(description="what happens where no rule matches; ask if nobody says"),
+]
+OnDenialField = Annotated[
+    Literal["cancel", "block"],
+    Field(description="whether a denial ends the command, or refuses the connection only"),
+]
 AuditMode = Annotated[Literal["written"], BeforeValidator(_audit_mode)]
 MethodText = Annotated[
-    str, BeforeValidator(reader(_method)), text("[A-Z][A-Z-]{0,31}", "GET, in capitals")
+    str, BeforeValidator(reader(_method)), text("[A-Z][A-Z-]*", "a method, in capitals")
 ]
-PathText = Annotated[str, BeforeValidator(reader(_path)), text(r"/[^\s]*", "/v1/**")]
+PathText = Annotated[str, BeforeValidator(reader(_path)), text(r"/\S*", "a path such as /v1/**")]
 FieldName = Annotated[str, BeforeValidator(reader(_header_name)), text(".+", "a field name")]
-FieldValue = Annotated[str, BeforeValidator(reader(_header_value)), text(".*", "build-*")]
+FieldValue = Annotated[
+    str, BeforeValidator(reader(_header_value)), text(".*", "a field value such as build-*")
+]
 
 
 class RuleTable(Strict):
@@ -273,8 +308,11 @@ class RuleTable(Strict):
     protocols: Some[ProtocolField] | None = None
     methods: Some[MethodText] | None = None
     paths: Some[PathText] | None = None
-    headers: Annotated[dict[FieldName, FieldValue], Field(min_length=1)] | None = None
+    headers: (
+        Annotated[dict[FieldName, FieldValue], Field(min_length=1), WrapValidator(_one_spelling)]
+        | None
+    ) = None
     verdict: Literal["allow", "deny"]
-    reason: ReasonText | None = None
+    reason: OneLine | None = None
     on_denial: OnDenialField | None = None
     expires: Expiry | None = None

@@ -30,7 +30,7 @@ _WORDS = {
     "model_type": "must be a table",
     "bool_type": "must be true or false",
     "too_short": "must not be empty",
-    "finite_number": "must be a finite number",
+    "int_type": "must be a whole number",
 }
 
 

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 FILE_LIMIT = 32 * 1024 * 1024
 _SYNTAX_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
+# tomllib's words for a table, "('profiles', 'dev')".
+_TABLE_TWICE = re.compile(r"Cannot declare \((.*)\) twice")
+_QUOTED = re.compile(r"'([^']*)'")
+
 
 def decoded(content: bytes, name: str) -> str:
     """Turn a file's bytes into text. Raises `InvalidSettings`."""
@@ -118,8 +122,8 @@ class Reading:
     def _short_forms(
         self, path: Path, items: list[Any], effect: Effect, bundles: Mapping[str, Bundle] | None
     ) -> Iterator[Rule]:
-        # What is no text, the model has found.
-        for index, (item, origin) in enumerate(zip(items, self.origins(path), strict=True)):
+        # What is no text, the model has found. An array of tables has no places of this kind.
+        for index, (item, origin) in enumerate(zip(items, self.origins(path), strict=False)):
             if isinstance(item, str):
                 try:
                     yield from self._short_form(item, effect, origin, bundles)
@@ -200,9 +204,21 @@ def _parsed(text: str, name: str) -> tuple[dict[str, Any], Places]:
 
 
 def _syntax_problem(what: str, text: str) -> str:
-    """Move the place to the front."""
-    what = f"{what[0].lower()}{what[1:]}"
+    """Move the place to the front, and say in a user's words what Python's say of its own."""
     if place := _SYNTAX_PLACE.search(what):
-        return f"{place[1]}:{place[2]} {what[: place.start()]}"
-    *above, last = text.split("\n")
-    return f"{len(above) + 1}:{len(last) + 1} {what}"
+        line, column, what = place[1], place[2], what[: place.start()]
+    else:
+        *above, last = text.split("\n")
+        line, column = str(len(above) + 1), str(len(last) + 1)
+        what = what.removesuffix(" (at end of document)")
+    return f"{line}:{column} {_in_our_words(what)}"
+
+
+def _in_our_words(what: str) -> str:
+    if what == "Cannot overwrite a value":
+        return "this key has a value already"
+    if table := _TABLE_TWICE.fullmatch(what):
+        return f"this table is there twice: {'.'.join(_QUOTED.findall(table[1]))}"
+    if what.startswith("Exceeds the limit"):
+        return "a number has thousands of digits"
+    return f"{what[0].lower()}{what[1:]}"

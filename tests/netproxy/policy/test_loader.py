@@ -195,11 +195,9 @@ def test_what_a_profile_does_not_say_is_none() -> None:
         pytest.param(
             "[audit]\ndirectory = 1979-05-27", "2:1 audit.directory: must be text", id="date"
         ),
-        pytest.param("a = ", "1:5 invalid value (at end of document)", id="syntax"),
-        pytest.param(
-            "a = 1\na = 2", "2:6 cannot overwrite a value (at end of document)", id="key twice"
-        ),
-        pytest.param('\n\na = """x', "3:9 unterminated string (at end of document)", id="end"),
+        pytest.param("a = ", "1:5 invalid value", id="syntax"),
+        pytest.param("a = 1\na = 2", "2:6 this key has a value already", id="key twice"),
+        pytest.param('\n\na = """x', "3:9 unterminated string", id="end"),
         pytest.param(
             "\ufeffa = 1",
             "1:1 begins with a byte order mark, save it without",
@@ -220,7 +218,9 @@ def test_a_problem_has_file_line_column_key_and_advice(text: str, problem: str) 
         pytest.param("headers = {}", "4:1 {}.headers: must not be empty", id="no header"),
         pytest.param("port = [1]", "4:1 {}.port: unknown key, did you mean ports?", id="misspelt"),
         pytest.param("ports = []", "4:1 {}.ports: must not be empty", id="no port"),
-        pytest.param("ports = [0]", "4:10 {}.ports[0]: port '0' is not", id="port 0"),
+        pytest.param(
+            "ports = [0]", "4:10 {}.ports[0]: a port is a number from 1 to 65535", id="port 0"
+        ),
         pytest.param("ports = [true]", "4:10 {}.ports[0]: must be text", id="truth"),
         pytest.param("protocols = []", "4:1 {}.protocols: must not be empty", id="no protocol"),
         pytest.param(
