@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.policy.blocks import Block, parse_block
+from netproxy.policy.globs import glob_source
 from netproxy.policy.hosts import canonical_host, is_address, shown
 from netproxy.policy.suffixes import is_public_suffix
 
@@ -127,14 +128,7 @@ def _glob(head: list[str], text: str) -> str:
 
 
 def _label_regex(label: str) -> str:
-    """Translate one label; atomic, because the sandboxed client picks the host: no backtracking."""
-    if label == "*":
-        return r"[^.]+"
-    first, *pieces = map(re.escape, label.split("*"))
-    if not pieces:
-        return first
-    *middle, last = pieces
-    return first + "".join(f"(?>[^.]*?{piece})" for piece in middle) + f"[^.]*{last}"
+    return r"[^.]+" if label == "*" else glob_source(label, r"[^.]")
 
 
 def _host(text: str) -> str:

@@ -98,15 +98,15 @@ def _labels_match(pattern: list[str], labels: list[str]) -> bool:
         return labels[-len(pattern[1:]) :] == pattern[1:]
     if pattern[0] == "*":
         extra = len(labels) - len(pattern)
-        return extra >= 0 and all(map(_label_matches, pattern[1:], labels[extra + 1 :]))
-    return len(pattern) == len(labels) and all(map(_label_matches, pattern, labels))
+        return extra >= 0 and all(map(label_matches, pattern[1:], labels[extra + 1 :]))
+    return len(pattern) == len(labels) and all(map(label_matches, pattern, labels))
 
 
-def _label_matches(pattern: str, label: str) -> bool:
+def label_matches(pattern: str, label: str) -> bool:
     if not pattern:
         return not label
     if pattern == "*":
         return True
     if pattern[0] == "*":
-        return any(_label_matches(pattern[1:], label[i:]) for i in range(len(label) + 1))
-    return bool(label) and label[0] == pattern[0] and _label_matches(pattern[1:], label[1:])
+        return any(label_matches(pattern[1:], label[i:]) for i in range(len(label) + 1))
+    return bool(label) and label[0] == pattern[0] and label_matches(pattern[1:], label[1:])
