@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -269,3 +271,191 @@ def test_any_text_is_a_document_or_a_list_of_lines(text: str, layer: Layer) -> N
         lines = error.problems
     assert lines
     assert all(line.startswith("f:") and "\n" not in line for line in lines)
+
+
+BUNDLED = """\
+[bundles]
+python = ["pypi.org:443",
+  "*.pythonhosted.org"]
+[profiles.dev.network]
+allow = ["a.test", "@python"]
+deny = ["@python"]
+[projects]
+allow = ["@python", "b.test"]
+allow_private = ["10.1.0.0/16"]
+"""
+
+
+def test_a_bundle_expands_where_it_is_used_and_keeps_its_places() -> None:
+    document = user(BUNDLED)
+    rules = document.profiles["dev"].rules
+    assert [(rule.effect.value, rule.label) for rule in rules] == [
+        ("allow", "a.test (config.toml:5)"),
+        ("allow", "pypi.org:443 (config.toml:2 @python)"),
+        ("allow", "*.pythonhosted.org (config.toml:3 @python)"),
+        ("deny", "pypi.org:443 (config.toml:2 @python)"),
+        ("deny", "*.pythonhosted.org (config.toml:3 @python)"),
+    ]
+    assert rules[2].origin.place == f"{NAME}:3:3 bundles.python[1]"
+    assert [rule.label for rule in document.project_allow] == [
+        "pypi.org:443 (config.toml:2 @python)",
+        "*.pythonhosted.org (config.toml:3 @python)",
+        "b.test (config.toml:8)",
+    ]
+    (private,) = document.project_allow_private
+    assert private.origin == at(9, 18, "projects.allow_private[0]")
+    assert [entry.value for entry in document.bundles["python"].entries] == [
+        "pypi.org:443",
+        "*.pythonhosted.org",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param(
+            BUNDLED.replace("@python", "@pyton", 1),
+            "5:20 profiles.dev.network.allow[1]: there is no bundle 'pyton', did you mean python?",
+            id="unknown",
+        ),
+        pytest.param(
+            '[bundles]\na = ["b.test"]\nb = ["@a"]',
+            "3:6 bundles.b[0]: '@a': no bundle may stand here, only rules",
+            id="a bundle in a bundle",
+        ),
+        pytest.param("bundles.a = []", "1:1 bundles.a: must not be empty", id="empty"),
+        pytest.param(
+            'bundles."a b" = ["b.test"]',
+            "1:1 bundles.'a b': 'a b' is not a name of letters, digits, - and _",
+            id="a name that can't be written after @",
+        ),
+        pytest.param(
+            '[bundles]\na = ["*.com"]\n[profiles.d.network]\nallow = ["@a"]\ndeny = ["@a"]',
+            "2:6 bundles.a[0]: '*.com' would cover everybody's names below com, "
+            "did you mean *.example.com?",
+            id="a bad entry is said once, where it stands",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_bundle(text: str, problem: str) -> None:
+    assert problems(text) == (problem,)
+
+
+PROJECT = "/work/app/netproxy.toml"
+
+
+def test_a_project_says_the_same_things() -> None:
+    text = BUNDLED.partition("[projects]")[0]
+    document = load(text, PROJECT, layer=Layer.PROJECT)
+    profile = document.profiles["dev"]
+    assert profile.layer is Layer.PROJECT
+    assert {rule.origin.layer for rule in profile.rules} == {Layer.PROJECT}
+    assert document.project_allow == ()
+
+
+def test_but_not_what_is_the_users_own() -> None:
+    """A project that chose where names lead, or who is asked, would be above the user."""
+    sections = ("resolver", "approvals", "audit", "sandbox", "projects")
+    text = "".join(f"[{section}]\n" for section in sections)
+    with pytest.raises(InvalidSettings) as caught:
+        load(text, PROJECT, layer=Layer.PROJECT)
+    what = "a project may not set this, it belongs into the user's config.toml"
+    assert caught.value.problems == tuple(
+        f"{PROJECT}:{line}:1 {section}: {what}" for line, section in enumerate(sections, 1)
+    )
+
+
+def test_a_table_has_conditions_and_an_end() -> None:
+    text = (
+        "[[profiles.dev.network.rules]]\nhost = 'a.test'\nverdict = 'allow'\n"
+        "methods = ['GET']\npaths = ['/v1/**']\nheaders = { X-Team = 'build-*' }\n"
+        "expires = 2026-12-31\n"
+    )
+    (rule,) = user(text).profiles["dev"].rules
+    assert str(rule.condition) == "GET /v1/** x-team: build-*"
+    assert rule.expires_at == 1798761600
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("2026-12-31T18:00:00", "has no time zone, write 2026-12-31T18:00:00Z or a date alone"),
+        ("18:00:00", "must be a date such as 2026-12-31, without quotes"),
+        ("'2026-12-31'", "must be a date such as 2026-12-31, without quotes"),
+        ("nan", "must be a date such as 2026-12-31, without quotes"),
+        ("2026-02-30", ""),
+    ],
+)
+def test_an_end_that_is_no_instant(value: str, said: str) -> None:
+    table = "[[profiles.dev.network.rules]]\nhost = 'a.test'\nverdict = 'allow'\n"
+    (found,) = problems(f"{table}expires = {value}")
+    wanted = f"4:1 profiles.dev.network.rules[0].expires: {said}" if said else "4:11 invalid date"
+    assert found.startswith(wanted)
+
+
+@pytest.mark.parametrize("mode", ["strict", "best_effort"])
+def test_a_mode_of_audit_that_is_not_there_yet_is_said(mode: str) -> None:
+    """Going on without it would be a silent downgrade."""
+    assert problems(f'[audit]\nmode = "{mode}"') == (
+        f"2:1 audit.mode: this version does not have {mode} yet, only written",
+    )
+    assert user('[audit]\nmode = "written"').audit_mode == "written"
+
+
+def test_a_name_that_is_pinned_twice_is_no_choice_of_ours() -> None:
+    text = '[resolver]\nhosts = { "a.test" = "10.0.0.1", "A.test." = "10.0.0.2" }'
+    assert problems(text) == ("2:1 resolver.hosts: has one name in two spellings",)
+
+
+def test_windows_line_ends_are_line_ends() -> None:
+    text = BUNDLED.replace("\n", "\r\n")
+    assert [rule.label for rule in user(text).profiles["dev"].rules][:2] == [
+        "a.test (config.toml:5)",
+        "pypi.org:443 (config.toml:2 @python)",
+    ]
+
+
+def test_a_place_can_be_asked_for() -> None:
+    assert user(GOOD).origin(("audit", "otlp")) == at(33, 1, "audit.otlp")
+    assert user(GOOD).origin(("nowhere", "else")).line == 1
+
+
+keys = st.sampled_from(
+    ["profiles", "dev", "network", "allow", "deny", "rules", "bundles", "a", "mode", "host"]
+)
+leaves = st.one_of(
+    st.sampled_from(['"@a"', '"a.test:443"', '"*.com"', '"full"', '""', '"\\u001b"', "'''\n'''"]),
+    st.sampled_from(["1", "-0.0", "nan", "inf", "true", "1979-05-27", "07:32:00", "0xff", "1e400"]),
+)
+nested = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(keys, inner, max_size=3).map(
+            lambda items: "{ " + ", ".join(f"{key} = {item}" for key, item in items.items()) + " }"
+        )
+    ),
+    max_leaves=8,
+)
+statements = st.one_of(
+    st.lists(keys, min_size=1, max_size=4).map(lambda path: f"[{'.'.join(path)}]"),
+    st.lists(keys, min_size=1, max_size=4).map(lambda path: f"[[{'.'.join(path)}]]"),
+    st.builds(
+        lambda path, value: f"{'.'.join(path)} = {value}",
+        st.lists(keys, min_size=1, max_size=4),
+        nested,
+    ),
+)
+
+
+@given(
+    st.lists(statements, max_size=6).map("\n".join), st.sampled_from([Layer.USER, Layer.PROJECT])
+)
+def test_anything_like_a_file_is_a_document_or_a_list_of_lines(text: str, layer: Layer) -> None:
+    lines: tuple[str, ...] = ("f:1:1 ",)
+    try:
+        load(text, "f", layer=layer)
+    except InvalidSettings as error:
+        lines = error.problems
+    assert lines
+    assert all(re.match(r"f:\d+:\d+ ", line) and line.isprintable() for line in lines)

@@ -119,3 +119,24 @@ def paths(value: Any, path: Path = ()) -> list[Path]:
     for key, item in inside:
         found += paths(item, (*path, key))
     return found
+
+
+def test_the_items_of_a_list_come_all_at_once() -> None:
+    found = Places(DOCUMENT)
+    assert found.items(("list",)) == [found.find(("list", index)) for index in range(3)]
+    assert found.items(("items",)) == []
+    assert found.items(("nowhere",)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["['a','b']", "['a', # b\n'b']", "[\n'a' ,\n 'b' , ]", '[\'a\', """b"""]', "['','']"],
+)
+def test_every_way_to_write_a_list_of_texts(text: str) -> None:
+    document = f"key = {text}"
+    first, second = Places(document).items(("key",))
+    lines = document.split("\n")
+    assert lines[first.line - 1][first.column - 1] == "'"
+    assert lines[second.line - 1][second.column - 1] in "'\""
+    assert first < second
+    assert Places(document).find(("key", 2)) == (1, 1)
