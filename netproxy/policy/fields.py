@@ -27,6 +27,12 @@ from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.model import Protocol
 from netproxy.policy.addresses import parse_private_block
 from netproxy.policy.blocks import Block, parse_address, text_of
+from netproxy.policy.conditions import (
+    parse_header_name,
+    parse_header_value,
+    parse_method,
+    parse_path,
+)
 from netproxy.policy.hosts import PORT_LIMIT, canonical_host, is_address, shown
 from netproxy.policy.patterns import Pattern, parse_pattern
 from netproxy.policy.rules import Ports, parse_ports, parse_protocol
@@ -38,10 +44,6 @@ if TYPE_CHECKING:
 _LINE_LENGTH = 200
 _DAY_SECONDS = 86400
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
-# RFC 9110 section 9.1: methods are case-sensitive, and all that are registered are upper case.
-_METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
-# RFC 9110 section 5.6.2: token.
-_FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 
 # What editors check: never narrower than the parsers. Host names may be international.
 _PORT = "[1-9][0-9]{0,4}"
@@ -140,30 +142,6 @@ def _expires(value: Any) -> float:
             return float((value.toordinal() + 1 - _EPOCH_DAY) * _DAY_SECONDS)
         case _:
             raise refuse("must be a date such as 2026-12-31, without quotes")
-
-
-def _method(value: str) -> str:
-    if not _METHOD.fullmatch(value):
-        raise InvalidRule(f"{shown(value)} is not a method such as GET")
-    return value
-
-
-def _path(value: str) -> str:
-    if not value.startswith("/") or not value.isprintable() or " " in value:
-        raise InvalidRule(f"{shown(value)} is not a path such as /v1/**")
-    return value
-
-
-def _header_name(value: str) -> str:
-    if not _FIELD_NAME.fullmatch(value):
-        raise InvalidRule(f"{shown(value)} is not a field name such as x-team")
-    return value.lower()
-
-
-def _header_value(value: str) -> str:
-    if not value.isprintable() or value != value.strip():
-        raise InvalidRule(f"{shown(value)} is not a field value such as build-*")
-    return value
 
 
 def _bundle_name(value: str) -> str:
@@ -290,12 +268,14 @@ OnDenialField = Annotated[
 ]
 AuditMode = Annotated[Literal["written"], BeforeValidator(_audit_mode)]
 MethodText = Annotated[
-    str, BeforeValidator(reader(_method)), text("[A-Z][A-Z-]*", "a method, in capitals")
+    str, BeforeValidator(reader(parse_method)), text(r"[^\s*]+", "a method such as GET")
 ]
-PathText = Annotated[str, BeforeValidator(reader(_path)), text(r"/\S*", "a path such as /v1/**")]
-FieldName = Annotated[str, BeforeValidator(reader(_header_name)), text(".+", "a field name")]
+PathText = Annotated[
+    str, BeforeValidator(reader(parse_path)), text(r"/\S*", "a path such as /v1/**")
+]
+FieldName = Annotated[str, BeforeValidator(reader(parse_header_name)), text(".+", "a field name")]
 FieldValue = Annotated[
-    str, BeforeValidator(reader(_header_value)), text(".*", "a field value such as build-*")
+    str, BeforeValidator(reader(parse_header_value)), text(".*", "a field value such as build-*")
 ]
 
 

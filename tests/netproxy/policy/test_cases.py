@@ -74,7 +74,8 @@ def test_a_whole_file() -> None:
             "4:14 cases[0].addresses[0]: 'pypi.org' is not an IP address",
         ),
         pytest.param(
-            CASE + 'method = "get"', "4:1 cases[0].method: 'get' is not a method such as GET"
+            CASE + 'method = "get"',
+            "4:1 cases[0].method: 'get': methods are in capitals, did you mean GET?",
         ),
         pytest.param(
             CASE + 'name = "\\u001b"',
