@@ -77,16 +77,13 @@ class RuleIndex:
 
     def covering(self, pattern: Pattern) -> list[Rule]:
         """Return the rules whose pattern matches every host that this one matches."""
-        match pattern.kind:
-            case Kind.EXACT | Kind.ADDRESS:
-                found = self._candidates(pattern.base)
-            case Kind.ANY:
-                found = self._any
-            case Kind.BLOCK:
-                found = [*self._any, *self._literals(pattern)]
-            case _:
-                found = [*self._any]
-                self._walk_above(pattern, found)
+        found = [*self._any]
+        if pattern.block is not None:
+            found += self._literals(pattern.block)
+        elif pattern.kind in {Kind.EXACT, Kind.ADDRESS}:
+            found = self._candidates(pattern.base)
+        elif pattern.kind is not Kind.ANY:
+            self._walk_above(pattern, found)
         return [rule for _, rule in sorted(found, key=_place)]
 
     def _file(self, entry: _Entry) -> None:
@@ -126,11 +123,8 @@ class RuleIndex:
                 found += node.below
                 found += [entry for regex, entry in node.globs if regex.fullmatch(host)]
 
-    def _literals(self, pattern: Pattern) -> Iterator[_Entry]:
+    def _literals(self, block: Block) -> Iterator[_Entry]:
         """Yield what covers a block: blocks, and for one of a single address that address."""
-        block = pattern.block
-        if block is None:
-            raise AssertionError(pattern)
         yield from self._blocks.containing(block)
         address = Address(block.version, block.number)
         if block == single(address):

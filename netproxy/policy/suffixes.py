@@ -1,62 +1,63 @@
 """Public suffixes: names below which anybody may register, so a wildcard there means everybody.
 
-Every single label counts, and this short list of the busiest two-label ICANN suffixes. It is a part
-of the Public Suffix List only; the policy issue (3) replaces it by the whole list.
+The whole Public Suffix List (https://publicsuffix.org/list/), registries and private ones such as
+github.io alike, as the locked package ships it. Only its data is used: the package turns every line
+into objects on import, which takes ten times as long. Loaded with the first wildcard.
 """
 
 from __future__ import annotations
 
-_TWO_LABELS = frozenset(
-    f"{second}.{country}"
-    for country, seconds in {
-        "ar": "com edu gob net org",
-        "au": "asn com edu gov id net org",
-        "bd": "com edu gov net org",
-        "br": "app art blog com dev eco edu gov net org",
-        "cn": "ac com edu gov net org",
-        "co": "com edu gov net nom org",
-        "cr": "co fi or",
-        "eg": "com edu gov net org",
-        "es": "com edu gob nom org",
-        "fr": "asso com gouv nom",
-        "gr": "com edu gov net org",
-        "hk": "com edu gov idv net org",
-        "hu": "co info org",
-        "id": "ac co go my net or web",
-        "il": "ac co gov muni net org",
-        "in": "ac co edu firm gen gov ind net org res",
-        "it": "edu gov",
-        "jp": "ac ad co ed go gr lg ne or",
-        "ke": "ac co go ne or",
-        "kr": "ac co go ne or pe re",
-        "ma": "ac co gov net org",
-        "mx": "com edu gob net org",
-        "my": "com edu gov net org",
-        "ng": "com edu gov net org",
-        "nz": "ac co geek gen govt iwi net org school",
-        "pe": "com edu gob net org",
-        "ph": "com edu gov net org",
-        "pk": "com edu gov net org",
-        "pl": "com edu gov info net org",
-        "pt": "com edu gov org",
-        "ro": "com info org",
-        "rs": "ac co edu gov in org",
-        "ru": "ac edu gov int mil",
-        "sa": "com edu gov net org",
-        "sg": "com edu gov net org per",
-        "th": "ac co go in net or",
-        "tr": "av bel com edu gen gov info net org web",
-        "tw": "club com edu gov idv net org",
-        "ua": "com edu gov in net org",
-        "uk": "ac co gov ltd me net nhs org plc police sch",
-        "ve": "co com edu gob net org",
-        "vn": "ac com edu gov net org",
-        "za": "ac co edu gov net org web",
-    }.items()
-    for second in seconds.split()
-)
+from functools import cache
+from importlib.machinery import ModuleSpec, SourceFileLoader
+
+from netproxy.policy.hosts import is_address, unicode_form
+
+_PACKAGE, _FILE = "publicsuffixlist", "public_suffix_list.dat"
 
 
 def is_public_suffix(domain: str) -> bool:
     """Tell whether strangers hold names directly below this canonical name."""
-    return "." not in domain or domain in _TWO_LABELS
+    # A top-level domain is one whether the list knows it or not (its rule `*`).
+    return "." not in domain or _is_listed(_as_listed(domain))
+
+
+def registrable_domain(host: str) -> str | None:
+    """Return the name below a public suffix that one owner registered, with all that is below it.
+
+    None for an address, and for a public suffix: those have no such owner.
+    """
+    if is_address(host):
+        return None
+    labels = host.split(".")
+    # From the longest on: the longest rule of the list decides. The last label always is one.
+    starts = range(len(labels))
+    start = next(each for each in starts if is_public_suffix(".".join(labels[each:])))
+    return ".".join(labels[start - 1 :]) if start else None
+
+
+def _is_listed(domain: bytes) -> bool:
+    """Apply the list's three kinds of rules: exceptions, wildcards for one label, exact ones."""
+    rules = _rules()
+    if b"!" + domain in rules:
+        return False
+    above = domain.partition(b".")[2]
+    # "*.kobe.jp" says by itself that kobe.jp is public, too.
+    return bool({domain, b"*." + domain, b"*." + above} & rules)
+
+
+def _as_listed(domain: str) -> bytes:
+    """Return the list's spelling: labels of other scripts are not encoded there."""
+    return unicode_form(domain).encode()
+
+
+@cache
+def _rules() -> frozenset[bytes]:
+    """Return the lines of the list; comments among them match no name."""
+    from importlib.util import find_spec
+
+    match find_spec(_PACKAGE):
+        case ModuleSpec(origin=str(origin), loader=SourceFileLoader() as loader):
+            folder = origin.removesuffix("__init__.py")
+            return frozenset(loader.get_data(folder + _FILE).split(b"\n"))
+        case _ as impossible:
+            raise AssertionError(impossible)
