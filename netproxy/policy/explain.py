@@ -105,6 +105,11 @@ def allow_flag(destination: Destination) -> str:
     return f"--allow {_quoted(str(destination))}"
 
 
+def deny_flag(destination: Destination) -> str:
+    """Return the smallest flag that denies exactly this destination."""
+    return f"--deny {_quoted(str(destination))}"
+
+
 def allow_private_flag(address: str) -> str:
     """Return the smallest flag that lets names resolve to this address."""
     return f"--allow-private {address}/{128 if ':' in address else 32}"
