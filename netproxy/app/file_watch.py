@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NewType
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ _CONTENT = "sha256:"
 MISSING = State("missing")
 NOT_A_FILE = State("not_a_file")
 TOO_LARGE = State("too_large")
+REPLACED = State("replaced")
 
+type Identity = tuple[int, int]  # device and inode
 type _Signature = tuple[int, int, int, int, int]
 
 
@@ -46,6 +49,24 @@ def is_content(state: State) -> bool:
     return state.startswith(_CONTENT)
 
 
+def identify(
+    paths: Iterable[Path], *, below: Iterable[str], not_below: Iterable[str]
+) -> dict[Path, Identity]:
+    """Which files those are that really lie below some folders, but not below others."""
+    writable, hidden = tuple(below), tuple(not_below)
+    found = {}
+    for path in paths:
+        with suppress(OSError):
+            real = path.resolve(strict=True)
+            if _is_below(real, writable) and not _is_below(real, hidden):
+                found[path] = _identity(real.stat())
+    return found
+
+
+def _is_below(path: Path, folders: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
 class FileWatch:
     """Looks at files whenever it is told to. Used from one thread at a time."""
 
@@ -53,10 +74,15 @@ class FileWatch:
         self,
         paths: Iterable[Path],
         *,
+        pinned: Mapping[Path, Identity] | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._files = {path: _WatchedFile(path, wall_ns, max_bytes) for path in paths}
+        """`pinned`: no other file will do, even if it takes the path of this one."""
+        known = pinned or {}
+        self._files = {
+            path: _WatchedFile(path, known.get(path), wall_ns, max_bytes) for path in paths
+        }
 
     def look(self, *, thorough: bool = False) -> Mapping[Path, State]:
         """What each file is now. `thorough` reads them all, whatever stat says."""
@@ -66,8 +92,11 @@ class FileWatch:
 class _WatchedFile:
     """One path, and what was there when it was last read."""
 
-    def __init__(self, path: Path, wall_ns: Callable[[], int], max_bytes: int) -> None:
+    def __init__(
+        self, path: Path, pinned: Identity | None, wall_ns: Callable[[], int], max_bytes: int
+    ) -> None:
         self._path = path
+        self._pinned = pinned
         self._wall_ns = wall_ns
         self._max_bytes = max_bytes
         self._signature: _Signature | None = None
@@ -93,7 +122,7 @@ class _WatchedFile:
         try:
             # Asked of what was opened: the path may lead elsewhere by now.
             found = os.fstat(descriptor)
-            state = _state(descriptor, found, self._max_bytes)
+            state = self._state_of(descriptor, found)
         except OSError as error:
             return self._unread(_word(error))
         finally:
@@ -102,23 +131,28 @@ class _WatchedFile:
         self._settled = self._wall_ns() - found.st_mtime_ns > _RACY_NS
         return state
 
+    def _state_of(self, descriptor: int, found: os.stat_result) -> State:
+        if not stat.S_ISREG(found.st_mode):
+            return NOT_A_FILE
+        if self._pinned is not None and _identity(found) != self._pinned:
+            return REPLACED
+        digest, left = hashlib.sha256(), self._max_bytes
+        while left >= 0 and (piece := os.read(descriptor, _PIECE)):
+            digest.update(piece)
+            left -= len(piece)
+        return content_state(digest.hexdigest()) if left >= 0 else TOO_LARGE
+
     def _unread(self, state: State) -> State:
         self._signature, self._settled, self._state = None, False, state
         return state
 
 
-def _state(descriptor: int, found: os.stat_result, left: int) -> State:
-    if not stat.S_ISREG(found.st_mode):
-        return NOT_A_FILE
-    digest = hashlib.sha256()
-    while left >= 0 and (piece := os.read(descriptor, _PIECE)):
-        digest.update(piece)
-        left -= len(piece)
-    return content_state(digest.hexdigest()) if left >= 0 else TOO_LARGE
-
-
 def _signature(found: os.stat_result) -> _Signature:
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _identity(found: os.stat_result) -> Identity:
+    return (found.st_dev, found.st_ino)
 
 
 def _word(error: OSError) -> State:

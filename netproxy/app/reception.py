@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
+    from netproxy.app.file_watch import Identity
     from netproxy.app.policy_in_force import PolicyInForce
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial
@@ -33,6 +35,7 @@ class Run:
 
     settings: Settings
     load: Callable[[], Settings]  # reads all of them anew
+    pinned: Mapping[Path, Identity]  # files of theirs in folders that the command can write
     policy: PolicyInForce
     digest: str  # of the policy that the run starts with
     reload_wanted: asyncio.Event

@@ -13,7 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from netproxy.app.file_watch import MISSING, FileWatch, State, content_state, is_content
+from netproxy.app.file_watch import (
+    MISSING,
+    NOT_A_FILE,
+    REPLACED,
+    TOO_LARGE,
+    FileWatch,
+    State,
+    content_state,
+    is_content,
+)
 from netproxy.errors import InvalidSettings
 from otel.events import ConfigRejected, PolicyLoaded
 
@@ -199,8 +208,9 @@ class Reread:
 
 _SAID = {
     MISSING: "is gone",
-    State("not_a_file"): "is not a regular file",
-    State("too_large"): "is too large for settings",
+    NOT_A_FILE: "is not a regular file",
+    TOO_LARGE: "is too large for settings",
+    REPLACED: "was replaced in a folder that the command can write, so it counts at the next start",
     State("EACCES"): "may no longer be read",
 }
 
@@ -232,7 +242,10 @@ def _rejected(held: Held, states: States, error: str, lines: Iterable[str]) -> R
 
 def source_states(settings: Settings) -> States:
     """What the files held that settings were read from."""
-    return {s.path: content_state(s.sha256) for s in getattr(settings, "sources", ())}
+    sources = getattr(settings, "sources", None)
+    if sources is None and settings.config_file is not None:
+        return FileWatch([settings.config_file]).look()
+    return {s.path: content_state(s.sha256) for s in sources or ()}
 
 
 def file_lines(states: States) -> tuple[str, ...]:

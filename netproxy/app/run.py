@@ -43,7 +43,7 @@ from sandbox.environment import child_environment
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.host import find_bwrap, program_paths
 from sandbox.model import Backend, ProxyAddresses
-from sandbox.plan import make_plan
+from sandbox.plan import Access, make_plan
 from sandbox.process import Fence, Launch, Listeners, listen_on_host, start_background
 from sandbox.streams import inspect_streams, refuse_ways_out, starts_in_foreground
 from sandbox.token import CancellationToken
@@ -51,7 +51,9 @@ from sandbox.token import CancellationToken
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
+    from netproxy.app.file_watch import Identity
     from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
@@ -202,6 +204,7 @@ class _Execution:
             run = Run(
                 settings=self._settings,
                 load=self._load,
+                pinned={} if plan is None else self._pinned(plan),
                 policy=PolicyInForce(policy),
                 digest=policy.digest,
                 reload_wanted=asyncio.Event(),
@@ -221,6 +224,19 @@ class _Execution:
             fence.abandon()
             raise
         return outcome
+
+    def _pinned(self, plan: Plan) -> Mapping[Path, Identity]:
+        """The policy files that stay read-only for the command only as long as they are the same.
+
+        Its view of such a file is a mount of its own; when somebody outside puts another file in
+        its place, the kernel takes that mount away, and the new one is the command's to write.
+        """
+        if self._settings.config_file is None:
+            return {}
+        from netproxy.app.file_watch import identify
+
+        hidden = [mount.path for mount in plan.mounts if mount.access is Access.HIDDEN]
+        return identify([self._settings.config_file], below=plan.writable(), not_below=hidden)
 
     def _fence(self, plan: Plan | None, bwrap: str | None, listeners: Listeners | None) -> Fence:
         environment = child_environment(

@@ -90,7 +90,7 @@ def _reloader(run: Run, own_host: Callable[[], Host]) -> Reloader:
     # command may be able to make one.
     states = {MANAGED_FILE: MISSING, **source_states(run.settings)}
     held = Held(settings=run.settings, policy=policy, digest=run.digest, states=states)
-    reread = Reread(FileWatch(states), run.load, own_host)
+    reread = Reread(FileWatch(states, pinned=run.pinned), run.load, own_host)
     return Reloader(reread, held, run.policy, audit=run.trail, wanted=run.reload_wanted)
 
 

@@ -13,9 +13,11 @@ import pytest
 from netproxy.app.file_watch import (
     MISSING,
     NOT_A_FILE,
+    REPLACED,
     TOO_LARGE,
     FileWatch,
     content_state,
+    identify,
     is_content,
 )
 
@@ -151,3 +153,32 @@ def test_what_may_not_be_read_is_called_by_the_errors_name(tmp_path: Path) -> No
         closed.write_text("x")
         closed.chmod(0)
         assert Look(closed)() == "EACCES"
+
+
+def test_no_other_file_will_do_in_a_pinned_ones_place(file: Path) -> None:
+    pinned = identify([file], below=[str(file.parent)], not_below=[])
+    watch = FileWatch([file], pinned=pinned)
+    rewrite(file)
+    assert watch.look()[file] == state_of("two!"), "still the same file"
+    kept = file.with_suffix(".kept")
+    kept.hardlink_to(file)
+    replace(file)
+    assert watch.look()[file] == REPLACED
+    kept.rename(file)
+    assert watch.look()[file] == state_of("two!")
+
+
+def test_only_files_where_they_really_lie_are_identified(tmp_path: Path) -> None:
+    for name in ("work", "work/hidden", "elsewhere"):
+        (tmp_path / name).mkdir()
+    real, hidden = tmp_path / "work" / "real.toml", tmp_path / "work" / "hidden" / "x.toml"
+    other, link = tmp_path / "elsewhere" / "x.toml", tmp_path / "elsewhere" / "link.toml"
+    for path in (real, hidden, other):
+        path.write_text("x")
+    link.symlink_to(real)
+    found = identify(
+        [real, hidden, other, link, tmp_path / "missing"],
+        below=[str(tmp_path / "work")],
+        not_below=[str(tmp_path / "work" / "hidden")],
+    )
+    assert set(found) == {real, link}

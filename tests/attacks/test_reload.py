@@ -1,0 +1,137 @@
+"""A command that wants other rules while it runs: it writes them itself, or gains by the change.
+
+The defences: policy files are read-only for it (`sandbox.plan`), a file that took the place of one
+where it can write is not taken, and a change is judged against every connection before it dials.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.runs import PATIENCE_SECONDS, Netproxy
+from tests.support.sites import Site, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.people import Person
+
+# Waits until its own rules can be written, writes them, and tries for three looks.
+WRITER = """
+import os, socket, sys, time
+site, rules = sys.argv[1:]
+def ask():
+    host, port = os.environ["NETPROXY_HTTP"].rsplit(":", 1)
+    with socket.create_connection((host, int(port)), 10) as client:
+        client.sendall(f"CONNECT {site} HTTP/1.1\\r\\nHost: {site}\\r\\n\\r\\n".encode())
+        return client.recv(4096).decode(errors="replace").split()[1]
+mine = f'[profiles.dev.network]\\ndefault = "deny"\\non_denial = "block"\\nallow = ["{site}"]\\n'
+def write():
+    new = rules + ".mine"
+    for attempt in (
+        lambda: open(rules, "w"),
+        lambda: (open(new, "w").write(mine), os.rename(new, rules), open(rules, "w"))[-1],
+        lambda: (os.unlink(rules), open(rules, "w"))[-1],
+    ):
+        try:
+            with attempt() as file:
+                file.write(mine)
+            return True
+        except OSError:
+            pass
+    return False
+print(ask(), "wrote" if write() else "could not write", flush=True)
+sys.stdin.readline()
+print("wrote" if write() else "could not write", flush=True)
+deadline = time.monotonic() + 1.7
+seen = set()
+while time.monotonic() < deadline:
+    seen.add(ask())
+    time.sleep(0.05)
+print(*seen, flush=True)
+"""
+STRICT = '[profiles.dev.network]\ndefault = "deny"\non_denial = "block"\n'
+
+
+@pytest.fixture
+def netproxy(me: Person, base: Path) -> Netproxy:
+    return Netproxy(me, base)
+
+
+@contextmanager
+def running(
+    netproxy: Netproxy, *options: str, command: list[str]
+) -> Iterator[subprocess.Popen[str]]:
+    words = ("run", "--audit-dir", str(netproxy.audit), *options, "--", *command)
+    process = subprocess.Popen(
+        netproxy.argv(*words),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=netproxy.workspace,
+        env=netproxy.environment(),
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("folder", ["", "conf"])
+def test_a_command_does_not_write_its_own_rules(netproxy: Netproxy, folder: str) -> None:
+    """Not even when somebody outside just replaced the file, and with it the mount that kept it."""
+    rules = netproxy.workspace / folder / "rules.toml"
+    rules.parent.mkdir(exist_ok=True)
+    rules.write_text(STRICT)
+    with Site() as site:
+        where = f"a.test:{site.port}"
+        command = [sys.executable, "-I", "-c", WRITER, where, str(rules)]
+        options = ("--config", str(rules), *named("a.test"))
+        with running(netproxy, *options, command=command) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout.readline() == "403 could not write\n"
+            new = rules.with_suffix(".new")
+            new.write_text(STRICT + 'deny = ["b.test"]\n')
+            new.rename(rules)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            # The kernel lets it write now: if it did not, this test would show nothing.
+            assert process.stdout.readline() == "wrote\n"
+            assert process.stdout.readline() == "403\n"
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert "was replaced in a folder that the command can write" in said
+    (rejected,) = netproxy.events("netproxy.config.rejected")[:1]
+    assert rejected["error.type"] == "replaced"
+    assert len(netproxy.events("netproxy.config.applied")) == 1
+    assert site.visits == []
+
+
+def test_what_is_written_into_the_same_file_from_outside_is_taken(netproxy: Netproxy) -> None:
+    """The command still can't, so it was somebody who may."""
+    rules = netproxy.workspace / "rules.toml"
+    rules.write_text(STRICT)
+    with Site() as site:
+        where = f"a.test:{site.port}"
+        command = [sys.executable, "-I", "-c", WRITER, where, str(rules)]
+        options = ("--config", str(rules), *named("a.test"))
+        with running(netproxy, *options, command=command) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout.readline() == "403 could not write\n"
+            rules.write_text(f'{STRICT}allow = ["{where}"]\n')
+            time.sleep(1)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "could not write\n"
+            assert process.stdout.readline() == "200\n"
