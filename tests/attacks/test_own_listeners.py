@@ -1,0 +1,78 @@
+"""A command has the gateway dial itself: to come back as somebody else, or to go round for ever.
+
+Without a sandbox the listeners are on the host's loopback, where a rule can name them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.runs import Netproxy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.people import Person
+
+# Says what each way to each listener is answered, or how far it got.
+CLIENT = """
+import json, os, socket, sys
+http, socks = (os.environ[name].rsplit(":", 1) for name in ("NETPROXY_HTTP", "NETPROXY_SOCKS"))
+def connect(host, port):
+    with socket.create_connection((http[0], int(http[1])), 10) as client:
+        head = f"CONNECT {host}:{port} HTTP/1.1\\r\\nHost: {host}:{port}\\r\\n\\r\\n"
+        client.sendall(head.encode())
+        answer = client.recv(4096).decode()
+    return json.loads(answer.split("\\r\\n\\r\\n")[1])["reason"] if " 403 " in answer else answer
+def tunnel(host, port):
+    name = host.encode()
+    with socket.create_connection((socks[0], int(socks[1])), 10) as client:
+        client.sendall(b"\\x05\\x01\\x00\\x05\\x01\\x00\\x03" + bytes([len(name)]) + name)
+        client.sendall(int(port).to_bytes(2, "big"))
+        answer = client.recv(4096)
+        return answer[3] if len(answer) > 3 else client.recv(4096)[1]
+for port in (http[1], socks[1]):
+    print(connect(sys.argv[1], port), tunnel(sys.argv[1].strip("[]"), port))
+"""
+
+
+@pytest.fixture
+def netproxy(me: Person, base: Path) -> Netproxy:
+    return Netproxy(me, base)
+
+
+@pytest.mark.parametrize(
+    "alias",
+    ["127.0.0.1", "localhost", "x.localhost", "0.0.0.0", "[::ffff:127.0.0.1]", "[::]", "own.test"],
+)
+def test_no_alias_leads_back_to_the_gateway(netproxy: Netproxy, alias: str) -> None:
+    rules = [alias, "127.0.0.1", "[::1]", "0.0.0.0", "[::]"]
+    done = netproxy.run(
+        "--no-sandbox",
+        *("--ask", "never", "--on-denial", "block"),
+        *(word for rule in rules for word in ("--allow", f"{rule}:*")),
+        *("--resolve", "own.test=127.0.0.1", "--resolve", "x.localhost=127.0.0.1"),
+        *("--allow-private", "127.0.0.0/8"),
+        *("--allow-private", "::1"),
+        command=[sys.executable, "-I", "-c", CLIENT, alias],
+    )
+    assert done.status == 0, done.err
+    assert done.out == "not_allowed_local 2\n" * 2
+    assert netproxy.events("netproxy.connection.opened") == []
+
+
+def test_another_port_of_loopback_is_still_for_the_rules_to_open(netproxy: Netproxy) -> None:
+    """The control: it is the listeners that are refused, and not all of loopback."""
+    done = netproxy.run(
+        "--no-sandbox",
+        *("--ask", "never", "--on-denial", "block", "--allow", "127.0.0.1:*"),
+        command=[
+            *(sys.executable, "-I", "-c"),
+            CLIENT.replace("(http[1], socks[1])", "(9,)"),
+            "127.0.0.1",
+        ],
+    )
+    assert "connection_refused" in done.out, done.err
