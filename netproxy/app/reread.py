@@ -197,11 +197,9 @@ class Reread:
         return Renewed(held=replace(held, policy=policy), event=event)
 
     def _moved(self, held: Held) -> Moved | None:
-        try:
-            host = self._own_host()
-        except OSError:
-            return None  # the addresses from before hold on
-        if host == held.policy.host:
+        host = self._own_host()
+        # No address at all is no answer: those from before hold on.
+        if host == held.policy.host or not host.addresses.blocks:
             return None
         return Moved(held=replace(held, policy=replace(held.policy, host=host)))
 

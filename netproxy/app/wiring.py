@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from approvals import ApprovalService, Config, MemoryStore, SystemClock
 from netproxy.app.approver import Asker, ServiceApprover
 from netproxy.app.file_watch import MISSING, FileWatch
+from netproxy.app.own_addresses import host_addresses
 from netproxy.app.reload import Reloader
 from netproxy.app.reread import Held, Reread, source_states
 from netproxy.app.settings import MANAGED_FILE, Ask
@@ -96,8 +97,11 @@ def _reloader(run: Run, own_host: Callable[[], Host]) -> Reloader:
 
 def _own_host(run: Run, listeners: Listeners) -> Host:
     """What is this host's own. Listeners of a sandbox are in its network, not in ours."""
-    own = {listeners.http, listeners.socks} if run.settings.no_sandbox else set()
-    return Host(listeners=frozenset(listener.getsockname() for listener in own))
+    own = (listeners.http, listeners.socks) if run.settings.no_sandbox else ()
+    return Host(
+        addresses=host_addresses(),
+        listeners=frozenset(listener.getsockname() for listener in own),
+    )
 
 
 def _service(run: Run, screen: Screen, environ: Mapping[str, str]) -> ApprovalService:

@@ -1,15 +1,18 @@
-"""A command has the gateway dial itself: to come back as somebody else, or to go round for ever.
+"""A command has the gateway dial itself, or its own host: behind every firewall in front of it.
 
-Without a sandbox the listeners are on the host's loopback, where a rule can name them.
+Without a sandbox the listeners are on the host's loopback, where a rule can name them; a public
+address of the host looks like any other.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import world
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -76,3 +79,50 @@ def test_another_port_of_loopback_is_still_for_the_rules_to_open(netproxy: Netpr
         ],
     )
     assert "connection_refused" in done.out, done.err
+
+
+# Says what each name is answered, until one is refused as local; then once more.
+WATCHER = """
+import json, os, socket, sys, time
+def ask(name):
+    host, port = os.environ["NETPROXY_HTTP"].rsplit(":", 1)
+    with socket.create_connection((host, int(port)), 10) as client:
+        client.sendall(f"CONNECT {name} HTTP/1.1\\r\\nHost: {name}\\r\\n\\r\\n".encode())
+        answer = client.recv(4096).decode()
+    return json.loads(answer.split("\\r\\n\\r\\n")[1])["reason"]
+seen = []
+while len(seen) < 100 and "not_allowed_local" not in seen:
+    seen.append(ask(sys.argv[1]))
+    time.sleep(0.05)
+print(seen[0], *(ask(name) for name in sys.argv[1:]))
+"""
+PUBLIC = "93.184.216.34"
+ADD = f"ip address add {PUBLIC}/32 dev lo"
+
+
+@pytest.mark.parametrize(
+    ("add", "first"),
+    [
+        pytest.param(
+            f"ip address add {PUBLIC}/32 dev lo", "not_allowed_local", id="from-the-start"
+        ),
+        pytest.param(
+            f"(sleep 1; {ADD}) >/dev/null 2>&1 &",
+            "destination_ip_unroutable",
+            id="since-a-moment",
+        ),
+    ],
+)
+def test_a_public_address_of_this_host_is_not_the_internet(
+    netproxy: Netproxy, add: str, first: str
+) -> None:
+    if why := world.can_enter():
+        pytest.skip(why)
+    script = f'ip link set lo up; {add}\nexec "$@"'
+    netproxy.person = replace(netproxy.person, prefix=(*world._unshare(), "sh", "-c", script, "sh"))
+    done = netproxy.run(
+        *("--ask", "never", "--on-denial", "block", "--resolve", f"pub.test={PUBLIC}"),
+        *("--allow", "93.184.216.0/24:80", "--allow", "pub.test:80"),
+        command=[sys.executable, "-I", "-c", WATCHER, "pub.test:80", f"{PUBLIC}:80"],
+    )
+    assert done.out == f"{first} not_allowed_local not_allowed_local\n", done.err
