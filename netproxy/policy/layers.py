@@ -1,7 +1,7 @@
-"""What each layer of settings says about the network, and what the stronger ones bound. Pure.
+"""What each layer of settings says about the network, and all of them laid over each other. Pure.
 
-Layers add up, weakest first (`netproxy.policy.origin.Layer`); a bound that a weaker layer
-violates is an error that names both places. What comes out is a `netproxy.policy.spec.PolicySpec`.
+Rules add up, so that nobody's denial is lost; of single values the stronger layer's holds. What a
+layer may say at all: `netproxy.policy.bounds`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netproxy.model import OnDenial, Verdict
+from netproxy.policy.blocks import Blocks
+from netproxy.policy.spec import Mode, PolicySpec
+
 if TYPE_CHECKING:
-    from netproxy.model import OnDenial, Verdict
+    from collections.abc import Iterable, Sequence
+
     from netproxy.policy.blocks import Block
     from netproxy.policy.origin import Layer, Origin
     from netproxy.policy.rules import Rule
-    from netproxy.policy.spec import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,28 @@ class LayerPolicy:
     mode: Statement[Mode] | None = None
     default: Statement[Verdict] | None = None
     on_denial: Statement[OnDenial] | None = None
+
+
+def merged(
+    layers: Iterable[LayerPolicy],
+    *,
+    first: Sequence[Rule] = (),
+    ceiling: tuple[Rule, ...] | None = None,
+) -> PolicySpec:
+    """Lay layers over each other, weakest first. `first` are the managed deny rules."""
+    given = tuple(layers)
+    return PolicySpec(
+        rules=(*first, *(rule for layer in given for rule in layer.rules)),
+        mode=_last((layer.mode for layer in given), Mode.FULL),
+        default=_last((layer.default for layer in given), Verdict.ASK),
+        on_denial=_last((layer.on_denial for layer in given), OnDenial.CANCEL),
+        allow_private=Blocks(said.value for layer in given for said in layer.allow_private),
+        ceiling=ceiling,
+    )
+
+
+def _last[Value](said: Iterable[Statement[Value] | None], otherwise: Value) -> Value:
+    for statement in said:
+        if statement is not None:
+            otherwise = statement.value
+    return otherwise

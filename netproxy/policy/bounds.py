@@ -1,0 +1,152 @@
+"""What the managed file holds everybody to, and what holds a project. Pure.
+
+A bound is checked where a layer speaks: what asks for more is a problem that names both places.
+Nothing is clipped in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netproxy.model import OnDenial, Verdict
+from netproxy.policy.containment import Cover
+from netproxy.policy.layers import Statement, merged
+from netproxy.policy.rules import Effect, Rule, parse_rule
+from netproxy.policy.spec import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netproxy.policy.blocks import Block
+    from netproxy.policy.layers import LayerPolicy
+    from netproxy.policy.origin import Origin
+
+# From strict to loose.
+_MODES = (Mode.OFF, Mode.LIMITED, Mode.FULL)
+_DEFAULTS = (Verdict.DENY, Verdict.ASK, Verdict.ALLOW)
+_ON_DENIAL = (OnDenial.CANCEL, OnDenial.BLOCK)
+
+# What `default = "allow"` comes to, as a rule.
+_EVERYTHING = "*:*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The managed file. None: no such bound."""
+
+    deny: tuple[Rule, ...] = ()  # in force before all other rules
+    allow: Statement[tuple[Rule, ...]] | None = None  # the ceiling
+    allow_private: Statement[tuple[Block, ...]] | None = None
+    mode: Statement[Mode] | None = None
+    on_denial: Statement[OnDenial] | None = None
+    may_ask: Statement[bool] | None = None
+    max_scope: Statement[str] | None = None  # of a grant: "once", "session"
+    max_seconds: Statement[float] | None = None  # of a grant's life
+    sandbox_required: Statement[bool] | None = None
+
+    @property
+    def forbids_asking(self) -> bool:
+        """Whether nobody may be asked."""
+        return self.may_ask is not None and not self.may_ask.value
+
+    @property
+    def requires_sandbox(self) -> bool:
+        """Whether nothing runs without one."""
+        return self.sandbox_required is not None and self.sandbox_required.value
+
+
+NO_BOUNDS = Bounds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectRoom:
+    """What the user lets trusted projects do: `[projects]`, and whatever the user allows anyway."""
+
+    user: LayerPolicy
+    allow: tuple[Rule, ...] = ()
+    allow_private: tuple[Statement[Block], ...] = ()
+    said_at: Origin | None = None  # where [projects] stands, or would
+
+
+def managed_violations(layer: LayerPolicy, bounds: Bounds) -> Iterator[str]:
+    """Say what of a layer goes beyond the managed settings."""
+    if bounds.allow is not None:
+        what = f"is outside what {bounds.allow.origin.place} lets anybody allow"
+        yield from _outside(layer, Cover(bounds.allow.value), what)
+    if bounds.allow_private is not None:
+        what = f"is outside what {bounds.allow_private.origin.place} lets anybody open"
+        yield from _outside_blocks(layer, bounds.allow_private.value, what)
+    if bounds.mode is not None and layer.mode is not None:
+        yield from _looser(layer.mode, bounds.mode, _MODES)
+    if bounds.on_denial is not None and bounds.on_denial.value is OnDenial.CANCEL:
+        yield from _blocking(layer, f"{bounds.on_denial.origin.place} demands cancel")
+    asks = layer.default is not None and layer.default.value is Verdict.ASK
+    if bounds.may_ask is not None and bounds.forbids_asking and layer.default is not None and asks:
+        yield f"{layer.default.origin.place}: 'ask', but {bounds.may_ask.origin.place} forbids it"
+
+
+def project_violations(project: LayerPolicy, room: ProjectRoom) -> Iterator[str]:
+    """Say where a project's file would widen what its user allows."""
+    given = f"{room.said_at.place} gives projects" if room.said_at else "[projects] gives them"
+    user = merged([room.user])
+    allowed = [*(rule for rule in room.user.rules if rule.effect is Effect.ALLOW), *room.allow]
+    if user.default is Verdict.ALLOW:
+        allowed.append(parse_rule(_EVERYTHING, Effect.ALLOW))
+    yield from _outside(project, Cover(allowed), f"is more than the user allows, or {given}")
+    opened = [each.value for each in (*room.user.allow_private, *room.allow_private)]
+    what = f"is more than the user opens, or {given}"
+    yield from _outside_blocks(project, tuple(opened), what)
+    yield from _less_strict(project.mode, user.mode, _MODES)
+    yield from _less_strict(project.default, user.default, _DEFAULTS)
+    if user.on_denial is OnDenial.CANCEL:
+        yield from _blocking(project, "a project may only be stricter than 'cancel'")
+
+
+def _outside(layer: LayerPolicy, cover: Cover, what: str) -> Iterator[str]:
+    for rule in layer.rules:
+        if rule.effect is Effect.ALLOW and not cover.covers(rule):
+            yield f"{rule.origin.place}: {rule.text} {what}"
+    default = layer.default
+    if default is not None and default.value is Verdict.ALLOW:
+        everything = parse_rule(_EVERYTHING, Effect.ALLOW)
+        if not cover.covers(everything):
+            yield f"{default.origin.place}: 'allow' {what}"
+
+
+def _outside_blocks(layer: LayerPolicy, allowed: tuple[Block, ...], what: str) -> Iterator[str]:
+    for said in layer.allow_private:
+        if not any(block.contains(said.value) for block in allowed):
+            yield f"{said.origin.place}: {said.value} {what}"
+
+
+def _looser[Value](
+    said: Statement[Value], bound: Statement[Value], order: tuple[Value, ...]
+) -> Iterator[str]:
+    if order.index(said.value) > order.index(bound.value):
+        limit = f"{bound.origin.place} allows at most '{_word(bound.value)}'"
+        yield f"{said.origin.place}: '{_word(said.value)}', but {limit}"
+
+
+def _less_strict[Value](
+    said: Statement[Value] | None, held: Value, order: tuple[Value, ...]
+) -> Iterator[str]:
+    if said is not None and order.index(said.value) > order.index(held):
+        yield (
+            f"{said.origin.place}: '{_word(said.value)}', "
+            f"but a project may only be stricter than '{_word(held)}'"
+        )
+
+
+def _blocking(layer: LayerPolicy, but: str) -> Iterator[str]:
+    """Find every `block`, of the layer and of its rules."""
+    said = layer.on_denial
+    if said is not None and said.value is OnDenial.BLOCK:
+        yield f"{said.origin.place}: 'block', but {but}"
+    for rule in layer.rules:
+        if rule.on_denial is OnDenial.BLOCK:
+            yield f"{rule.origin.place}: {rule.text} has on_denial 'block', but {but}"
+
+
+def _word(value: object) -> str:
+    return str(getattr(value, "value", value))
