@@ -18,9 +18,10 @@ from netproxy.policy.hosts import shown
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.reading import Reading
 from netproxy.policy.spelling import nearest
+from netproxy.policy.trace import NothingRemembered
 
 if TYPE_CHECKING:
-    from netproxy.model import ApprovalId, Destination
+    from netproxy.model import Destination
     from netproxy.policy.engine import Policy
 
 
@@ -104,7 +105,7 @@ class Case:
                 explanation=str(self.target),
             )
         destination, method = self.target
-        judgement = policy.judge(destination, method, _Nothing())
+        judgement = policy.judge(destination, method, NothingRemembered())
         verdict, reason, said = judgement.verdict, judgement.reason, judgement.explanation
         if verdict is Verdict.ALLOW and self.addresses is not None:
             vetted = policy.vet(destination, self.addresses)
@@ -183,13 +184,3 @@ def _target(table: CaseTable) -> tuple[Destination, str] | InvalidDestination:
 def _is_rule(written: str, label: str | None) -> bool:
     """Tell whether a label, `RULE (file:line)`, is of the rule that was written so."""
     return label is not None and (label == written or label.startswith(f"{written} ("))
-
-
-class _Nothing:
-    """A session that remembers nothing."""
-
-    def denial(self, destination: Destination) -> ApprovalId | None:  # noqa: ARG002  # the Protocol's
-        return None
-
-    def grant(self, destination: Destination) -> ApprovalId | None:  # noqa: ARG002  # the Protocol's
-        return None

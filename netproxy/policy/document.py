@@ -20,6 +20,7 @@ from netproxy.policy.fields import (
     Name,
     Named,
     OnDenialField,
+    OneLine,
     PrivateBlock,
     RuleTable,
     RuleText,
@@ -103,7 +104,7 @@ class ProjectFile(Strict):
     default_profile: (
         Annotated[str, Field(description="the profile that holds without --profile")] | None
     ) = None
-    profiles: dict[str, Profile] = Field(default_factory=dict)
+    profiles: dict[OneLine, Profile] = Field(default_factory=dict)
     bundles: dict[BundleName, Annotated[list[BundleEntry], Field(min_length=1)]] = Field(
         default_factory=dict, description="named lists of rules, used as @name"
     )

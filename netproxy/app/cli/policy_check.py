@@ -1,0 +1,66 @@
+"""`netproxy policy check [FILE…]`: what is wrong with settings files, and what they say.
+
+Status 0 when all is well, 78 (EX_CONFIG) when a file can't be used, 1 with --strict when there is
+something to warn of, 64 for bad usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from netproxy.app.cli.policy_files import kind_of, text_of
+from netproxy.app.cli.policy_report import KINDS, Report, report
+from netproxy.app.cli.usage import UsageParser
+from netproxy.errors import InvalidSettings
+
+_EXIT_WARNED = 1
+_EXIT_CONFIG = os.EX_CONFIG  # 78
+
+_DESCRIPTION = """\
+Read settings files and say everything that is wrong with them, each with its line, and what they
+say. Without FILE: the files that `netproxy run` would read here, and whether they go together."""
+
+
+def main(arguments: list[str]) -> int:
+    """Check each file. Returns the exit status."""
+    given = _parser().parse_args(arguments)
+    reports = [_checked(path, given.kind or kind_of(path)) for path in given.files]
+    for each in reports:
+        sys.stdout.write(json.dumps(each.fields()) if given.json else "\n".join(each.lines()))
+        sys.stdout.write("\n")
+    return _status(reports, strict=given.strict)
+
+
+def _parser() -> UsageParser:
+    parser = UsageParser(
+        prog="netproxy policy check",
+        usage="netproxy policy check [options] [FILE ...]",
+        description=_DESCRIPTION,
+    )
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="what to check")
+    parser.add_argument(
+        "--as",
+        dest="kind",
+        choices=KINDS,
+        metavar="KIND",
+        help=f"what FILE is: {', '.join(KINDS)} (default: by its name)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a file")
+    parser.add_argument("--strict", action="store_true", help="warnings end with status 1")
+    return parser
+
+
+def _checked(path: Path, kind: str) -> Report:
+    try:
+        return report(text_of(path), str(path), kind)
+    except InvalidSettings as error:
+        return Report(file=str(path), kind=kind, problems=error.problems)
+
+
+def _status(reports: list[Report], *, strict: bool) -> int:
+    if any(each.problems for each in reports):
+        return _EXIT_CONFIG
+    return _EXIT_WARNED if strict and any(each.warnings for each in reports) else 0

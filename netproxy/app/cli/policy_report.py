@@ -1,0 +1,117 @@
+"""What one settings file says, in lines for people and in fields for programs. Opens no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netproxy.policy.cases import load_cases
+from netproxy.policy.loader import load
+from netproxy.policy.origin import Layer
+from netproxy.policy.rules import Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netproxy.policy.layers import LayerPolicy
+    from netproxy.policy.loader import Document
+
+KINDS = ("config", "project", "cases")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that can be said of one file. Nothing but problems, if there is one."""
+
+    file: str
+    kind: str
+    problems: tuple[str, ...] = ()
+    says: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def fields(self) -> dict[str, Any]:
+        """Give it to a program."""
+        return {
+            "file": self.file,
+            "kind": self.kind,
+            "problems": list(self.problems),
+            "warnings": list(self.warnings),
+            **self.says,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Write it for people."""
+        if self.problems:
+            yield from self.problems
+            return
+        yield f"{self.file}: a good {self.kind} file"
+        for profile in self.says.get("profiles", ()):
+            yield f"  {_profile_line(profile)}"
+        for name, rules in self.says.get("bundles", {}).items():
+            yield f"  @{name} = {', '.join(rules)}"
+        if projects := self.says.get("projects"):
+            yield f"  projects may add {', '.join(projects)}"
+        if "cases" in self.says:
+            yield f"  {_counted(self.says['cases'], 'case')}"
+        yield from self.warnings
+
+
+def report(text: str, name: str, kind: str) -> Report:
+    """Read a file of a kind. Raises `InvalidSettings`."""
+    if kind == "cases":
+        return Report(file=name, kind=kind, says={"cases": len(load_cases(text, name).cases)})
+    document = load(text, name, layer=Layer.PROJECT if kind == "project" else Layer.USER)
+    return Report(file=name, kind=kind, says=_said(document))
+
+
+def _said(document: Document) -> dict[str, Any]:
+    return {
+        "default_profile": document.default_profile,
+        "profiles": [
+            _profile(name, policy, is_default=name == document.default_profile)
+            for name, policy in document.profiles.items()
+        ],
+        "bundles": {
+            name: [entry.value for entry in bundle.entries]
+            for name, bundle in document.bundles.items()
+        },
+        "projects": [
+            *(rule.text for rule in document.project_allow),
+            *(str(block.value) for block in document.project_allow_private),
+        ],
+    }
+
+
+def _profile(name: str, policy: LayerPolicy, *, is_default: bool) -> dict[str, Any]:
+    scalars = {
+        key: said.value.value
+        for key, said in (
+            ("mode", policy.mode),
+            ("default", policy.default),
+            ("on_denial", policy.on_denial),
+        )
+        if said is not None
+    }
+    return {
+        "name": name,
+        "is_default": is_default,
+        "allow": sum(rule.effect is Effect.ALLOW for rule in policy.rules),
+        "deny": sum(rule.effect is Effect.DENY for rule in policy.rules),
+        "allow_private": [str(block.value) for block in policy.allow_private],
+        **scalars,
+    }
+
+
+def _profile_line(profile: dict[str, Any]) -> str:
+    """`profile dev (default): 3 allow, 1 deny; mode limited, default ask`."""
+    given = [f"{key} {profile[key]}" for key in ("mode", "default", "on_denial") if key in profile]
+    if profile["allow_private"]:
+        given.append(f"allow_private {', '.join(profile['allow_private'])}")
+    named = f"profile {profile['name']}" + (" (default)" if profile["is_default"] else "")
+    return f"{named}: {profile['allow']} allow, {profile['deny']} deny" + "".join(
+        f"; {each}" for each in given
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,85 @@
+"""`netproxy policy check` finds everything, and its status says whether it did."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netproxy.app.cli.policy_check import main
+from tests.support.people import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLES = ROOT / "deploy/examples/policy"
+
+
+def check(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, list[str]]:
+    status = main([str(word) for word in words])
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return status, captured.out.splitlines()
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    path = tmp_path / "bad.toml"
+    path.write_text('defaul_profile = "dev"\n[profiles.dev.network]\nallow = ["*.com"]\n')
+    return path
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_samples_are_good(capsys: pytest.CaptureFixture[str], sample: Path) -> None:
+    status, lines = check(capsys, "--strict", sample)
+    assert (status, lines[0].partition(": ")[2][:6]) == (0, "a good")
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_samples_tell_editors_what_they_are(sample: Path) -> None:
+    first = sample.read_text().partition("\n")[0]
+    assert first.startswith("#:schema ")
+    assert (sample.parent / first.removeprefix("#:schema ")).resolve().is_file()
+
+
+def test_everything_that_is_wrong_comes_at_once(
+    capsys: pytest.CaptureFixture[str], bad: Path
+) -> None:
+    assert check(capsys, bad, SAMPLES / "config.toml", bad.with_name("none.toml")) == (
+        78,
+        [
+            f"{bad}:1:1 defaul_profile: unknown key, did you mean default_profile?",
+            (
+                f"{bad}:3:10 profiles.dev.network.allow[0]: '*.com' would cover everybody's names "
+                "below com, did you mean *.example.com?"
+            ),
+            *check(capsys, SAMPLES / "config.toml")[1],
+            f"{bad.with_name('none.toml')}: there is no such file",
+        ],
+    )
+
+
+def test_a_file_can_be_said_to_be_another_kind(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "netproxy.toml"
+    path.write_text("[resolver]\n")
+    assert check(capsys, path)[0] == 78
+    assert check(capsys, "--as", "config", path)[0] == 0
+
+
+def test_json_is_an_object_a_file(capsys: pytest.CaptureFixture[str], bad: Path) -> None:
+    status, lines = check(capsys, "--json", bad, SAMPLES / "cases.toml")
+    first, second = map(json.loads, lines)
+    assert status == 78
+    assert (first["file"], first["kind"], len(first["problems"])) == (str(bad), "config", 2)
+    assert (second["kind"], second["problems"]) == ("cases", [])
+    assert second["cases"] > 5
+
+
+def test_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--as", "confg", "x"])
+    assert caught.value.code == 64
+    assert "did you mean config?" in capsys.readouterr().err
