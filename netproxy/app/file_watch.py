@@ -30,7 +30,10 @@ _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # "sha256:…" of a regular file that could be read; a word for anything else.
 State = NewType("State", str)
 _CONTENT = "sha256:"
+_NOTHING = hashlib.sha256(b"").hexdigest()
 MISSING = State("missing")
+# What a write leaves that found the disk full: nobody's settings, unless they were so before.
+EMPTY = State("empty")
 NOT_A_FILE = State("not_a_file")
 TOO_LARGE = State("too_large")
 REPLACED = State("replaced")
@@ -41,7 +44,7 @@ type _Signature = tuple[int, int, int, int, int]
 
 def content_state(sha256: str) -> State:
     """The state of a file whose content has this hash, in hexadecimal."""
-    return State(f"{_CONTENT}{sha256}")
+    return EMPTY if sha256 == _NOTHING else State(f"{_CONTENT}{sha256}")
 
 
 def is_content(state: State) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from netproxy.app.file_watch import (
+    EMPTY,
     MISSING,
     NOT_A_FILE,
     REPLACED,
@@ -206,6 +207,7 @@ class Reread:
 
 _SAID = {
     MISSING: "is gone",
+    EMPTY: "is empty",
     NOT_A_FILE: "is not a regular file",
     TOO_LARGE: "is too large for settings",
     REPLACED: "was replaced in a folder that the command can write, so it counts at the next start",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.app.file_watch import (
+    EMPTY,
     MISSING,
     NOT_A_FILE,
     REPLACED,
@@ -112,6 +113,12 @@ def test_a_file_that_is_gone_or_never_was_is_missing(file: Path) -> None:
     file.write_text("one")
     assert look() == state_of("one")
     assert Look(file / "below-a-file")() == MISSING
+
+
+def test_an_empty_file_holds_no_settings_unless_it_did_before(file: Path) -> None:
+    file.write_text("")
+    assert Look(file)() == EMPTY == state_of("")
+    assert not is_content(EMPTY)
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "socket", "device"])

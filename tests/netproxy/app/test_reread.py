@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from netproxy.app.cli.run_options import parse_run
-from netproxy.app.file_watch import MISSING, NOT_A_FILE, FileWatch, State, content_state
+from netproxy.app.file_watch import EMPTY, MISSING, NOT_A_FILE, FileWatch, State, content_state
 from netproxy.app.reread import Held, Moved, Rejected, Renewed, Reread, Reverted, changes
 from netproxy.app.settings import Settings, load_settings
 from netproxy.errors import InvalidSettings
@@ -143,6 +143,7 @@ def test_a_defect_in_reading_is_a_rejection(world: World) -> None:
     ("now", "word", "says"),
     [
         (MISSING, "missing", "is gone"),
+        (EMPTY, "empty", "is empty"),
         (NOT_A_FILE, "not_a_file", "is not a regular file"),
         (State("EACCES"), "EACCES", "may no longer be read"),
         (State("EIO"), "EIO", "EIO"),
