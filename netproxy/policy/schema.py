@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netproxy.policy.cases import CasesFile
 from netproxy.policy.document import File, ProjectFile
+from netproxy.policy.requirements import RequirementsFile
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MODELS: dict[str, type[BaseModel]] = {
     "config": File,
     "project": ProjectFile,
+    "requirements": RequirementsFile,
     "cases": CasesFile,
 }
 # Of pydantic's: a name in title case, and the default of a value that nobody gave.

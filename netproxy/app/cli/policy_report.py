@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netproxy.policy.cases import load_cases
 from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer
+from netproxy.policy.requirements import load_requirements
 from netproxy.policy.rules import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netproxy.policy.bounds import Bounds
     from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.loader import Document
 
-KINDS = ("config", "project", "cases")
+KINDS = ("config", "project", "requirements", "cases")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class Report:
             yield f"  @{name} = {', '.join(rules)}"
         if projects := self.says.get("projects"):
             yield f"  projects may add {', '.join(projects)}"
+        for key, value in self.says.get("bounds", {}).items():
+            yield f"  {key} = {json.dumps(value)}"
         if "cases" in self.says:
             yield f"  {_counted(self.says['cases'], 'case')}"
         yield from self.warnings
@@ -60,6 +65,8 @@ def report(text: str, name: str, kind: str) -> Report:
     """Read a file of a kind. Raises `InvalidSettings`."""
     if kind == "cases":
         return Report(file=name, kind=kind, says={"cases": len(load_cases(text, name).cases)})
+    if kind == "requirements":
+        return Report(file=name, kind=kind, says={"bounds": _bounds(load_requirements(text, name))})
     document = load(text, name, layer=Layer.PROJECT if kind == "project" else Layer.USER)
     return Report(file=name, kind=kind, says=_said(document))
 
@@ -80,6 +87,23 @@ def _said(document: Document) -> dict[str, Any]:
             *(str(block.value) for block in document.project_allow_private),
         ],
     }
+
+
+def _bounds(bounds: Bounds) -> dict[str, Any]:
+    """Give only those that there are, each by its key in the file."""
+    given = {
+        "deny": [rule.text for rule in bounds.deny] or None,
+        "allow": bounds.allow and [rule.text for rule in bounds.allow.value],
+        "allow_private": bounds.allow_private
+        and [str(each) for each in bounds.allow_private.value],
+        "mode": bounds.mode and bounds.mode.value.value,
+        "on_denial": bounds.on_denial and bounds.on_denial.value.value,
+        "may_ask": bounds.may_ask and bounds.may_ask.value,
+        "max_scope": bounds.max_scope and bounds.max_scope.value,
+        "max_seconds": bounds.max_seconds and bounds.max_seconds.value,
+        "sandbox_required": bounds.sandbox_required and bounds.sandbox_required.value,
+    }
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _profile(name: str, policy: LayerPolicy, *, is_default: bool) -> dict[str, Any]:

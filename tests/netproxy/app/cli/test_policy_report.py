@@ -47,6 +47,29 @@ def test_a_projects_file() -> None:
     ]
 
 
+def test_a_managed_file() -> None:
+    text = (
+        "[network]\ndeny = ['a.test']\nallow = ['*:443', 'b.test:22']\n"
+        "allow_private = ['10.0.0.0/8']\nmode = 'limited'\non_denial = 'cancel'\n"
+        "may_ask = false\n[approvals]\nmax_scope = 'once'\nmax_seconds = 60\n"
+        "[sandbox]\nrequired = true\n"
+    )
+    assert list(report(text, "requirements.toml", "requirements").lines()) == [
+        "requirements.toml: a good requirements file",
+        '  deny = ["a.test"]',
+        '  allow = ["*:443", "b.test:22"]',
+        '  allow_private = ["10.0.0.0/8"]',
+        '  mode = "limited"',
+        '  on_denial = "cancel"',
+        "  may_ask = false",
+        '  max_scope = "once"',
+        "  max_seconds = 60.0",
+        "  sandbox_required = true",
+    ]
+    empty = report("[network]\nallow = []", "requirements.toml", "requirements")
+    assert empty.fields()["bounds"] == {"allow": []}, "a ceiling of nothing is one"
+
+
 def test_cases() -> None:
     text = "[[cases]]\ndestination = 'https://a.test'\nverdict = 'ask'\n"
     assert list(report(text, "cases.toml", "cases").lines()) == [

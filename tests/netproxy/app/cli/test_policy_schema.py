@@ -27,6 +27,6 @@ def test_another_kind_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
         main(["schema", "confg"])
     assert caught.value.code == 64
     assert capsys.readouterr().err == (
-        "netproxy policy schema: KIND: 'confg' is not one of config, project, cases, "
+        "netproxy policy schema: KIND: 'confg' is not one of config, project, requirements, cases, "
         "did you mean config?\n"
     )
