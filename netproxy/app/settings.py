@@ -1,39 +1,42 @@
 """Everything that a run can be told, read once and in one place.
 
 Layers, weakest first: built-in defaults, the user's file (or exactly the one that `--config`
-names), the command line. Later looks at the disk or the environment are a bug: a file that the
-sandboxed command writes must never become policy.
+names), a trusted project's, the command line; the managed file bounds them all. Other looks at the
+disk or the environment are a bug: a file that the sandboxed command writes must never become
+policy. `netproxy.app.reload` calls `load_settings` again, with the same options.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app import places
+from netproxy.app.layer_files import MANAGED, Managed, chosen_profiles, read_files
 from netproxy.config import Limits
-from netproxy.errors import InvalidSettings
-from netproxy.model import OnDenial, Verdict
-from netproxy.policy.blocks import Blocks
+from netproxy.errors import InvalidRule, InvalidSettings
+from netproxy.model import Verdict
 from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
 from netproxy.policy.hosts import shown
-from netproxy.policy.spec import Mode, PolicySpec
-from netproxy.policy.spelling import nearest
+from netproxy.policy.layers import LayerPolicy, Statement, merged
+from netproxy.policy.origin import Layer, Origin
 from otel import ExportRefused, OtlpSettings, check_endpoint, otlp_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from netproxy.app.cli.run_options import RunOptions
-    from netproxy.policy.layers import LayerPolicy
+    from netproxy.app.layer_files import LayerFiles, Source
+    from netproxy.policy.bounds import Bounds
     from netproxy.policy.loader import Document
+    from netproxy.policy.rules import Rule
+    from netproxy.policy.spec import PolicySpec
 
-# Constraints that nobody may loosen. They are not supported yet, so their presence stops us:
-# going on without them would be a silent downgrade.
-MANAGED_FILE = Path("/etc/netproxy/requirements.toml")
+# Constraints that nobody may loosen.
+MANAGED_FILE = MANAGED.path
 # Design section 6. Clients that wait less (pip: 15 s a try) come back, and a late yes still counts.
 HOLD_SECONDS = 120.0
 
@@ -52,8 +55,13 @@ class Settings:
     command: tuple[str, ...]
     config_file: Path | None  # the file that `--config` named
     profile: str | None  # None: the built-in defaults
+    sources: tuple[Source, ...]  # the files that all this was read from
+    warnings: tuple[str, ...]  # one line each: a project's file that was not used
     spec: PolicySpec  # `--ask never` has turned its ask into deny here
+    layers: tuple[LayerPolicy, ...]  # what it was made from, weakest first
     ask: Ask
+    max_scope: str | None  # the widest yes that counts; None: any
+    max_grant_seconds: float | None  # the longest life of one; None: as long as its scope
     hold_seconds: float
     session_name: str | None
     timeout_seconds: float | None
@@ -70,16 +78,30 @@ class Settings:
 
 
 def load_settings(
-    options: RunOptions, environ: Mapping[str, str], *, managed_file: Path = MANAGED_FILE
+    options: RunOptions,
+    environ: Mapping[str, str],
+    *,
+    managed_file: Path = MANAGED_FILE,
+    managed_owner: int = 0,
+    directory: Path | None = None,
 ) -> Settings:
-    """Read all layers. Raises `InvalidSettings` with every problem that was found."""
-    _refuse_managed(managed_file)
+    """Read all layers. Raises `InvalidSettings` with every problem that was found.
+
+    `directory` is where the project is looked for: the working directory. `options` without a
+    command serve whoever wants to know the policy and to run nothing.
+    """
     home = _home(environ)
-    document = _document(options.config, places.config_home(environ, home) / "config.toml")
-    chosen = _chosen_profile(options, document)
+    files = read_files(
+        config=options.config,
+        with_project=not options.no_project,
+        directory=directory or Path.cwd(),
+        home=home,
+        environ=environ,
+        managed=Managed(path=managed_file, owner=managed_owner),
+    )
     problems: list[str] = []
-    read = _Reader(environ=environ, home=home, document=document, problems=problems)
-    settings = _merge(options, document, chosen, read)
+    read = _Reader(environ=environ, home=home, document=files.user, problems=problems)
+    settings = _merge(options, files, read)
     if problems:
         raise InvalidSettings(tuple(problems))
     return settings
@@ -122,33 +144,27 @@ class _Reader:
         self.problems.append(self.document.problem(key, what))
 
 
-def _merge(
-    options: RunOptions,
-    document: Document | None,
-    chosen: tuple[str, LayerPolicy] | None,
-    read: _Reader,
-) -> Settings:
-    """Lay the command line over the file over the defaults. Rules add up; the rest is replaced."""
-    name, profile = chosen or (None, None)
-    default = profile.default.value if profile and profile.default else Verdict.ASK
-    on_denial = profile.on_denial.value if profile and profile.on_denial else OnDenial.CANCEL
+def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
+    """Lay the layers over each other, and note what goes beyond a bound."""
+    document = files.user
+    name, user, project = chosen_profiles(options.profile, files.user, files.project)
+    layers = tuple(
+        layer
+        for layer in (user, project, _command_line(options, document, read.problems))
+        if layer is not None
+    )
+    read.problems.extend(_violations(layers, files, options))
     return Settings(
         command=options.command,
         config_file=options.config,
         profile=name,
-        spec=PolicySpec(
-            rules=(*(profile.rules if profile else ()), *options.rules),
-            mode=profile.mode.value if profile and profile.mode else Mode.FULL,
-            default=Verdict.DENY if _never_asks(options, default) else default,
-            on_denial=options.on_denial or on_denial,
-            allow_private=Blocks(
-                (
-                    *(said.value for said in (profile.allow_private if profile else ())),
-                    *options.allow_private,
-                )
-            ),
-        ),
-        ask=options.ask,
+        sources=files.sources,
+        warnings=files.warnings,
+        spec=_spec(layers, files.bounds, options.ask),
+        layers=layers,
+        ask=options.ask or Ask.TERMINAL,
+        max_scope=_value(files.bounds.max_scope if files.bounds else None),
+        max_grant_seconds=_value(files.bounds.max_seconds if files.bounds else None),
         hold_seconds=(document and document.hold_seconds) or HOLD_SECONDS,
         session_name=options.session,
         timeout_seconds=options.timeout_seconds,
@@ -161,8 +177,79 @@ def _merge(
     )
 
 
-def _never_asks(options: RunOptions, default: Verdict) -> bool:
-    return options.ask is Ask.NEVER and default is Verdict.ASK
+def _spec(layers: tuple[LayerPolicy, ...], bounds: Bounds | None, ask: Ask | None) -> PolicySpec:
+    ceiling = _value(bounds.allow if bounds else None)
+    spec = merged(layers, first=bounds.deny if bounds else (), ceiling=ceiling)
+    is_silent = ask is Ask.NEVER or (bounds is not None and bounds.forbids_asking)
+    if is_silent and spec.default is Verdict.ASK:
+        return replace(spec, default=Verdict.DENY)
+    return spec
+
+
+def _command_line(
+    options: RunOptions, document: Document | None, problems: list[str]
+) -> LayerPolicy:
+    on_denial = options.on_denial
+    return LayerPolicy(
+        layer=Layer.COMMAND_LINE,
+        rules=tuple(_rules(options, document, problems)),
+        allow_private=tuple(
+            Statement(block, _flag(f"--allow-private #{number}"))
+            for number, block in enumerate(options.allow_private, start=1)
+        ),
+        on_denial=None if on_denial is None else Statement(on_denial, _flag("--on-denial")),
+    )
+
+
+def _rules(options: RunOptions, document: Document | None, problems: list[str]) -> Iterator[Rule]:
+    """The rules of the command line, with the user's bundles in place of their names."""
+    for given in options.rules:
+        if not isinstance(given, tuple):  # the name of a bundle is one
+            yield given
+            continue
+        from netproxy.policy.bundles import expand
+
+        bundles = document.bundles if document else {}
+        try:
+            yield from expand(given.name, given.effect, bundles, layer=Layer.COMMAND_LINE)
+        except InvalidRule as invalid:
+            problems.append(f"{given.key}: {invalid}")
+
+
+def _flag(key: str) -> Origin:
+    return Origin(layer=Layer.COMMAND_LINE, key=key)
+
+
+def _violations(
+    layers: tuple[LayerPolicy, ...], files: LayerFiles, options: RunOptions
+) -> Iterator[str]:
+    """Say what goes beyond the managed file, and what of a project beyond its user."""
+    if files.project is None and files.bounds is None:
+        return  # the usual case imports nothing more
+    from netproxy.policy.bounds import ProjectRoom, managed_violations, project_violations
+
+    by_layer = {layer.layer: layer for layer in layers}
+    if Layer.PROJECT in by_layer:
+        user = files.user
+        room = ProjectRoom(
+            user=by_layer.get(Layer.USER, LayerPolicy(layer=Layer.USER)),
+            allow=user.project_allow if user else (),
+            allow_private=user.project_allow_private if user else (),
+            said_at=user.origin(("projects",)) if user else None,
+        )
+        yield from project_violations(by_layer[Layer.PROJECT], room)
+    if (bounds := files.bounds) is None:
+        return
+    for layer in layers:
+        yield from managed_violations(layer, bounds)
+    if bounds.sandbox_required is not None and bounds.requires_sandbox and options.no_sandbox:
+        yield f"--no-sandbox: {bounds.sandbox_required.origin.place} demands a sandbox"
+    if bounds.may_ask is not None and bounds.forbids_asking and options.ask is Ask.TERMINAL:
+        yield f"--ask terminal: {bounds.may_ask.origin.place} forbids to ask"
+
+
+def _value[Value](said: Statement[Value] | None) -> Value | None:
+    return None if said is None else said.value
 
 
 def _audit_directory(options: RunOptions, document: Document | None, read: _Reader) -> Path:
@@ -178,36 +265,6 @@ def _write_paths(document: Document | None, read: _Reader) -> list[Path]:
     return [read.path(text, "sandbox", "write", index) for index, text in enumerate(texts)]
 
 
-def _chosen_profile(
-    options: RunOptions, document: Document | None
-) -> tuple[str, LayerPolicy] | None:
-    """Choose a profile by name, and never guess between several: one may hold the denials."""
-    profiles = document.profiles if document else {}
-    if options.profile is not None:
-        if options.profile not in profiles:
-            raise InvalidSettings((_no_profile(options.profile, document),))
-        return options.profile, profiles[options.profile]
-    if document is None or (document.default_profile is None and not profiles):
-        return None
-    only = next(iter(profiles)) if len(profiles) == 1 else None
-    name = document.default_profile or only
-    if name is None:
-        listed = ", ".join(profiles)
-        what = f"is missing: say which of {listed} holds, or give --profile"
-        raise InvalidSettings((document.problem(("default_profile",), what),))
-    if name not in profiles:
-        what = f"there is no profile {shown(name)}{nearest(name, profiles)}"
-        raise InvalidSettings((document.problem(("default_profile",), what),))
-    return name, profiles[name]
-
-
-def _no_profile(name: str, document: Document | None) -> str:
-    if document is None:
-        return f"--profile {shown(name)}: there is no settings file"
-    near = nearest(name, document.profiles)
-    return f"--profile {shown(name)}: {document.name} has no such profile{near}"
-
-
 def _home(environ: Mapping[str, str]) -> Path:
     """Return the home folder, from the password database where the environment has none."""
     if (home := environ.get("HOME", "")).startswith("/"):
@@ -218,37 +275,3 @@ def _home(environ: Mapping[str, str]) -> Path:
         return Path(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
         raise InvalidSettings(("HOME is not set, and this user has no home folder",)) from None
-
-
-def _document(config: Path | None, usual: Path) -> Document | None:
-    """Read the user's usual file if there is one, or the given one, which must be there."""
-    path = config or usual
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        if config is None:
-            return None
-        raise InvalidSettings((f"{path}: there is no such file",)) from None
-    except (OSError, ValueError) as error:
-        raise InvalidSettings((f"{path}: can't be read: {_cause(error)}",)) from None
-    from netproxy.policy.loader import load
-    from netproxy.policy.origin import Layer
-    from netproxy.policy.reading import decoded
-
-    return load(decoded(content, str(path)), str(path), layer=Layer.USER)
-
-
-def _refuse_managed(path: Path) -> None:
-    """Stop where managed settings exist, or may exist behind a folder that we can't look into."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise InvalidSettings((f"{path}: can't be looked for: {_cause(error)}",)) from None
-    raise InvalidSettings((f"{path}: managed settings are not supported yet",))
-
-
-def _cause(error: Exception) -> str:
-    strerror = error.strerror if isinstance(error, OSError) else None
-    return (strerror or str(error)).lower()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.settings import Ask
@@ -48,24 +48,33 @@ Exit status: the command's own; 77 after a denial, 124 after --timeout, 125 when
 64 for bad usage."""
 
 
+class BundleUse(NamedTuple):
+    """`--allow @python`: what it stands for is in the user's file."""
+
+    effect: Effect
+    name: str  # "@python"
+    key: str  # "--allow #1"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """What the command line says, checked. None: it doesn't say."""
 
-    rules: tuple[Rule, ...]
-    allow_private: tuple[Block, ...]
-    config: Path | None
-    profile: str | None
-    ask: Ask
-    on_denial: OnDenial | None
-    session: str | None
-    timeout_seconds: float | None
-    audit_directory: Path | None
-    otlp: str | None
-    resolve: Mapping[str, tuple[str, ...]]
-    write: tuple[Path, ...]
-    no_sandbox: bool
-    command: tuple[str, ...]
+    rules: tuple[Rule | BundleUse, ...] = ()
+    allow_private: tuple[Block, ...] = ()
+    config: Path | None = None
+    profile: str | None = None
+    no_project: bool = False
+    ask: Ask | None = None
+    on_denial: OnDenial | None = None
+    session: str | None = None
+    timeout_seconds: float | None = None
+    audit_directory: Path | None = None
+    otlp: str | None = None
+    resolve: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    write: tuple[Path, ...] = ()
+    no_sandbox: bool = False
+    command: tuple[str, ...] = ()
 
 
 def parse_run(arguments: list[str]) -> RunOptions:
@@ -80,7 +89,8 @@ def parse_run(arguments: list[str]) -> RunOptions:
         allow_private=tuple(given.allow_private),
         config=given.config,
         profile=given.profile,
-        ask=Ask(given.ask),
+        no_project=given.no_project,
+        ask=None if given.ask is None else Ask(given.ask),
         on_denial=None if given.on_denial is None else OnDenial(given.on_denial),
         session=given.session,
         timeout_seconds=given.timeout,
@@ -105,8 +115,13 @@ def _one(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return read
 
 
-def _rule(effect: Effect) -> Callable[[str], Rule]:
-    return _one(lambda text: parse_rule(text, effect))
+def _rule(effect: Effect) -> Callable[[str], Rule | BundleUse]:
+    def read(text: str) -> Rule | BundleUse:
+        if text.startswith("@"):
+            return BundleUse(effect=effect, name=text, key="")
+        return parse_rule(text, effect)
+
+    return _one(read)
 
 
 def _path(text: str) -> Path:
@@ -173,7 +188,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--ask": {
         "choices": [str(ask) for ask in Ask],
-        "default": str(Ask.TERMINAL),
         "help": "whom to ask where no rule matches (default: terminal)",
     },
     "--on-denial": {
@@ -186,6 +200,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "read this file in place of the user's own",
     },
     "--profile": {"metavar": "NAME", "help": "which profile of the settings file holds"},
+    "--no-project": {
+        "action": "store_true",
+        "help": "leave out the project's netproxy.toml, trusted or not",
+    },
     "--session": {"metavar": "NAME", "type": _session, "help": "a label for the records"},
     "--timeout": {
         "metavar": "SECONDS",
@@ -251,14 +269,17 @@ def _takes_value(word: str) -> bool:
     return word in _OPTIONS and _OPTIONS[word].get("action") != "store_true"
 
 
-def _numbered(rules: list[Rule]) -> tuple[Rule, ...]:
+def _numbered(rules: list[Rule | BundleUse]) -> tuple[Rule | BundleUse, ...]:
     """Say of each rule which of its kind it is on this command line: `--allow #2`."""
     seen: dict[Effect, int] = {}
-    numbered = []
+    numbered: list[Rule | BundleUse] = []
     for rule in rules:
         seen[rule.effect] = seen.get(rule.effect, 0) + 1
         key = f"--{rule.effect.value} #{seen[rule.effect]}"
-        numbered.append(replace(rule, origin=Origin(layer=Layer.COMMAND_LINE, key=key)))
+        if isinstance(rule, BundleUse):
+            numbered.append(rule._replace(key=key))
+        else:
+            numbered.append(replace(rule, origin=Origin(layer=Layer.COMMAND_LINE, key=key)))
     return tuple(numbered)
 
 

@@ -1,0 +1,130 @@
+"""The project's file: where it is looked for, and whether it may be read.
+
+The command can write its own folder. So a file is read only in the content that was trusted; where
+a trusted one changed or is gone the run is refused, since skipping it would drop its denials.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netproxy.errors import InvalidSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netproxy.app.trust import Entries, TrustStore
+
+NAME = "netproxy.toml"
+# A dead FIFO must not hold the start; `ProjectFile` reads what was opened, and nothing else.
+_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LIMIT = 32 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFile:
+    """A file as it was read: the bytes that were hashed are the bytes that are parsed."""
+
+    path: Path  # real folder, name as it is
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hexadecimal: what is trusted."""
+        return sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What was found: the nearest trusted file, and a line for each that was passed over."""
+
+    file: ProjectFile | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def find(directory: Path, home: Path, store: TrustStore) -> Search:
+    """Look in a folder and above it. Raises `InvalidSettings` where trust was broken.
+
+    The search ends at the first folder that holds `.git`, at the home folder, or at `/`.
+    """
+    warnings: list[str] = []
+    trusted: Entries | None = None
+    for folder in _folders(directory, home):
+        path = folder / NAME
+        is_there = os.path.lexists(path)
+        # Most folders have neither a file nor a record, so the store is read at the first that may.
+        if trusted is None and (is_there or store.path.exists()):
+            trusted = store.entries()
+        known = (trusted or {}).get(str(path))
+        if is_there or known:
+            found = _judged(path, known or {}, is_there=is_there)
+            if isinstance(found, ProjectFile):
+                return Search(file=found, warnings=tuple(warnings))
+            warnings.append(found)
+    return Search(warnings=tuple(warnings))
+
+
+def read(path: Path) -> ProjectFile:
+    """Read one project file, whoever trusts it. Raises `InvalidSettings`."""
+    try:
+        descriptor = os.open(path, _OPEN)
+    except FileNotFoundError:
+        raise InvalidSettings((f"{path}: there is no such file",)) from None
+    except OSError as error:
+        raise InvalidSettings((f"{path}: can't be read: {_cause(error)}",)) from None
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise InvalidSettings((f"{path}: is not a regular file",))
+        if found.st_uid not in {0, os.getuid()}:
+            raise InvalidSettings((f"{path}: belongs to another user",))
+        content = file.read(_LIMIT + 1)
+    if len(content) > _LIMIT:
+        raise InvalidSettings((f"{path}: is larger than {_LIMIT >> 20} MiB",))
+    return ProjectFile(path=path, content=content)
+
+
+def place_of(given: Path) -> Path:
+    """Where the file of a folder, or the file itself, is recorded: real folder, and name."""
+    path = given if given.name == NAME and not given.is_dir() else given / NAME
+    return Path(os.path.realpath(path.parent)) / NAME
+
+
+def _folders(directory: Path, home: Path) -> Iterator[Path]:
+    here = Path(os.path.realpath(directory))
+    end = Path(os.path.realpath(home))
+    for folder in (here, *here.parents):
+        yield folder
+        if folder == end or os.path.lexists(folder / ".git"):
+            return
+
+
+def _judged(path: Path, known: object, *, is_there: bool) -> ProjectFile | str:
+    """Return the file where its content is trusted, else why it is passed over."""
+    if not is_there:
+        raise InvalidSettings((f"{path}: was trusted and is gone; {_way_out(path, 'remove')}",))
+    try:
+        found = read(path)
+    except InvalidSettings as refused:
+        if known:
+            raise
+        return f"{refused}, so it was not used"
+    if isinstance(known, dict) and found.digest in known:
+        return found
+    if known:
+        raise InvalidSettings((f"{path}: changed since it was trusted; {_way_out(path)}",))
+    return f"{path} is not trusted, so it was not used; read it, then: netproxy trust {path.parent}"
+
+
+def _way_out(path: Path, option: str = "") -> str:
+    again = f"netproxy trust {f'--{option} ' if option else ''}{path.parent}"
+    return f"look at it, then: {again} (or leave it out: --no-project)"
+
+
+def _cause(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
