@@ -129,7 +129,7 @@ def _srt_split(entry: str) -> tuple[str, int | None]:
     if entry.startswith("[") and ":" in entry.partition("]")[0]:
         inside = entry[1 : entry.index("]")]
         rest = entry[entry.index("]") + 1 :]
-        return inside.lower(), int(rest[1:]) if rest.startswith(":") else None
+        return inside.lower(), int(rest[1:]) if re.fullmatch(r":[1-9][0-9]{0,4}", rest) else None
     if port and entry.count(":") == 1:
         return entry[: port.start()].lower(), int(port[1])
     return entry.lower(), None

@@ -74,8 +74,10 @@ def read(text: str, name: str) -> Imported:
 
 def _profiles(source: Source) -> Iterator[Profile]:
     for name in source.table(_PERMISSIONS):
+        if not name.isprintable():
+            raise source.problem((_PERMISSIONS, name), "is not printable")
         if source.find((_PERMISSIONS, name, "network")) is not None:
-            yield _profile(source, name, _Tables(source, _inherited(source, name), ()))
+            yield _profile(source, name or "codex", _Tables(source, _inherited(source, name), ()))
     if source.table(_MANAGED):
         yield _profile(source, "managed", _Tables(source, [(_MANAGED,)], ()))
     for name, lists in _EARLIER.items():

@@ -72,6 +72,8 @@ def _services(source: Source) -> dict[str, Path]:
         name = source.text(*path, "name")
         if not name:
             raise source.problem((*path, "name"), "is missing")
+        if not name.isprintable():
+            raise source.problem((*path, "name"), f"{shown(name)} is not printable")
         if name in found:
             raise source.problem((*path, "name"), f"there are two services {shown(name)}")
         found[name] = path
@@ -94,7 +96,7 @@ def _profile(source: Source, name: str, path: Path) -> Profile:
     own = [_allow(theirs, line) for theirs, line in source.texts(*path, "allowed_domains")]
     shared = [_allow(theirs, line) for theirs, line in source.texts("global_allow_list")]
     denied = [
-        _after_the_service(deny_entry(Listed(theirs, line, theirs)), own)
+        _after_the_service(deny_entry(Listed(theirs, line, theirs.rstrip("."))), own)
         for theirs, line in source.texts("global_deny_list")
     ]
     return Profile(

@@ -6,11 +6,11 @@ escapes. So nothing in it can become a rule, or a line of its own.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from netproxy.policy.hosts import shown
 from netproxy.policy.rules import Effect
+from netproxy.policy.toml_text import comment, key, value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,18 +79,18 @@ def _file_lines(imported: Imported) -> Iterator[str]:
     yield f"# Imported from {imported.tool}: {imported.kept} entries, {imported.failed} left out"
     yield "# because no rule here can say them. Each line says what theirs means otherwise."
     for note in imported.notes:
-        yield f"# {note}"
+        yield comment(f"# {note}")
     if imported.default_profile is not None:
-        yield f"default_profile = {text(imported.default_profile)}"
+        yield f"default_profile = {value(imported.default_profile)}"
     for profile in imported.profiles:
         yield ""
         yield from _profile_lines(profile)
 
 
 def _profile_lines(profile: Profile) -> Iterator[str]:
-    section = f"profiles.{_key(profile.name)}.network"
+    section = f"profiles.{key(profile.name)}.network"
     for note in profile.notes:
-        yield f"# {note}"
+        yield comment(f"# {note}")
     yield f"[{section}]"
     yield f'mode = "{profile.mode}"'
     yield f'default = "{profile.default.value}"'
@@ -112,30 +112,30 @@ def _is_table(entry: Entry) -> bool:
 def _list_line(entry: Entry, profile: Profile) -> str:
     if entry.host is None:
         return f"    # left out, line {entry.line}, {shown(entry.theirs)}: {_comment(entry)}"
-    written = ", ".join(text(rule) for rule in _texts(entry, profile))
-    comment = _comment(entry)
-    return f"    {written}," + (f"  # line {entry.line}: {comment}" if comment else "")
+    written = ", ".join(value(rule) for rule in _texts(entry, profile))
+    said = _comment(entry)
+    return f"    {written}," + (f"  # line {entry.line}: {said}" if said else "")
 
 
 def _table_lines(entry: Entry, profile: Profile, section: str) -> Iterator[str]:
     yield ""
     yield f"[[{section}.rules]]  # line {entry.line}: {_comment(entry)}".removesuffix(": ")
-    yield f"host = {text(entry.host or '')}"
+    yield f"host = {value(entry.host or '')}"
     if entry.port is not None:
         yield f"ports = [{entry.port}]"
     if protocols := _protocols(entry, profile):
-        yield f"protocols = [{', '.join(map(text, protocols))}]"
+        yield f"protocols = [{', '.join(map(value, protocols))}]"
     if (condition := entry.condition) is not None:
         if condition.methods:
-            yield f"methods = [{', '.join(map(text, condition.methods))}]"
+            yield f"methods = [{', '.join(map(value, condition.methods))}]"
         if condition.paths:
-            yield f"paths = [{', '.join(map(text, condition.paths))}]"
+            yield f"paths = [{', '.join(map(value, condition.paths))}]"
         if condition.headers:
-            fields = (f"{_key(name)} = {text(value)}" for name, value in condition.headers)
+            fields = (f"{key(name)} = {value(said)}" for name, said in condition.headers)
             yield f"headers = {{ {', '.join(fields)} }}"
     yield f'verdict = "{entry.effect.value}"'
     if entry.reason:
-        yield f"reason = {text(entry.reason[:_REASON])}"
+        yield f"reason = {value(entry.reason[:_REASON])}"
 
 
 def _texts(entry: Entry, profile: Profile) -> list[str]:
@@ -153,15 +153,4 @@ def _protocols(entry: Entry, profile: Profile) -> tuple[Protocol, ...]:
 
 def _comment(entry: Entry) -> str:
     name = () if entry.name is None else (shown(entry.name),)
-    return "; ".join((*name, *entry.notes))
-
-
-def _key(name: str) -> str:
-    is_bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-    return name if is_bare else text(name)
-
-
-def text(value: str) -> str:
-    """Write a TOML basic string: printable as it is, the rest as a replacement character."""
-    printable = "".join(c if c.isprintable() else "\ufffd" for c in value)
-    return json.dumps(printable, ensure_ascii=False)
+    return comment("; ".join((*name, *entry.notes)))

@@ -236,6 +236,7 @@ def test_keys_that_mean_something_else_are_said() -> None:
     [
         ("", "1 has no network table: expected [permissions.NAME.network], "),
         ("x = ", "1 is not TOML: invalid value"),
+        ('[permissions."a\\n"]', "1 permissions.'a\\n': is not printable"),
         ("permissions = 1", "1 permissions: must be a table of keys and values"),
         ("[permissions]\ndev = 1", "2 permissions.dev: must be a table of keys and values"),
         (table({"a.example": "ask"}), "4 permissions.dev.network.domains.'a.example': must be \""),

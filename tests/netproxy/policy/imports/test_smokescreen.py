@@ -110,6 +110,7 @@ def test_what_is_not_a_rule_is_said() -> None:
         ("- a", "1 must be a table of keys and values"),
         ("version: v1", "1 services: there is no service and no default"),
         ("version: v1\nservices:\n- action: open", "3 services[0].name: is missing"),
+        ('version: v1\nservices: [{name: "a\\n"}]', "2 services[0].name: 'a\\n' is not printable"),
         ("version: v1\nservices:\n- x", "3 services[0]: must be a table of keys and values"),
         ("version: v1\nservices: x", "2 services: must be a list"),
         (
