@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from approvals.model import Scope
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -21,6 +23,9 @@ class Config:
     retry_after_seconds: int = 5
     # Nobody answers more than these one by one; a command that makes up names would ask for ever.
     open_questions: int = 64
+    # What an administrator may narrow: how far a yes reaches, and how long the widest one lives.
+    widest_scope: Scope = Scope.SESSION
+    grant_seconds: float | None = None  # None: as long as its scope
     # A late answer is told who won for as long as anybody can still have the question on screen.
     remembered_resolutions: int = 1024
 

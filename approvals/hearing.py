@@ -70,6 +70,7 @@ class Hearing:
         self._started = desk.clock.monotonic()
         self._accepted = False
         self._lease: Grant | None = None
+        self._timed: Grant | None = None  # what the session remembers, and not for ever
 
     @property
     def waiting(self) -> int:
@@ -109,6 +110,8 @@ class Hearing:
                     await self._settle(reviews)
             if self._lease is not None:
                 await self._guarded(self._serve_lease(self._lease))
+            if self._timed is not None:
+                await self._guarded(self._outlive(self._timed))
         except Exception as error:  # noqa: BLE001  # a task's root: a bug of ours must still answer no
             why = f"the approval service failed ({type(error).__name__})"
             self._finish(Status.WITHDRAWN, Ending.UNAVAILABLE, why)
@@ -224,6 +227,8 @@ class Hearing:
             await self._take_back(Ending.AUDIT_UNAVAILABLE, why)
         elif answer.scope is Scope.SESSION:
             self._desk.memory.remember(grant)
+            if self._desk.config.grant_seconds is not None:
+                self._timed = grant
             why = "a reviewer allowed it for this session"
             self._finish(Status.GRANTED, Ending.APPROVED, why)
         else:
@@ -259,6 +264,16 @@ class Hearing:
             await self._advance(Step.EXPIRE, None)
         else:
             await self._advance(Step.USE, None)
+
+    async def _outlive(self, grant: Grant) -> None:
+        """End a yes when its time is over, unless the session ends before."""
+        try:
+            async with asyncio.timeout(self._desk.config.grant_seconds):
+                await self._inbox.get()
+        except TimeoutError:
+            if self._desk.memory.forget(grant):
+                self._desk.trail.grant_ended(grant, "expired")
+                await self._advance(Step.EXPIRE, None)
 
     def _finish(self, status: Status, ending: Ending, why: str) -> None:
         """Settle once; everything after that is too late and changes nothing."""

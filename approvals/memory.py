@@ -37,6 +37,13 @@ class SessionMemory:
         allowed = grant.answer.verdict is Verdict.ALLOW
         (self._grants if allowed else self._denials)[grant.key] = grant
 
+    def forget(self, grant: Grant) -> bool:
+        """Forget this very yes. False when it is gone already."""
+        if self._grants.get(grant.key) is not grant:
+            return False
+        del self._grants[grant.key]
+        return True
+
     def lease(self, grant: Grant) -> None:
         """Keep a late yes for one retry."""
         self._leases[grant.key] = grant

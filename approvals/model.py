@@ -74,11 +74,18 @@ class Question:
     asking: Asking
     created_at: float
     expires_at: float
+    widest_scope: Scope = Scope.SESSION  # that a yes may have
 
     @property
     def key(self) -> Key:
         """What it is about."""
         return self.asking.key
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """What a yes may be given for."""
+        every = tuple(Scope)
+        return every[: every.index(self.widest_scope) + 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,10 @@ def check_answer(answer: Answer, inquiry: Inquiry) -> None:
         raise InvalidAnswer(f"not an answer: {type(answer).__name__}")
     if type(answer.verdict) is not Verdict or type(answer.scope) is not Scope:
         raise InvalidAnswer("unknown verdict or scope")
+    allows = answer.verdict is Verdict.ALLOW
+    if allows and answer.scope not in inquiry.question.scopes:
+        raise InvalidAnswer(f"a yes may not be given for the {answer.scope} here")
     if not 0 <= answer.seen_join_no <= inquiry.joined:
         raise InvalidAnswer("it speaks of requests that were never shown")
-    if answer.verdict is Verdict.ALLOW and answer.scope is Scope.ONCE and not answer.seen_join_no:
+    if allows and answer.scope is Scope.ONCE and not answer.seen_join_no:
         raise InvalidAnswer("allow once covers the requests that were seen, and none was")

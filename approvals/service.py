@@ -164,6 +164,7 @@ class ApprovalService:
             asking=asking,
             created_at=now,
             expires_at=now + self._desk.config.answerable_seconds,
+            widest_scope=self._desk.config.widest_scope,
         )
         self._desk.trail.requested(question)
         hearing = Hearing(question, self._desk, self._close)

@@ -101,7 +101,9 @@ class TerminalReviewer:
             key = None if data is None else keyboard.press(data, self._clock.monotonic())
             if key is None:
                 continue
-            choice = choice_of(key, stops_on_denial=question.asking.stops_on_denial)
+            choice = choice_of(
+                key, stops_on_denial=question.asking.stops_on_denial, scopes=question.scopes
+            )
             if choice is not None:
                 answer = self._answer(choice, seen)
                 await tty.write(text.answered_text(question, answer))

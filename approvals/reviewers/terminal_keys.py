@@ -65,14 +65,15 @@ _CONTINUING = (
 _INTERRUPT = _deny_and_stop(CTRL_C, Scope.ONCE, "deny, and stop the command")
 
 
-def choices(*, stops_on_denial: bool) -> tuple[Choice, ...]:
-    """The keys that are offered, safest first."""
-    return _STOPPING if stops_on_denial else _CONTINUING
+def choices(*, stops_on_denial: bool, scopes: tuple[Scope, ...]) -> tuple[Choice, ...]:
+    """The keys that are offered, safest first. `scopes`: what a yes may be given for."""
+    known = _STOPPING if stops_on_denial else _CONTINUING
+    return tuple(each for each in known if each.verdict is Verdict.DENY or each.scope in scopes)
 
 
-def choice_of(key: str, *, stops_on_denial: bool) -> Choice | None:
+def choice_of(key: str, *, stops_on_denial: bool, scopes: tuple[Scope, ...]) -> Choice | None:
     """What a key means; None for every other key, Enter among them."""
-    offered = (*choices(stops_on_denial=stops_on_denial), _INTERRUPT)
+    offered = (*choices(stops_on_denial=stops_on_denial, scopes=scopes), _INTERRUPT)
     return next((choice for choice in offered if choice.key == key), None)
 
 

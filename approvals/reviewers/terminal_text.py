@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from approvals.model import Answer, Question, Resolution
+    from approvals.reviewers.terminal_keys import Choice
 
 # Longer than any command line that a person reads; the kernel allows 128 KiB for one argument.
 _TEXT_LIMIT = 4096
@@ -96,7 +97,7 @@ def status_text(question: Question, style: Look, *, waiting: int, seconds_left: 
 
 def help_text(question: Question, style: Look) -> str:
     """What to press, in one line, after a key that means nothing."""
-    keys = [choice.key for choice in choices(stops_on_denial=question.asking.stops_on_denial)]
+    keys = [choice.key for choice in _choices(question)]
     text = f"Press one of {' '.join(keys)}, or ? for details. Enter alone answers nothing."
     return "\n" + "\n".join(wrap(text, style.wide)) + "\n"
 
@@ -183,7 +184,7 @@ def _warning(host: str, style: Look) -> list[str]:
 
 def _keys(question: Question, style: Look) -> list[str]:
     stops = question.asking.stops_on_denial
-    rows = [(choice.key, choice.meaning) for choice in choices(stops_on_denial=stops)]
+    rows = [(choice.key, choice.meaning) for choice in _choices(question)]
     rows.append(("?", "show everything that is known about it"))
     interrupt = "the same as d" if stops else "deny, and stop the command"
     lines = [
@@ -193,6 +194,11 @@ def _keys(question: Question, style: Look) -> list[str]:
     ]
     note = f"Enter alone answers nothing. Ctrl-C: {interrupt}."
     return [*lines, *(style.paint(f"  {line}", _DIM) for line in wrap(note, style.wide - 2))]
+
+
+def _choices(question: Question) -> tuple[Choice, ...]:
+    stops = question.asking.stops_on_denial
+    return choices(stops_on_denial=stops, scopes=question.scopes)
 
 
 def _numbered(lines: list[str]) -> list[tuple[bool, str]]:

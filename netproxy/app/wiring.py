@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from approvals import ApprovalService, Config, MemoryStore, SystemClock
 from netproxy.app.approver import Asker, ServiceApprover
-from netproxy.app.file_watch import MISSING, FileWatch
+from netproxy.app.fencing import home_folder
+from netproxy.app.file_watch import MISSING, FileWatch, source_states
 from netproxy.app.own_addresses import host_addresses
+from netproxy.app.places import state_home
 from netproxy.app.reload import Reloader
-from netproxy.app.reread import Held, Reread, source_states
+from netproxy.app.reread import Held, Reread
 from netproxy.app.settings import MANAGED_FILE, Ask
 from netproxy.app.supervisor import Denial
+from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
 from netproxy.policy.engine import Host
@@ -68,7 +71,7 @@ async def gateway(
 ) -> AsyncIterator[ProxyServer]:
     """Serve the run's listeners until the block ends; then every connection is closed."""
     service = _service(run, screen, environ)
-    reloader = _reloader(run, partial(_own_host, run, listeners))
+    reloader = _reloader(run, partial(_own_host, run, listeners), environ)
     async with service:
         server = _server(run, ServiceApprover(service, _asker(run)), report)
         run.policy.on_swap = server.judge_again
@@ -85,13 +88,15 @@ async def gateway(
                 report(notice)
 
 
-def _reloader(run: Run, own_host: Callable[[], Host]) -> Reloader:
+def _reloader(run: Run, own_host: Callable[[], Host], environ: Mapping[str, str]) -> Reloader:
     policy = run.policy.current = replace(run.policy.current, host=own_host())
     # A managed file that appears is honoured; any other must have been there from the start: the
     # command may be able to make one.
-    states = {MANAGED_FILE: MISSING, **source_states(run.settings)}
+    states = {MANAGED_FILE: MISSING, **source_states(run.settings.sources)}
+    beside = FileWatch([TrustStore(state_home(environ, home_folder(environ))).path]).look()
+    states.update(beside)
     held = Held(settings=run.settings, policy=policy, digest=run.digest, states=states)
-    reread = Reread(FileWatch(states, pinned=run.pinned), run.load, own_host)
+    reread = Reread(FileWatch(states, pinned=run.pinned), run.load, own_host, beside=beside)
     return Reloader(reread, held, run.policy, audit=run.trail, wanted=run.reload_wanted)
 
 

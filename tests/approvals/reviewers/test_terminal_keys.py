@@ -11,6 +11,7 @@ from approvals.reviewers.terminal_keys import Keyboard, choice_of, choices
 CONFIG = TerminalConfig(deaf_seconds=0.5, quiet_seconds=0.3)
 ALLOW, DENY = Verdict.ALLOW, Verdict.DENY
 ONCE, SESSION = Scope.ONCE, Scope.SESSION
+EVERY = tuple(Scope)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ ONCE, SESSION = Scope.ONCE, Scope.SESSION
 def test_what_each_key_means(
     key: str, stops: bool, meaning: tuple[Verdict, Scope, bool] | None
 ) -> None:
-    choice = choice_of(key, stops_on_denial=stops)
+    choice = choice_of(key, stops_on_denial=stops, scopes=EVERY)
     got = None if choice is None else (choice.verdict, choice.scope, choice.cancel)
     assert got == meaning
 
@@ -41,13 +42,25 @@ def test_what_each_key_means(
 @pytest.mark.parametrize("stops", [True, False])
 def test_no_other_key_answers(stops: bool) -> None:
     """Enter, space, y, n, Escape, Ctrl-D, Ctrl-Z, capital O and S: nothing."""
-    answering = {chr(code) for code in range(256) if choice_of(chr(code), stops_on_denial=stops)}
+    answering = {
+        chr(code)
+        for code in range(256)
+        if choice_of(chr(code), stops_on_denial=stops, scopes=EVERY)
+    }
     assert answering == set("dDcCos\x03" if stops else "dDos\x03")
 
 
 @pytest.mark.parametrize("stops", [True, False])
+def test_a_yes_is_offered_as_far_as_it_may_reach_and_a_no_always(stops: bool) -> None:
+    narrow = choices(stops_on_denial=stops, scopes=(ONCE,))
+    wide = choices(stops_on_denial=stops, scopes=EVERY)
+    assert set(wide) - set(narrow) == {c for c in wide if c.verdict is ALLOW and c.scope is SESSION}
+    assert choice_of("s", stops_on_denial=stops, scopes=(ONCE,)) is None
+
+
+@pytest.mark.parametrize("stops", [True, False])
 def test_denials_are_listed_first(stops: bool) -> None:
-    verdicts = [choice.verdict for choice in choices(stops_on_denial=stops)]
+    verdicts = [choice.verdict for choice in choices(stops_on_denial=stops, scopes=EVERY)]
     assert verdicts == sorted(verdicts, key=lambda verdict: verdict is ALLOW)
 
 
