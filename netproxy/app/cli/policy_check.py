@@ -12,10 +12,18 @@ import sys
 from pathlib import Path
 
 from netproxy.app.cli.policy_files import kind_of, text_of
-from netproxy.app.cli.policy_report import KINDS, Report, report
+from netproxy.app.cli.policy_report import KINDS, Report, report, report_of_run
+from netproxy.app.cli.run_options import RunOptions
 from netproxy.app.cli.usage import UsageParser
+from netproxy.app.settings import load_settings
 from netproxy.errors import InvalidSettings
+from netproxy.policy.origin import Layer
 
+_KIND_OF_LAYER = {
+    Layer.USER: "config",
+    Layer.PROJECT: "project",
+    Layer.MANAGED: "requirements",
+}
 _EXIT_WARNED = 1
 _EXIT_CONFIG = os.EX_CONFIG  # 78
 
@@ -26,8 +34,13 @@ say. Without FILE: the files that `netproxy run` would read here, and whether th
 
 def main(arguments: list[str]) -> int:
     """Check each file. Returns the exit status."""
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.kind and not given.files:
+        parser.error("--as says what FILE is, and there is none")
     reports = [_checked(path, given.kind or kind_of(path)) for path in given.files]
+    if not given.files:
+        reports = _here()
     for each in reports:
         sys.stdout.write(json.dumps(each.fields()) if given.json else "\n".join(each.lines()))
         sys.stdout.write("\n")
@@ -58,6 +71,16 @@ def _checked(path: Path, kind: str) -> Report:
         return report(text_of(path), str(path), kind)
     except InvalidSettings as error:
         return Report(file=str(path), kind=kind, problems=error.problems)
+
+
+def _here() -> list[Report]:
+    """Check what a run here would read, and what all of it comes to."""
+    try:
+        settings = load_settings(RunOptions(), os.environ)
+    except InvalidSettings as error:
+        return [Report(file="", kind="run", problems=error.problems)]
+    files = [_checked(source.path, _KIND_OF_LAYER[source.layer]) for source in settings.sources]
+    return [*files, report_of_run(settings.spec, settings.profile, settings.warnings)]
 
 
 def _status(reports: list[Report], *, strict: bool) -> int:

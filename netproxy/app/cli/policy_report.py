@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from netproxy.policy.bounds import Bounds
     from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.loader import Document
+    from netproxy.policy.rules import Rule
+    from netproxy.policy.spec import PolicySpec
 
 KINDS = ("config", "project", "requirements", "cases")
 
@@ -47,7 +49,10 @@ class Report:
         if self.problems:
             yield from self.problems
             return
-        yield f"{self.file}: a good {self.kind} file"
+        if self.kind == "run":
+            yield f"a run here: {_policy_line(self.says)}"
+        else:
+            yield f"{self.file}: a good {self.kind} file"
         for profile in self.says.get("profiles", ()):
             yield f"  {_profile_line(profile)}"
         for name, rules in self.says.get("bundles", {}).items():
@@ -69,6 +74,19 @@ def report(text: str, name: str, kind: str) -> Report:
         return Report(file=name, kind=kind, says={"bounds": _bounds(load_requirements(text, name))})
     document = load(text, name, layer=Layer.PROJECT if kind == "project" else Layer.USER)
     return Report(file=name, kind=kind, says=_said(document))
+
+
+def report_of_run(spec: PolicySpec, profile: str | None, warnings: tuple[str, ...]) -> Report:
+    """Say what all layers come to."""
+    says = {
+        "profile": profile,
+        **_counts(spec.rules),
+        "mode": spec.mode.value,
+        "default": spec.default.value,
+        "on_denial": spec.on_denial.value,
+        "allow_private": [str(block) for block in spec.allow_private.blocks],
+    }
+    return Report(file="", kind="run", says=says, warnings=warnings)
 
 
 def _said(document: Document) -> dict[str, Any]:
@@ -119,22 +137,28 @@ def _profile(name: str, policy: LayerPolicy, *, is_default: bool) -> dict[str, A
     return {
         "name": name,
         "is_default": is_default,
-        "allow": sum(rule.effect is Effect.ALLOW for rule in policy.rules),
-        "deny": sum(rule.effect is Effect.DENY for rule in policy.rules),
+        **_counts(policy.rules),
         "allow_private": [str(block.value) for block in policy.allow_private],
         **scalars,
     }
 
 
+def _counts(rules: tuple[Rule, ...]) -> dict[str, int]:
+    allowed = sum(rule.effect is Effect.ALLOW for rule in rules)
+    return {"allow": allowed, "deny": len(rules) - allowed}
+
+
 def _profile_line(profile: dict[str, Any]) -> str:
-    """`profile dev (default): 3 allow, 1 deny; mode limited, default ask`."""
-    given = [f"{key} {profile[key]}" for key in ("mode", "default", "on_denial") if key in profile]
-    if profile["allow_private"]:
-        given.append(f"allow_private {', '.join(profile['allow_private'])}")
-    named = f"profile {profile['name']}" + (" (default)" if profile["is_default"] else "")
-    return f"{named}: {profile['allow']} allow, {profile['deny']} deny" + "".join(
-        f"; {each}" for each in given
-    )
+    is_default = " (default)" if profile["is_default"] else ""
+    return f"profile {profile['name']}{is_default}: {_policy_line(profile)}"
+
+
+def _policy_line(says: dict[str, Any]) -> str:
+    """`3 allow, 1 deny; mode limited; default ask`."""
+    given = [f"{key} {says[key]}" for key in ("mode", "default", "on_denial") if key in says]
+    if says["allow_private"]:
+        given.append(f"allow_private {', '.join(says['allow_private'])}")
+    return "; ".join([f"{says['allow']} allow, {says['deny']} deny", *given])
 
 
 def _counted(number: int, noun: str) -> str:

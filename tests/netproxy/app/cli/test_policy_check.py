@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
 from netproxy.app.cli.policy_check import main
+from netproxy.app.trust import TrustStore
 from tests.support.people import ROOT
 
 if TYPE_CHECKING:
@@ -76,6 +78,72 @@ def test_json_is_an_object_a_file(capsys: pytest.CaptureFixture[str], bad: Path)
     assert (first["file"], first["kind"], len(first["problems"])) == (str(bad), "config", 2)
     assert (second["kind"], second["problems"]) == ("cases", [])
     assert second["cases"] > 5
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person's own folders, and a project below them."""
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    home = tmp_path / "home"
+    (home / ".config/netproxy").mkdir(parents=True)
+    (home / "project/src").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home / "project/src")
+    return home
+
+
+def test_without_files_the_defaults_are_told(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    assert check(capsys) == (
+        0,
+        ["a run here: 0 allow, 0 deny; mode full; default ask; on_denial cancel"],
+    )
+
+
+def test_without_names_it_checks_what_a_run_here_would_read(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    config, project = home / ".config/netproxy/config.toml", home / "project/netproxy.toml"
+    config.write_text("[profiles.dev.network]\ndefault = 'deny'\nallow = ['a.test']\n")
+    project.write_text("[profiles.dev.network]\ndeny = ['a.test:80']\n")
+    assert check(capsys) == (
+        0,
+        [
+            f"{config}: a good config file",
+            "  profile dev: 1 allow, 0 deny; default deny",
+            "a run here: 1 allow, 0 deny; mode full; default deny; on_denial cancel",
+            (
+                f"{project} is not trusted, so it was not used; "
+                f"read it, then: netproxy trust {project.parent}"
+            ),
+        ],
+    )
+    assert check(capsys, "--strict")[0] == 1
+    (line, run_line) = [json.loads(line) for line in check(capsys, "--json")[1]]
+    assert (line["kind"], run_line["kind"], run_line["profile"]) == ("config", "run", "dev")
+    trusted = TrustStore(home / ".local/state/netproxy")
+    trusted.add(project, sha256(project.read_bytes()).hexdigest())
+    assert check(capsys, "--strict")[1][2:] == [
+        f"{project}: a good project file",
+        "  profile dev: 0 allow, 1 deny",
+        "a run here: 1 allow, 1 deny; mode full; default deny; on_denial cancel",
+    ]
+
+
+def test_and_whether_they_go_together(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    config = home / ".config/netproxy/config.toml"
+    config.write_text("[profiles.a]\n[profiles.b]\n")
+    status, (line,) = check(capsys)
+    assert status == 78
+    assert line.startswith(f"{config}:1:1 default_profile: is missing")
+
+
+def test_a_kind_without_a_file_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--as", "config"])
+    assert caught.value.code == 64
 
 
 def test_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
