@@ -85,6 +85,7 @@ _SPECIAL: dict[str, AddressClass] = {
     "fd20:ce::254/128": AddressClass.METADATA,  # Google
     "fd00:c1::a9fe:a9fe/128": AddressClass.METADATA,  # Oracle
     "fd00:42::42/128": AddressClass.METADATA,  # Scaleway
+    "fd00:a9fe:a9fe::1/128": AddressClass.METADATA,  # Linode
     "fe80::a9fe:a9fe/128": AddressClass.METADATA,  # OpenStack
     # IPv6. What no row names: 2000::/3 is public, everything else reserved.
     "::/0": AddressClass.RESERVED,
@@ -131,7 +132,10 @@ _TAIL = (
 _SIX_TO_FOUR = _block("2002::/16")  # RFC 3056: bits 16 to 48
 _TEREDO = _block("2001::/32")  # RFC 4380 section 4: server, and the client with its bits flipped
 _IPV4_MASK = 0xFFFFFFFF
-# What the forms above are themselves; `::` and `::1` are no forms of IPv4, though ::/96 holds them.
+# RFC 5214 section 6.1: the interface identifier begins 0000:5efe, or 0200:5efe where it is unique.
+_ISATAP, _ISATAP_MASK = 0x00005EFE, 0xFDFFFFFF
+_IPV6_LOOPBACK = 1  # `::` and `::1` are no forms of IPv4, though ::/96 holds them
+# What the forms above are themselves.
 _WRAPPERS = frozenset({AddressClass.PUBLIC, AddressClass.RESERVED, AddressClass.PRIVATE})
 
 
@@ -145,7 +149,7 @@ def classify(address: str) -> AddressClass:
 def classify_number(address: Address) -> AddressClass:
     """Judge the address itself, and any IPv4 address inside it: non-public if either is."""
     outer = next(_TABLE.lookup(address), AddressClass.PUBLIC)
-    for inner in _embedded(address):
+    for inner in embedded(address):
         kind = classify_number(inner)
         # The inner kind says more ("loopback") than that the form around it is reserved.
         if kind is not AddressClass.PUBLIC and outer in _WRAPPERS:
@@ -199,10 +203,14 @@ def vet(
 def classify_with_own(address: Address, *, own: Blocks) -> AddressClass:
     """Classify, where a public address may turn out to be one of this host's own."""
     kind = classify_number(address)
-    return AddressClass.OWN if kind is AddressClass.PUBLIC and own.covers(address) else kind
+    if kind is not AddressClass.PUBLIC:
+        return kind
+    leads_here = any(own.covers(each) for each in (address, *embedded(address)))
+    return AddressClass.OWN if leads_here else kind
 
 
-def _embedded(address: Address) -> tuple[Address, ...]:
+def embedded(address: Address) -> tuple[Address, ...]:
+    """Return the IPv4 addresses that an IPv6 one stands for: a relay on the way dials those."""
     if address.version == 4:  # noqa: PLR2004  # the IP version is its own name
         return ()
     number = address.number
@@ -213,6 +221,7 @@ def _embedded(address: Address) -> tuple[Address, ...]:
             Address(4, number >> 64 & _IPV4_MASK),
             Address(4, ~number & _IPV4_MASK),
         )
-    if any(block.covers(address) for block in _TAIL):
-        return (Address(4, number & _IPV4_MASK),)
+    is_tail = any(block.covers(address) for block in _TAIL)
+    if is_tail or number >> 32 & _ISATAP_MASK == _ISATAP:
+        return (Address(4, number & _IPV4_MASK),) if number > _IPV6_LOOPBACK else ()
     return ()

@@ -54,6 +54,11 @@ class Condition:
             for name, value in self.headers
         )
 
+    @property
+    def canonical(self) -> str:
+        """All of it, quoted: paths and values may hold what stands between two of them in words."""
+        return f"when {list(self.methods)} {list(self.paths)} {list(self.headers)}"
+
     def __str__(self) -> str:
         fields = (f"{name}: {value}" for name, value in self.headers)
         parts = (",".join(self.methods), ",".join(self.paths), ",".join(fields))

@@ -7,7 +7,7 @@ passes outside, too: a snapshot holds until `next_change`, and then a new one is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.model import Destination, Judgement, Protocol, Reason, Source, Verdict
@@ -15,11 +15,13 @@ from netproxy.policy import explain
 from netproxy.policy.addresses import (
     LOOPBACK_BLOCKS,
     AddressClass,
+    classify_number,
     classify_with_own,
+    embedded,
     is_wholly_special,
     vet,
 )
-from netproxy.policy.blocks import NO_BLOCKS, Blocks, number_of, single
+from netproxy.policy.blocks import NO_BLOCKS, Blocks, number_of, single, text_of
 from netproxy.policy.hosts import is_address
 from netproxy.policy.index import RuleIndex
 from netproxy.policy.patterns import Kind
@@ -119,6 +121,8 @@ class Policy:
 
     def deny_rule(self, destination: Destination) -> Rule | None:
         """Return the deny rule that holds; one that needs inspection only where no other does."""
+        if ":" in destination.host:
+            return self._deny_form(destination)
         return self._deny.match(destination) or self._deny_some.match(destination)
 
     def allow_rule(self, destination: Destination) -> Rule | None:
@@ -129,7 +133,7 @@ class Policy:
 
     def near_miss(self, host: str) -> Rule | None:
         """Return an allow rule for the same host, whatever its ports: it explains a refusal."""
-        return self._allow.match_host(host)
+        return self._allow.match_host(host) or self._allow_some.match_host(host)
 
     def is_below_ceiling(self, destination: Destination) -> bool:
         """Tell whether the managed settings let anybody allow this."""
@@ -163,13 +167,30 @@ class Policy:
         """Say what kind of address a literal is, here on this host."""
         return classify_with_own(number_of(literal), own=self.host.addresses)
 
+    def _deny_form(self, destination: Destination) -> Rule | None:
+        """Return the deny rule for an IPv6 address, or for an IPv4 address that it stands for."""
+        inner = [text_of(address) for address in embedded(number_of(destination.host))]
+        asked = [destination, *(replace(destination, host=host) for host in inner)]
+        found = (index.match(each) for index in (self._deny, self._deny_some) for each in asked)
+        return next((rule for rule in found if rule is not None), None)
+
     def _is_ours(self, literal: str, port: int) -> bool:
         """Tell whether the gateway itself would be dialled: it must not answer its own clients."""
-        if not self.host.listeners:
-            return False
         # Linux connects the unspecified address to loopback.
         aliases = _UNSPECIFIED.get(literal, (literal,))
-        return any((alias, port) in self.host.listeners for alias in aliases)
+        return any(
+            listening == port
+            and (host in aliases or (host in _UNSPECIFIED and self._is_here(literal)))
+            for host, listening in self.host.listeners
+        )
+
+    def _is_here(self, literal: str) -> bool:
+        """Tell whether who listens everywhere is reached at this address."""
+        if not is_address(literal):
+            return False
+        address = number_of(literal)
+        kind = classify_number(address)
+        return kind in _HERE or self.host.addresses.covers(address)
 
     def _refused_local(self, destination: Destination) -> Judgement:
         if self._is_ours(destination.host, destination.port):
@@ -225,6 +246,7 @@ def _lines(spec: PolicySpec) -> list[str]:
         f"mode {spec.mode}",
         f"on_denial {spec.on_denial}",
         *(f"allow_private {block}" for block in spec.allow_private.blocks),
+        f"ceiling {'none' if spec.ceiling is None else len(spec.ceiling)}",
         *(f"ceiling {rule.canonical}" for rule in spec.ceiling or ()),
         *(f"{rule.effect.value} {rule.canonical}" for rule in spec.rules),
     ]
@@ -232,6 +254,7 @@ def _lines(spec: PolicySpec) -> list[str]:
 
 # No --allow-private opens these: the rule, or the resolver, has to change.
 _NOT_OPENABLE = frozenset({AddressClass.DENIED, AddressClass.LISTENER, AddressClass.UNRECOGNISED})
+_HERE = frozenset({AddressClass.LOOPBACK, AddressClass.UNSPECIFIED})
 _UNSPECIFIED = {"0.0.0.0": ("127.0.0.1",), "::": ("::1", "127.0.0.1")}  # noqa: S104  # no bind
 
 

@@ -87,9 +87,10 @@ class Rule:
 
     @property
     def canonical(self) -> str:
-        """Everything that the rule does, in one spelling."""
+        """Everything that the rule does, in one spelling that no other rule has."""
         until = f"until {self.expires_at}" if self.expires_at is not None else ""
-        parts = (str(self), str(self.condition or ""), str(self.on_denial or ""), until)
+        condition = self.condition.canonical if self.condition is not None else ""
+        parts = (str(self), condition, str(self.on_denial or ""), until)
         return " ".join(part for part in parts if part)
 
     @property

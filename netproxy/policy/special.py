@@ -12,7 +12,9 @@ _TOP_LEVEL = frozenset({"localhost", "local", "internal", "arpa"})
 # Names of metadata services that do not end in .internal.
 _METADATA = frozenset(
     {
+        "api.metadata.cloud.ibm.com",  # IBM
         "metadata.goog",  # Google
+        "metadata.packet.net",  # Equinix Metal, its former name
         "metadata.platformequinix.com",  # Equinix Metal
         "metadata.tencentyun.com",  # Tencent
     }

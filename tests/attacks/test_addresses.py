@@ -38,7 +38,8 @@ LITERALS = [
         "198.18.0.1 240.0.0.1 192.0.2.1 [fec0::1] [3fff::1] [5f00::1]",  # S7
         "224.0.0.1 [ff02::1] 255.255.255.255",  # S8
         "169.254.169.254 169.254.170.2 100.100.100.200 168.63.129.16",  # S9: metadata
-        "[fd00:ec2::254] [fd20:ce::254]",
+        "[fd00:ec2::254] [fd20:ce::254] [fd00:a9fe:a9fe::1]",
+        "[2606:4700::5efe:7f00:1] [2606:4700::200:5efe:a9fe:a9fe]",  # ISATAP
     )
     for literal in row.split()
 ]
@@ -96,6 +97,9 @@ def test_a_mixed_answer_never_lets_the_local_part_through(answer: tuple[str, ...
         "LOCALHOST.",
         "foo.localhost",
         "metadata.google.internal",
+        "ip6-localhost",
+        "metadata.goog",
+        "api.metadata.cloud.ibm.com",
         "printer.local",
         "1.0.0.127.in-addr.arpa",
         "gateway",
@@ -136,6 +140,25 @@ def test_a_denied_block_holds_for_names_too() -> None:
     assert strict.judge(to("8.8.8.8:443"), "", Memory()).reason is Reason.DENIED_BY_RULE
     assert strict.judge(to("[::ffff:8.8.8.8]:443"), "", Memory()).reason is Reason.DENIED_BY_RULE
     assert strict.vet(to(NAME), ["8.8.8.8", "::ffff:8.8.4.4"]).passed == ()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "[64:ff9b::808:808]",
+        "[2002:808:808::1]",
+        "[2001:0:808:808::f6f6:f6f6]",
+        "[2001:0:909:909::f7f7:f7f7]",
+        "[2606:4700::5efe:808:808]",
+    ],
+)
+def test_no_form_of_a_denied_address_is_a_way_round_it(form: str) -> None:
+    """S5: NAT64, 6to4, Teredo (server and client), ISATAP; as a literal and as an answer."""
+    open_but = policy(allow("*:*"), deny("8.8.8.0/24"), default=Verdict.ALLOW)
+    asked = to(f"{form}:443")
+    assert OPEN.judge(asked, "", Memory()).verdict is Verdict.ALLOW
+    assert open_but.judge(asked, "", Memory()).reason is Reason.DENIED_BY_RULE
+    assert open_but.vet(to(NAME), [form.strip("[]")]).passed == ()
 
 
 @pytest.mark.parametrize("block", ["0.0.0.0/0", "::/0", "128.0.0.0/1", "2000::/3"])

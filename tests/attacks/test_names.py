@@ -7,13 +7,16 @@ wire brings it: as an authority (CONNECT, absolute form) and as a field of bytes
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.model import Destination, Protocol, Reason, Verdict
-from netproxy.policy.hosts import canonical_host, destination, parse_authority
+from netproxy.policy.hosts import canonical_host, destination, is_address, parse_authority
 from tests.support.policies import Memory, allow, deny, policy
 
 # All that a careless suffix or default would let through.
@@ -36,6 +39,37 @@ LOOPBACK_NUMBERS = [
 ]
 
 
+def _numeric(text: str) -> set[str]:
+    """What the C library's own parsers make of a text, without a lookup."""
+    found = set()
+    with contextlib.suppress(OSError, ValueError):
+        found.add(socket.inet_ntoa(socket.inet_aton(text)))
+    with contextlib.suppress(OSError, ValueError):
+        answers = socket.getaddrinfo(text, None, flags=socket.AI_NUMERICHOST)
+        found |= {str(answer[4][0]) for answer in answers}
+    return {canonical_host(each) for each in found}
+
+
+def _spellings(number: int) -> st.SearchStrategy[str]:
+    """Write an address in one to four parts of decimal, octal and hex, as inet_aton reads it."""
+    octets = number.to_bytes(4)
+    part = st.sampled_from(["d", "o", "x", "#x"])
+    return st.integers(1, 4).flatmap(
+        lambda parts: st.lists(part, min_size=parts, max_size=parts).map(
+            lambda bases: ".".join(
+                _digits(value, base)
+                for value, base in zip(
+                    (*octets[: parts - 1], int.from_bytes(octets[parts - 1 :])), bases, strict=True
+                )
+            )
+        )
+    )
+
+
+def _digits(value: int, base: str) -> str:
+    return f"0{value:o}" if base == "o" else format(value, base)
+
+
 def reason(host: str, port: int = 443) -> Reason | None:
     """What the policy says of a host that came as bytes; None where it is let through."""
     try:
@@ -53,6 +87,29 @@ def test_numbers_that_become_loopback_are_no_hosts(number: str) -> None:
     assert reason(number) is Reason.INVALID_DESTINATION
     with pytest.raises(InvalidDestination):
         parse_authority(f"{number}:80", default_port=None)
+
+
+@given(
+    st.from_regex(
+        r"(?:0[xX])?[0-9a-fA-F]{1,11}(?:\.(?:0[xX])?[0-9a-fA-F]{0,4}){0,4}", fullmatch=True
+    )
+    | st.text("0123456789abcdefxX.:%[]-_ \t\0\u3002\uff11\u2460", max_size=18)
+    | st.ip_addresses(v=4).map(int).flatmap(_spellings)
+)
+@example("0x7f.1")
+@example("127.0.0.1\n")
+@example("1.2.3.4 x")
+def test_no_text_that_a_resolver_takes_for_an_address_passes_as_a_name(text: str) -> None:
+    """S1, S10, S16, whatever somebody makes of them: a name is no address to anybody below us."""
+    try:
+        host = canonical_host(text)
+    except InvalidDestination:
+        return
+    for spelling in (text, host):
+        if not is_address(host):
+            assert _numeric(spelling) == set()
+        elif "." in host:
+            assert _numeric(spelling) <= {host}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1\0.allowed.test", "evil.test\0.allowed.test"])
@@ -206,6 +263,7 @@ def test_a_homoglyph_is_seen_for_what_it_is() -> None:
         "*.com",
         "**.com",
         "*.co.uk",
+        "*.github.io",
         "a*.co.uk",
         "ok.test\nevil.test",
         "ok.test evil.test",

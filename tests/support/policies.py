@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from netproxy.model import ApprovalId, Destination, OnDenial, Protocol, Verdict
-from netproxy.policy.addresses import parse_private_block
-from netproxy.policy.blocks import Blocks
-from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
+from netproxy.model import ApprovalId, Destination, OnDenial, Protocol, Reason, Verdict
+from netproxy.policy.addresses import embedded, parse_private_block
+from netproxy.policy.blocks import Blocks, number_of, text_of
+from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy, opens_local
 from netproxy.policy.hosts import destination
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.patterns import Kind
@@ -76,6 +76,43 @@ def naive_match(rules: Iterable[Rule], asked: Destination) -> Rule | None:
         if low_high and rule.protocol in {None, asked.protocol} and _host_matches(rule, asked.host):
             return rule
     return None
+
+
+def naive_reason(
+    rules: Iterable[Rule],
+    asked: Destination,
+    *,
+    now: float,
+) -> Reason:
+    """Say why rules of every kind allow or refuse, for a session without memory, default deny."""
+    live = [rule for rule in rules if rule.expires_at is None or now < rule.expires_at]
+    local = policy().is_local(asked.host)
+    for here in (asked, *_inner(asked)):
+        if (rule := _plain_first(live, Effect.DENY, here, naming=False)) is not None:
+            return Reason.INSPECTION_REQUIRED if rule.condition else Reason.DENIED_BY_RULE
+    if (rule := _plain_first(live, Effect.ALLOW, asked, naming=local)) is not None:
+        return Reason.INSPECTION_REQUIRED if rule.condition else Reason.ALLOWED_BY_RULE
+    return Reason.NOT_ALLOWED_LOCAL if local else Reason.NOT_ALLOWED
+
+
+def _plain_first(
+    rules: Iterable[Rule], effect: Effect, asked: Destination, *, naming: bool
+) -> Rule | None:
+    matching = [
+        rule
+        for rule in rules
+        if rule.effect is effect
+        and naive_match([rule], asked)
+        and (not naming or opens_local(rule))
+    ]
+    return min(matching, key=lambda rule: rule.condition is not None, default=None)
+
+
+def _inner(asked: Destination) -> list[Destination]:
+    """The same port of the addresses that an IPv6 form of IPv4 stands for."""
+    if ":" not in asked.host:
+        return []
+    return [replace(asked, host=text_of(each)) for each in embedded(number_of(asked.host))]
 
 
 def _host_matches(rule: Rule, host: str) -> bool:

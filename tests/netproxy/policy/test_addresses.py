@@ -13,11 +13,13 @@ from netproxy.policy.addresses import (
     LOOPBACK_BLOCKS,
     AddressClass,
     classify,
+    embedded,
     is_wholly_special,
     parse_private_block,
     vet,
 )
-from netproxy.policy.blocks import NO_BLOCKS, Blocks, parse_block
+from netproxy.policy.blocks import NO_BLOCKS, Blocks, number_of, parse_block, text_of
+from netproxy.policy.hosts import canonical_host
 
 C = AddressClass
 
@@ -34,19 +36,19 @@ CLASSES = {
     ),
     C.PRIVATE: (
         "10.0.0.0 10.255.255.255 172.16.0.0 172.31.255.255 192.168.0.1 64:ff9b::a00:1 "
-        "64:ff9b:1::808:808 2002:a00:1:: fc00::1 fdff::1 fec0::1 feff::1"
+        "64:ff9b:1::808:808 2002:a00:1:: 2606:4700::5efe:a00:1 fc00::1 fdff::1 fec0::1 feff::1"
     ),
     C.CGNAT: "100.64.0.1 100.127.255.254 100.100.100.201",
     C.METADATA: (
         "100.100.100.200 169.254.169.254 169.254.170.2 169.254.170.23 169.254.0.23 "
         "169.254.42.42 168.63.129.16 192.0.0.192 ::a9fe:a9fe ::ffff:a9fe:a9fe "
         "64:ff9b::a9fe:a9fe 2002:a9fe:a9fe::1 fd00:ec2::254 fd00:ec2::23 fd20:ce::254 "
-        "fd00:c1::a9fe:a9fe fd00:42::42 fe80::a9fe:a9fe"
+        "fd00:c1::a9fe:a9fe fd00:42::42 fd00:a9fe:a9fe::1 fe80::a9fe:a9fe"
     ),
     C.LOOPBACK: (
         "127.0.0.1 127.255.255.255 ::1 ::7f00:1 ::ffff:127.0.0.1 ::ffff:7f00:1 "
         "::ffff:0:7f00:1 64:ff9b::7f00:1 64:ff9b:1::7f00:1 2002:7f00:1:: 2001:0:7f00:1:: "
-        "2001:0:808:808::80ff:fffe"
+        "2001:0:808:808::80ff:fffe 2606:4700::200:5efe:7f00:1"
     ),
     C.LINK_LOCAL: "169.254.1.1 fe80::1 febf::1",
     C.RESERVED: (
@@ -112,6 +114,7 @@ def test_a_form_of_a_local_address_is_never_public(address: ipaddress.IPv4Addres
         ipaddress.IPv6Address(0x2002 << 112 | number << 80 | 1),
         ipaddress.IPv6Address(0x20010000 << 96 | number << 64 | 0xF7F7F7F7),
         ipaddress.IPv6Address(0x20010000 << 96 | 0x08080808 << 64 | number ^ 0xFFFFFFFF),
+        ipaddress.IPv6Address(0x26064700 << 96 | 0x5EFE << 32 | number),
     ]
     if classify(str(address)) is not C.PUBLIC:
         assert all(classify(str(form)) is not C.PUBLIC for form in forms)
@@ -144,6 +147,36 @@ def test_this_hosts_own_public_address_is_refused() -> None:
         ("10.0.0.1", C.PRIVATE),
     )
     assert vet(["8.8.4.4"], allowed=own, own=own)[0] == ("8.8.4.4",)
+
+
+@pytest.mark.parametrize(
+    "form", ["64:ff9b::808:404", "2002:808:404::", "2001:0:808:404::f7f7:f7f7", "::ffff:8.8.4.4"]
+)
+def test_no_form_of_this_hosts_own_address_is_another(form: str) -> None:
+    own = Blocks([parse_block("8.8.4.4")])
+    assert vet([form], allowed=NO_BLOCKS, own=own)[1][0][1] is C.OWN
+    assert vet([form], allowed=NO_BLOCKS)[0] == (canonical_host(form),)
+
+
+@pytest.mark.parametrize(
+    ("literal", "inner"),
+    [
+        ("64:ff9b::8.8.8.8", ["8.8.8.8"]),
+        ("64:ff9b:1::8.8.8.8", ["8.8.8.8"]),
+        ("::8.8.8.8", ["8.8.8.8"]),
+        ("::ffff:0:8.8.8.8", ["8.8.8.8"]),
+        ("2002:808:404::", ["8.8.4.4"]),
+        ("2001:0:808:404::f7f7:f7f7", ["8.8.4.4", "8.8.8.8"]),
+        ("2606:4700::5efe:8.8.8.8", ["8.8.8.8"]),
+        ("2606:4700::200:5efe:8.8.8.8", ["8.8.8.8"]),
+        ("2606:4700::8.8.8.8", []),
+        ("::1", []),
+        ("::", []),
+        ("8.8.8.8", []),
+    ],
+)
+def test_what_a_form_stands_for(literal: str, inner: list[str]) -> None:
+    assert [text_of(each) for each in embedded(number_of(canonical_host(literal)))] == inner
 
 
 def test_what_is_no_address_is_refused() -> None:

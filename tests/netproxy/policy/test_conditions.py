@@ -26,6 +26,18 @@ def test_in_words() -> None:
     assert str(asked) == "GET,HEAD /v1/** x-team: a"
 
 
+def test_no_two_conditions_are_one_in_the_digest() -> None:
+    texts = {
+        Condition().canonical,
+        Condition(methods=("GET",)).canonical,
+        Condition(paths=("/a", "/b")).canonical,
+        Condition(paths=("/a,/b",)).canonical,
+        Condition(headers=(("x", "a"), ("y", "b"))).canonical,
+        Condition(headers=(("x", "a,y: b"),)).canonical,
+    }
+    assert len(texts) == 6
+
+
 @pytest.mark.parametrize(
     ("condition", "matches"),
     [

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netproxy.model import Destination, OnDenial, Protocol, Reason, Source, Verdict
+from netproxy.model import OnDenial, Protocol, Reason, Source, Verdict
 from netproxy.policy.addresses import AddressClass
 from netproxy.policy.blocks import Blocks, parse_block
+from netproxy.policy.conditions import Condition
 from netproxy.policy.engine import Host
-from netproxy.policy.rules import Effect, Rule
+from netproxy.policy.origin import NOWHERE
 from netproxy.policy.spec import Mode
-from tests.support.policies import Memory, allow, deny, naive_match, policy, to
-from tests.support.rule_texts import denies, destinations, rule_lists
+from tests.support.policies import Memory, allow, deny, naive_match, naive_reason, policy, to
+from tests.support.rule_texts import allows, denies, destinations, full_rules, rule_lists, times
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netproxy.model import Destination
+    from netproxy.policy.rules import Rule
 
 NOTHING = Memory()
 A = "example.org:443"
@@ -264,6 +272,220 @@ class TestVet:
         assert vetted.explanation == "example.org resolves to no address"
 
 
+class TestCondition:
+    """Until requests are inspected, neither a yes nor a no that depends on them is known."""
+
+    GET = Condition(methods=("GET",))
+
+    def some(self, rule: Rule) -> Rule:
+        return replace(rule, condition=self.GET)
+
+    @pytest.mark.parametrize("default", list(Verdict), ids=str)
+    @pytest.mark.parametrize("read", [allow, deny], ids=["allow", "deny"])
+    def test_a_rule_that_needs_inspection_refuses(
+        self, read: Callable[[str], Rule], default: Verdict
+    ) -> None:
+        made = policy(self.some(read(A)), default=default)
+        said = made.judge(to(A), "GET", Memory(granted={to(A)}))
+        assert (said.verdict, said.reason) == (Verdict.DENY, Reason.INSPECTION_REQUIRED)
+        assert said.rule == made.spec.rules[0].label
+        assert "holds for GET only" in said.explanation
+
+    def test_it_refuses_plain_requests_too(self) -> None:
+        asked = to("example.org:80", Protocol.HTTP)
+        made = policy(self.some(allow("example.org")), allow("example.net"))
+        assert made.judge(asked, "GET", NOTHING).reason is Reason.INSPECTION_REQUIRED
+
+    def test_elsewhere_it_says_nothing(self) -> None:
+        made = policy(self.some(allow(A)), self.some(deny("example.net")), allow("a.example.org"))
+        assert made.judge(to("a.example.org:443"), "", NOTHING).verdict is Verdict.ALLOW
+        assert made.judge(to("example.org:22"), "", NOTHING).reason is Reason.NOT_ALLOWED
+
+    def test_an_allow_without_a_condition_beside_it_allows(self) -> None:
+        for rules in ([self.some(allow(A)), allow("*")], [allow("*"), self.some(allow(A))]):
+            said = policy(*rules).judge(to(A), "CONNECT", NOTHING)
+            assert (said.reason, said.rule) == (Reason.ALLOWED_BY_RULE, "* (--allow #1)")
+
+    def test_a_deny_without_a_condition_beside_it_denies(self) -> None:
+        for rules in ([self.some(deny(A)), deny("*")], [deny("*"), self.some(deny(A))]):
+            said = policy(*rules, allow(A)).judge(to(A), "CONNECT", NOTHING)
+            assert said.reason is Reason.DENIED_BY_RULE
+
+    def test_a_deny_that_may_hold_comes_before_an_allow_that_does(self) -> None:
+        said = policy(allow(A), self.some(deny("**.example.org"))).judge(to(A), "", NOTHING)
+        assert said.reason is Reason.INSPECTION_REQUIRED
+
+    def test_a_session_denial_is_named_before_it(self) -> None:
+        said = policy(self.some(allow(A))).judge(to(A), "", Memory(denied={to(A)}))
+        assert said.reason is Reason.DENIED_BY_SESSION
+
+    def test_it_opens_nothing_local(self) -> None:
+        made = policy(self.some(allow("127.0.0.1:80")))
+        said = made.judge(to("127.0.0.1:80"), "GET", NOTHING)
+        assert said.reason is Reason.INSPECTION_REQUIRED
+        assert made.vet(to("127.0.0.1:80"), ["127.0.0.1"]).passed == ()
+        wide = policy(self.some(allow("*")), default=Verdict.ALLOW)
+        assert wide.judge(to("127.0.0.1:80"), "", NOTHING).reason is Reason.NOT_ALLOWED_LOCAL
+
+    def test_what_may_be_denied_is_not_dialled_for_a_name(self) -> None:
+        made = policy(allow(A), self.some(deny("8.8.8.0/24")))
+        assert made.vet(to(A), ["8.8.8.8"]).refused == (("8.8.8.8", AddressClass.DENIED),)
+
+    def test_it_explains_a_near_miss(self) -> None:
+        said = policy(self.some(allow(A))).judge(to("example.org:22"), "", NOTHING)
+        assert said.explanation.endswith("does not cover port 22")
+
+
+class TestCeiling:
+    @pytest.mark.parametrize("default", list(Verdict), ids=str)
+    def test_neither_a_grant_nor_a_default_goes_beyond_it(self, default: Verdict) -> None:
+        bounded = policy(default=default, ceiling=(allow("**.example.org"),))
+        beyond = to("example.net:443")
+        said = bounded.judge(beyond, "", Memory(granted={beyond}))
+        assert (said.verdict, said.reason) == (Verdict.DENY, Reason.NOT_ALLOWED)
+        assert said.explanation == (
+            "example.net:443 is outside what the managed settings let anybody allow"
+        )
+        assert said.hint is None
+        assert bounded.judge(to(A), "", NOTHING).verdict is default
+        assert bounded.judge(to(A), "", Memory(granted={to(A)})).verdict is Verdict.ALLOW
+
+    def test_ports_and_protocols_count(self) -> None:
+        bounded = policy(default=Verdict.ASK, ceiling=(allow("https://*:443"),))
+        assert bounded.judge(to(A), "", NOTHING).verdict is Verdict.ASK
+        for other in (to("example.org:80"), to(A, Protocol.TCP)):
+            assert bounded.judge(other, "", NOTHING).verdict is Verdict.DENY
+
+    def test_nothing_allowed_is_nothing_asked(self) -> None:
+        assert policy(default=Verdict.ASK, ceiling=()).judge(to(A), "", NOTHING).verdict is (
+            Verdict.DENY
+        )
+
+    def test_a_deny_and_the_mode_are_named_before_it(self) -> None:
+        denied = policy(deny(A), ceiling=()).judge(to(A), "", NOTHING)
+        assert denied.reason is Reason.DENIED_BY_RULE
+        off = policy(mode=Mode.OFF, ceiling=()).judge(to(A), "", NOTHING)
+        assert off.reason is Reason.PROXY_DISABLED
+
+    def test_what_is_local_is_below_it_by_its_name_only(self) -> None:
+        local = to("127.0.0.1:80")
+        assert not policy(ceiling=(allow("*:*"),)).is_below_ceiling(local)
+        assert not policy(ceiling=(allow("0.0.0.0/0:*"),)).is_below_ceiling(local)
+        assert policy(ceiling=(allow("127.0.0.0/8:80"),)).is_below_ceiling(local)
+        bounded = policy(default=Verdict.ALLOW, ceiling=(allow("127.0.0.0/8:80"),))
+        said = bounded.judge(local, "", Memory(granted={local}))
+        assert said.reason is Reason.NOT_ALLOWED_LOCAL
+
+
+class TestExpiry:
+    def test_a_rule_holds_until_its_time_and_not_at_it(self) -> None:
+        rules = (replace(allow(A), expires_at=100.0), replace(deny("*"), expires_at=50.0))
+        assert policy(*rules, now=49.9).judge(to(A), "", NOTHING).verdict is Verdict.DENY
+        assert policy(*rules, now=50.0).judge(to(A), "", NOTHING).verdict is Verdict.ALLOW
+        assert policy(*rules, now=99.9).judge(to(A), "", NOTHING).verdict is Verdict.ALLOW
+        assert policy(*rules, now=100.0).judge(to(A), "", NOTHING).verdict is Verdict.DENY
+
+    @pytest.mark.parametrize(
+        ("now", "change"), [(0.0, 50.0), (49.9, 50.0), (50.0, 100.0), (100.0, None), (200.0, None)]
+    )
+    def test_the_next_change_is_the_first_expiry_to_come(
+        self, now: float, change: float | None
+    ) -> None:
+        rules = (replace(allow(A), expires_at=100.0), replace(deny(A), expires_at=50.0), allow(A))
+        assert policy(*rules, now=now).next_change == change
+
+    def test_an_expired_rule_explains_nothing(self) -> None:
+        said = policy(replace(allow(A), expires_at=1.0), now=2.0).judge(to(A), "", NOTHING)
+        assert said.explanation == "no rule matches example.org:443"
+
+    def test_what_was_opened_locally_closes(self) -> None:
+        rule = replace(allow("127.0.0.1:80"), expires_at=1.0)
+        asked = to("127.0.0.1:80")
+        assert policy(rule, now=0.9).vet(asked, ["127.0.0.1"]).passed == ("127.0.0.1",)
+        assert policy(rule, now=1.0).vet(asked, ["127.0.0.1"]).passed == ()
+
+
+class TestListeners:
+    """Nothing leads to where the gateway itself listens, however spelled and whoever opens it."""
+
+    LOOPBACK = frozenset({("127.0.0.1", 3128), ("::1", 3128)})
+    ALL_V4 = frozenset({("0.0.0.0", 3128)})
+    ALL_V6 = frozenset({("::", 3128)})
+    LAN = Blocks([parse_block("10.0.0.5"), parse_block("8.8.4.4")])
+    NAMED = tuple(
+        allow(f"{host}:*")
+        for host in (
+            *("127.0.0.0/8", "[::1]", "0.0.0.0", "[::]", "10.0.0.0/8", "8.8.4.4"),
+            *("localhost", "a.localhost", "me.internal", "example.org"),
+        )
+    )
+
+    def judge(self, host: str, listeners: frozenset[tuple[str, int]]) -> tuple[Verdict, str]:
+        """The verdict, and what is said where it is no."""
+        here = Host(addresses=self.LAN, listeners=listeners)
+        said = policy(*self.NAMED, host=here).judge(to(host), "", NOTHING)
+        return said.verdict, said.explanation
+
+    @pytest.mark.parametrize(
+        "listeners", [LOOPBACK, ALL_V4, ALL_V6], ids=["loopback", "IPv4", "IPv6"]
+    )
+    @pytest.mark.parametrize(
+        "alias",
+        [
+            "127.0.0.1",
+            "127.0.0.1.",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "0.0.0.0",
+            "[::]",
+        ],
+    )
+    def test_no_alias_of_loopback_is_proxied(
+        self, alias: str, listeners: frozenset[tuple[str, int]]
+    ) -> None:
+        verdict, said = self.judge(f"{alias}:3128", listeners)
+        assert verdict is Verdict.DENY
+        assert said.endswith(":3128 is this gateway itself")
+        assert self.judge(f"{alias}:3129", listeners)[0] is Verdict.ALLOW
+
+    @pytest.mark.parametrize("alias", ["127.0.0.2", "10.0.0.5", "8.8.4.4", "[::ffff:10.0.0.5]"])
+    def test_who_listens_everywhere_is_reached_at_every_address(self, alias: str) -> None:
+        assert self.judge(f"{alias}:3128", self.LOOPBACK)[0] is Verdict.ALLOW
+        for listeners in (self.ALL_V4, self.ALL_V6):
+            assert self.judge(f"{alias}:3128", listeners)[0] is Verdict.DENY
+
+    def test_another_host_with_the_same_port_is_another(self) -> None:
+        assert self.judge("10.0.0.6:3128", self.ALL_V4)[0] is Verdict.ALLOW
+
+    @pytest.mark.parametrize("name", ["localhost", "a.localhost", "me.internal", "example.org"])
+    @pytest.mark.parametrize("answer", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::"])
+    def test_no_name_that_resolves_there_is_dialled(self, name: str, answer: str) -> None:
+        made = policy(
+            *self.NAMED,
+            allow_private=["0.0.0.0/32", "127.0.0.0/8", "::/128", "::1"],
+            host=Host(listeners=self.LOOPBACK),
+        )
+        assert made.judge(to(f"{name}:3128"), "", NOTHING).verdict is Verdict.ALLOW
+        vetted = made.vet(to(f"{name}:3128"), [answer])
+        assert [kind for _, kind in vetted.refused] == [AddressClass.LISTENER]
+        assert vetted.passed == ()
+        assert vetted.explanation == f"{name} resolves to this gateway itself"
+        assert vetted.hint is None
+        assert made.vet(to(f"{name}:3129"), [answer]).passed != ()
+
+    def test_a_name_is_judged_by_what_it_resolves_to(self) -> None:
+        made = policy(*self.NAMED, host=Host(listeners=self.ALL_V4))
+        assert made.judge(to("localhost:3128"), "", NOTHING).verdict is Verdict.ALLOW
+        assert made.vet(to("localhost:3128"), ["127.0.0.1", "::1"]).passed == ()
+
+    def test_an_own_public_address_is_no_way_round_it(self) -> None:
+        """Even where nobody told which addresses are ours."""
+        made = policy(allow("*:*"), host=Host(listeners=frozenset({("8.8.4.4", 3128)})))
+        assert made.vet(to("example.org:3128"), ["8.8.4.4"]).passed == ()
+        assert made.vet(to("8.8.4.4:3128"), ["8.8.4.4"]).passed == ()
+
+
 class TestDigest:
     def test_everything_that_decides_is_in_it(self) -> None:
         base = policy(allow(A))
@@ -275,13 +497,25 @@ class TestDigest:
             policy(allow(A), mode=Mode.LIMITED),
             policy(allow(A), allow_private=["10.0.0.0/8"]),
             policy(replace(deny(A), on_denial=OnDenial.BLOCK)),
+            policy(deny("https://example.org:443")),
+            policy(replace(allow(A), expires_at=1.0)),
+            policy(replace(allow(A), expires_at=2.0)),
+            policy(replace(allow(A), condition=Condition(methods=("GET",)))),
+            policy(replace(allow(A), condition=Condition(paths=("/GET",)))),
+            policy(replace(allow(A), condition=Condition(headers=(("x-a", "b"), ("c", "d"))))),
+            policy(replace(allow(A), condition=Condition(headers=(("x-a", "b,c: d"),)))),
+            policy(allow(A), ceiling=()),
+            policy(allow(A), ceiling=(allow(A),)),
+            policy(allow(A), allow(A)),
         ]
         digests = {one.digest for one in [base, *others]}
         assert len(digests) == len(others) + 1
         assert all(len(digest) == 64 for digest in digests)
 
-    def test_spelling_and_place_are_not(self) -> None:
-        assert policy(allow("EXAMPLE.org.:443")).digest == policy(allow(A)).digest
+    def test_spelling_place_host_and_time_are_not(self) -> None:
+        elsewhere = replace(allow("EXAMPLE.org.:443"), origin=NOWHERE, reason="because")
+        here = Host(listeners=frozenset({("127.0.0.1", 80)}))
+        assert policy(elsewhere, host=here, now=5.0).digest == policy(allow(A)).digest
 
     def test_count(self) -> None:
         assert policy(allow(A), deny(A)).rule_count == 2
@@ -298,17 +532,56 @@ def test_adding_a_deny_never_allows_more(
     assert after.verdict in {before.verdict, Verdict.DENY}
 
 
-@given(rule_lists, destinations)
-def test_verdicts_are_those_of_a_walk_over_all_rules(rules: list[Rule], asked: Destination) -> None:
-    said = policy(*rules).judge(asked, "GET", NOTHING)
-    denied = naive_match([rule for rule in rules if rule.effect is Effect.DENY], asked)
-    allowed = naive_match([rule for rule in rules if rule.effect is Effect.ALLOW], asked)
-    if denied is not None:
-        assert said.rule == denied.label
-    elif said.verdict is Verdict.ALLOW:
-        assert allowed is not None
-    else:
-        assert allowed is None or said.reason is Reason.NOT_ALLOWED_LOCAL
+@given(rule_lists, allows, destinations, st.sampled_from(list(Verdict)))
+def test_adding_an_allow_never_allows_what_a_deny_denies(
+    rules: list[Rule], extra: Rule, asked: Destination, default: Verdict
+) -> None:
+    before = policy(*rules, default=default).judge(asked, "GET", NOTHING)
+    after = policy(*rules, extra, default=default).judge(asked, "GET", NOTHING)
+    if before.reason is Reason.DENIED_BY_RULE:
+        assert after == before
+
+
+@given(st.lists(full_rules, max_size=8), destinations, times)
+def test_reasons_are_those_of_a_walk_over_all_rules(
+    rules: list[Rule], asked: Destination, now: float
+) -> None:
+    """Every kind of pattern, ports and protocols, conditions and expiry."""
+    said = policy(*rules, now=now).judge(asked, "GET", NOTHING)
+    assert said.reason is naive_reason(rules, asked, now=now)
+
+
+@given(st.lists(full_rules, max_size=5), full_rules, destinations)
+def test_a_rule_never_matches_another_key(
+    rules: list[Rule], extra: Rule, asked: Destination
+) -> None:
+    """What a rule does not match, it changes nothing about."""
+    forms = [asked, replace(asked, host="8.8.8.8")]
+    if not any(naive_match([extra], each) for each in forms):
+        with_it = policy(*rules, extra).judge(asked, "GET", NOTHING)
+        assert with_it.reason is policy(*rules).judge(asked, "GET", NOTHING).reason
+
+
+@given(st.lists(full_rules, max_size=8), destinations, times, st.floats(0, 30))
+def test_a_snapshot_holds_until_its_next_change(
+    rules: list[Rule], asked: Destination, now: float, later: float
+) -> None:
+    made = policy(*rules, now=now)
+    if now <= later < (made.next_change or 31):
+        then = policy(*rules, now=later)
+        assert made.judge(asked, "GET", NOTHING) == then.judge(asked, "GET", NOTHING)
+
+
+@given(rule_lists, st.lists(allows, max_size=3), destinations, st.sampled_from(list(Verdict)))
+def test_nothing_above_the_ceiling_is_allowed_or_asked_about(
+    rules: list[Rule], ceiling: list[Rule], asked: Destination, default: Verdict
+) -> None:
+    """The loader refuses rules outside of it, so only grants and the default could get there."""
+    bounded = policy(*rules, default=default, ceiling=tuple(ceiling))
+    said = bounded.judge(asked, "GET", Memory(granted={asked}))
+    if not bounded.is_below_ceiling(asked):
+        by_rule = bounded.allow_rule(asked) is not None
+        assert said.verdict is Verdict.DENY or by_rule
 
 
 @given(rule_lists, destinations, destinations)
