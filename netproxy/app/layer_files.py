@@ -22,6 +22,7 @@ from netproxy.policy.spelling import nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from netproxy.app.project import ProjectFile
     from netproxy.policy.bounds import Bounds
     from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.loader import Document
@@ -95,7 +96,7 @@ def read_files(  # noqa: PLR0913  # where each layer is looked for
             search = projects.find(directory, home, TrustStore(places.state_home(environ, home)))
         if search.file is not None:
             sources.append(_source(search.file.path, Layer.PROJECT, search.file.content))
-            project = _document(search.file.content, search.file.path, Layer.PROJECT)
+            project = project_document(search.file)
     except InvalidSettings as invalid:
         problems += invalid.problems
     if problems:
@@ -107,6 +108,11 @@ def read_files(  # noqa: PLR0913  # where each layer is looked for
         sources=tuple(sources),
         warnings=search.warnings,
     )
+
+
+def project_document(file: ProjectFile) -> Document:
+    """What a project's file says. Raises `InvalidSettings`."""
+    return _document(file.content, file.path, Layer.PROJECT)
 
 
 def chosen_profiles(

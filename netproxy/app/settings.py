@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app import places
-from netproxy.app.layer_files import MANAGED, Managed, chosen_profiles, read_files
+from netproxy.app.layer_files import (
+    MANAGED,
+    Managed,
+    chosen_profiles,
+    project_document,
+    read_files,
+)
 from netproxy.config import Limits
 from netproxy.errors import InvalidRule, InvalidSettings
 from netproxy.model import Verdict
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
 
     from netproxy.app.cli.run_options import RunOptions
     from netproxy.app.layer_files import LayerFiles, Source
+    from netproxy.app.project import ProjectFile
     from netproxy.policy.bounds import Bounds
     from netproxy.policy.loader import Document
     from netproxy.policy.rules import Rule
@@ -90,7 +97,7 @@ def load_settings(
     `directory` is where the project is looked for: the working directory. `options` without a
     command serve whoever wants to know the policy and to run nothing.
     """
-    home = _home(environ)
+    home = home_of(environ)
     files = read_files(
         config=options.config,
         with_project=not options.no_project,
@@ -105,6 +112,40 @@ def load_settings(
     if problems:
         raise InvalidSettings(tuple(problems))
     return settings
+
+
+def check_project(
+    found: ProjectFile,
+    options: RunOptions,
+    environ: Mapping[str, str],
+    *,
+    managed_file: Path = MANAGED_FILE,
+    managed_owner: int = 0,
+) -> tuple[tuple[str, LayerPolicy], ...]:
+    """Every profile of a project's file, if all go with the layers around it here.
+
+    Raises `InvalidSettings` with what does not. Trusts nothing, and reads no other project.
+    """
+    files = read_files(
+        config=options.config,
+        with_project=False,
+        directory=found.path.parent,
+        home=home_of(environ),
+        environ=environ,
+        managed=Managed(path=managed_file, owner=managed_owner),
+    )
+    project = project_document(found)
+    _, user, _ = chosen_profiles(options.profile, files.user, None)
+    problems = [
+        problem
+        for layer in project.profiles.values()
+        for problem in _violations(
+            (user, layer) if user else (layer,), replace(files, project=project), options
+        )
+    ]
+    if problems:
+        raise InvalidSettings(tuple(dict.fromkeys(problems)))
+    return tuple(project.profiles.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +306,7 @@ def _write_paths(document: Document | None, read: _Reader) -> list[Path]:
     return [read.path(text, "sandbox", "write", index) for index, text in enumerate(texts)]
 
 
-def _home(environ: Mapping[str, str]) -> Path:
+def home_of(environ: Mapping[str, str]) -> Path:
     """Return the home folder, from the password database where the environment has none."""
     if (home := environ.get("HOME", "")).startswith("/"):
         return Path(home)

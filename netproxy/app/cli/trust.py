@@ -1,0 +1,127 @@
+"""`netproxy trust [FOLDER]`: let a project's netproxy.toml count, in the content that it has now.
+
+Status 0 when it is trusted, 1 when the answer was no, 78 (EX_CONFIG) for a file that can't be used,
+64 for bad usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netproxy.app import places
+from netproxy.app.cli.run_options import RunOptions
+from netproxy.app.cli.usage import EXIT_USAGE, UsageParser
+from netproxy.app.project import place_of, read
+from netproxy.app.settings import check_project, home_of
+from netproxy.app.trust import TrustStore
+from netproxy.errors import InvalidSettings
+from otel import visible
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netproxy.policy.layers import LayerPolicy
+
+_EXIT_NO = 1
+_DESCRIPTION = """\
+Show what a project's netproxy.toml says, and let it count for `netproxy run` from here on: this
+file, with this content. After any change it has to be trusted again."""
+
+
+def main(arguments: list[str]) -> int:
+    """Trust, list or forget. Returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        home = home_of(os.environ)
+        store = TrustStore(places.state_home(os.environ, home))
+        if options.list:
+            return _list(store, as_json=options.json)
+        path = place_of(options.folder)
+        if options.remove:
+            return _remove(store, path)
+        return _trust(store, path, options)
+    except InvalidSettings as invalid:
+        sys.stderr.writelines(f"netproxy trust: {visible(each)}\n" for each in invalid.problems)
+        return os.EX_CONFIG
+
+
+def _parser() -> UsageParser:
+    parser = UsageParser(prog="netproxy trust", description=_DESCRIPTION)
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), metavar="FOLDER",
+        help="where the file is (default: here)",
+    )  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--list", action="store_true", help="what is trusted")
+    parser.add_argument("--remove", action="store_true", help="trust it no longer")
+    parser.add_argument("--json", action="store_true", help="with --list: JSON instead of text")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="the user's file that it has to go with"
+    )
+    return parser
+
+
+def _trust(store: TrustStore, path: Path, options: argparse.Namespace) -> int:
+    found = read(path)
+    given = RunOptions(config=options.config)
+    layers = check_project(found, given, os.environ)
+    if found.digest in store.entries().get(str(path), {}):
+        _say(f"{path} is trusted already, as it is")
+        return 0
+    for line in (str(path), *(line for name, layer in layers for line in _lines(name, layer))):
+        _say(line)
+    if not options.yes:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            sys.stderr.write("netproxy trust: there is no terminal to ask on, give --yes\n")
+            return EXIT_USAGE
+        if not _agreed():
+            _say("not trusted")
+            return _EXIT_NO
+    store.add(path, found.digest)
+    _say(f"trusted: {path}")
+    return 0
+
+
+def _agreed() -> bool:
+    try:
+        return input("Trust this content? [y/N] ").strip().lower() in {"y", "yes"}
+    except (EOFError, KeyboardInterrupt):
+        sys.stdout.write("\n")
+        return False
+
+
+def _lines(name: str, layer: LayerPolicy) -> list[str]:
+    """What one profile says, in canonical spelling."""
+    said = (("mode", layer.mode), ("default", layer.default), ("on_denial", layer.on_denial))
+    lines = [
+        f"  {key} {getattr(one.value, 'value', one.value)}" for key, one in said if one is not None
+    ]
+    lines += [f"  allow_private {each.value}" for each in layer.allow_private]
+    lines += [f"  {rule.effect.value} {rule.canonical}" for rule in layer.rules]
+    return [f"profile {name}:", *(lines or ["  says nothing"])]
+
+
+def _list(store: TrustStore, *, as_json: bool) -> int:
+    for path, contents in sorted(store.entries().items()):
+        for sha256, when in sorted(contents.items(), key=lambda entry: entry[1]):
+            if as_json:
+                _say(json.dumps({"path": path, "sha256": sha256, "trusted_at": when}))
+            else:
+                _say(f"{when}  {sha256[:12]}  {path}")
+    return 0
+
+
+def _remove(store: TrustStore, path: Path) -> int:
+    if not store.remove(path):
+        sys.stderr.write(f"netproxy trust: {visible(str(path))} was not trusted\n")
+        return _EXIT_NO
+    _say(f"not trusted any more: {path}")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{visible(text)}\n")
