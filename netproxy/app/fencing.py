@@ -41,17 +41,18 @@ def sandbox_spec(
     ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
     if (runtime := runtime_dir(environ)) is not None:
         ours.append(runtime)
+    # The usual policy file, read or not: it may be a link into a folder that is worked on.
     policy = settings.config_file or config_home(environ, home) / "config.toml"
+    files = dict.fromkeys([policy, *(source.path for source in settings.sources)])
     roots = writable_roots(directory, real_home, opened)
     return SandboxSpec(
         working_directory=directory,
         home=real_home,
         writable=opened,
         hidden=_hide(ours, roots=(*roots, os.path.realpath(settings.audit_directory))),
-        # The usual policy file, too: it may be a link into a folder that is worked on.
-        protected=(*program, *([os.path.realpath(policy)] if policy.exists() else [])),
+        protected=(*program, *(os.path.realpath(file) for file in files if file.exists())),
         identities={**found, directory: identity},
-        links=tuple(link for path in (*ours, policy, Path(sys.prefix)) for link in _links(path)),
+        links=tuple(link for path in (*ours, *files, Path(sys.prefix)) for link in _links(path)),
         owned=_ssh_drop_ins(),
     )
 
