@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.model import Destination, Judgement, Source, Verdict
+from netproxy.policy.change import NothingRemembered
 from netproxy.policy.hosts import destination
 from netproxy.policy.rules import parse_protocol
-from netproxy.policy.trace import NothingRemembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.model import Verdict
+from netproxy.policy.change import NothingRemembered
 from netproxy.policy.history import Decider, Tally
 from netproxy.policy.hosts import is_address
 from netproxy.policy.origin import Layer
 from netproxy.policy.rules import Effect
 from netproxy.policy.suffixes import registrable_domain
 from netproxy.policy.toml_text import comment, key
-from netproxy.policy.trace import NothingRemembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

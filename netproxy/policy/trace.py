@@ -1,7 +1,7 @@
 """How a verdict came about: the steps it passed, who says what, and what would flip it. Pure.
 
-The verdict is `Policy.judge`'s own; here it is only told. What would flip it is tried out on a copy
-of the policy that holds the rules for this host alone.
+The verdict is `Policy.judge`'s own; here it is only told. What would flip it is found in
+`netproxy.policy.change`.
 """
 
 from __future__ import annotations
@@ -10,38 +10,31 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from netproxy.model import Reason, Source, Verdict
+from netproxy.model import Reason, Source
 from netproxy.policy import explain
-from netproxy.policy.engine import compile_policy
+from netproxy.policy.change import (
+    NothingRemembered,
+    rules_about,
+    smallest_change,
+)
 from netproxy.policy.hosts import is_address
-from netproxy.policy.index import RuleIndex
+from netproxy.policy.layers import Statement
 from netproxy.policy.origin import Layer
 from netproxy.policy.patterns import Kind
-from netproxy.policy.rules import Effect, Rule, parse_rule
-from netproxy.policy.spec import Mode, PolicySpec
+from netproxy.policy.rules import Effect, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
-    from netproxy.model import ApprovalId, Destination, Judgement
+    from netproxy.model import Destination, Judgement
     from netproxy.policy.addresses import AddressClass
+    from netproxy.policy.change import Change
     from netproxy.policy.engine import Policy
+    from netproxy.policy.layers import LayerPolicy
     from netproxy.ports import SessionCache
 
 # More of them explain nothing.
 _NEAR = 5
-
-
-class NothingRemembered:
-    """The cache of a session in which nobody has answered anything."""
-
-    def denial(self, _destination: Destination) -> ApprovalId | None:
-        """No no."""
-        return None
-
-    def grant(self, _destination: Destination) -> ApprovalId | None:
-        """No yes."""
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,26 +54,6 @@ class NearMiss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """The smallest change that flips the verdict; none where `obstacle` says whose it is."""
-
-    remove: tuple[Rule, ...] = ()
-    flag: str | None = None  # for the command line
-    line: str | None = None  # the same for a settings file
-    needs_full_mode: bool = False
-    obstacle: str | None = None
-
-    @property
-    def text(self) -> str:
-        """One clause that a person can follow."""
-        if self.obstacle is not None:
-            return self.obstacle
-        places = dict.fromkeys(f"remove {rule.effect.value} {rule.label}" for rule in self.remove)
-        parts = [*places, *(['set mode = "full"'] if self.needs_full_mode else [])]
-        return ", and ".join([*parts, *([self.flag] if self.flag else [])])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """Everything there is to say about one destination."""
 
@@ -97,18 +70,23 @@ class Trace:
     change: Change
 
 
-def trace(
+def trace(  # noqa: PLR0913  # what a verdict depends on, by keyword
     policy: Policy,
     destination: Destination,
     method: str,
     *,
     now: float,
     cache: SessionCache | None = None,
+    layers: Sequence[LayerPolicy] = (),
 ) -> Trace:
-    """Judge, and tell how. `now` in seconds since the epoch; no cache: nothing is remembered."""
+    """Judge, and tell how. `now` in seconds since the epoch; no cache: nothing is remembered.
+
+    `layers` is what the policy was made from, weakest first: it says who set mode and default.
+    """
     memory = cache or NothingRemembered()
+    scalars = _scalars(policy, layers)
     judgement = policy.judge(destination, method, memory)
-    about = _about(policy.spec.rules, destination.host)
+    about = rules_about(policy.spec.rules, destination.host)
     return Trace(
         destination=destination,
         method=method,
@@ -116,23 +94,26 @@ def trace(
         kind=policy.kind(destination.host) if is_address(destination.host) else None,
         rule=_deciding_rule(policy, destination, judgement),
         steps=_steps(policy, destination, judgement, now),
-        layers=tuple(_layers(policy, about, destination, now)),
+        layers=tuple(_layers(policy, about, destination, now, scalars)),
         near=tuple(_near(policy, about, destination, now))[:_NEAR],
-        change=_Changes(policy, about, destination, method, memory, now).smallest(judgement),
+        change=replace(
+            smallest_change(policy, destination, method, now=now, cache=memory),
+            mode_at=scalars["mode"].origin if "mode" in scalars else None,
+        ),
     )
 
 
-def _about(rules: Iterable[Rule], host: str) -> list[Rule]:
-    """Return the rules whose pattern matches the host, expired ones too."""
-    # First what is cheap: with 100,000 rules nearly all are about another host.
-    likely = (
-        rule
-        for rule in rules
-        if not rule.pattern.base
-        or rule.pattern.base == host
-        or host.endswith(f".{rule.pattern.base}")
-    )
-    return [rule for rule in likely if RuleIndex((rule,)).match_host(host) is not None]
+def _scalars(policy: Policy, layers: Sequence[LayerPolicy]) -> dict[str, Statement[str]]:
+    """Return who said what holds: the strongest layer that said anything."""
+    said: dict[str, Statement[str]] = {}
+    for layer in layers:
+        if layer.default is not None:
+            said["default"] = Statement(layer.default.value.value, layer.default.origin)
+        if layer.mode is not None:
+            said["mode"] = Statement(layer.mode.value.value, layer.mode.origin)
+    # `--ask never` and the managed settings turn an ask into a deny, whoever said it.
+    holding = {"default": policy.spec.default.value, "mode": policy.spec.mode.value}
+    return {key: each for key, each in said.items() if each.value == holding[key]}
 
 
 def _deciding_rule(policy: Policy, destination: Destination, judgement: Judgement) -> Rule | None:
@@ -223,7 +204,11 @@ def _ceiling(policy: Policy, destination: Destination) -> str:
 
 
 def _layers(
-    policy: Policy, about: list[Rule], destination: Destination, now: float
+    policy: Policy,
+    about: list[Rule],
+    destination: Destination,
+    now: float,
+    scalars: dict[str, Statement[str]],
 ) -> Iterator[tuple[Layer, tuple[str, ...]]]:
     """Say which layers have a rule for this destination; the rest is nobody's but the defaults'."""
     holding = [
@@ -235,9 +220,17 @@ def _layers(
         said = [f"{r.effect.value} {r.label}" for r in holding if r.origin.layer is layer]
         if layer is Layer.MANAGED and not policy.is_below_ceiling(destination):
             said.append(explain.above_ceiling(destination))
+        said += [
+            f'{key} = "{scalar.value}" ({scalar.origin})'
+            for key, scalar in scalars.items()
+            if scalar.origin.layer is layer
+        ]
         if said:
             yield layer, tuple(dict.fromkeys(said))
-    yield Layer.DEFAULTS, (f"default = {policy.spec.default.value}", f"mode = {policy.spec.mode}")
+    rest = {"default": policy.spec.default.value, "mode": policy.spec.mode.value}
+    left = tuple(f'{key} = "{value}"' for key, value in rest.items() if key not in scalars)
+    if left:
+        yield Layer.DEFAULTS, left
 
 
 def _near(
@@ -261,78 +254,3 @@ def _lack(policy: Policy, rule: Rule, destination: Destination, now: float) -> s
     if is_wide and policy.is_local(destination.host) and policy.allow_rule(destination) is None:
         return "does not name it, and no wildcard opens what is local"
     return None
-
-
-class _Changes:
-    """Tries changes out until the verdict flips."""
-
-    def __init__(  # noqa: PLR0913, PLR0917  # what a trace is about, kept together
-        self,
-        policy: Policy,
-        about: list[Rule],
-        destination: Destination,
-        method: str,
-        memory: SessionCache,
-        now: float,
-    ) -> None:
-        self._policy = policy
-        self._spec: PolicySpec = replace(policy.spec, rules=tuple(about))
-        self._destination = destination
-        self._method = method
-        self._memory = memory
-        self._now = now
-
-    def smallest(self, judgement: Judgement) -> Change:
-        """Return what flips this judgement."""
-        if judgement.verdict is Verdict.ALLOW:
-            return _with_line(Change(flag=explain.deny_flag(self._destination)), self._destination)
-        change = self._next(judgement, Change())
-        while change.obstacle is None and (left := self._judge()).verdict is not Verdict.ALLOW:
-            change = self._next(left, change)
-        return change if change.obstacle else _with_line(change, self._destination)
-
-    def _judge(self) -> Judgement:
-        tried = compile_policy(self._spec, now=self._now, host=self._policy.host)
-        return tried.judge(self._destination, self._method, self._memory)
-
-    def _next(self, judgement: Judgement, change: Change) -> Change:
-        """Take away what stands in the way first."""
-        if judgement.source is Source.MODE_GUARD:
-            self._spec = replace(self._spec, mode=Mode.FULL)
-            return replace(change, needs_full_mode=True)
-        if judgement.reason is Reason.DENIED_BY_SESSION:
-            return Change(obstacle="none: the session remembers a no until it ends")
-        if denying := self._matching(Effect.DENY):
-            return self._without(denying, change)
-        if change.flag is not None:
-            return Change(obstacle="none: the gateway does not proxy to itself")
-        if not self._policy.is_below_ceiling(self._destination):
-            return Change(obstacle="none: the managed settings set this bound")
-        rule = parse_rule(str(self._destination), Effect.ALLOW)
-        self._spec = replace(self._spec, rules=(*self._spec.rules, rule))
-        return replace(change, flag=explain.allow_flag(self._destination))
-
-    def _without(self, denying: list[Rule], change: Change) -> Change:
-        if any(rule.origin.layer is Layer.MANAGED for rule in denying):
-            return Change(obstacle="none: the managed settings deny it")
-        kept = tuple(rule for rule in self._spec.rules if rule not in denying)
-        self._spec = replace(self._spec, rules=kept)
-        return replace(change, remove=(*change.remove, *denying))
-
-    def _matching(self, effect: Effect) -> list[Rule]:
-        there = self._destination
-        return [
-            rule
-            for rule in self._spec.rules
-            if rule.effect is effect
-            and rule.covers(there.protocol, there.port)
-            and not rule.is_expired(self._now)
-        ]
-
-
-def _with_line(change: Change, destination: Destination) -> Change:
-    """Add what a settings file would say in the place of the flag."""
-    if change.flag is None:
-        return change
-    key = change.flag.partition(" ")[0].removeprefix("--")
-    return replace(change, line=f'{key} = ["{destination}"]')

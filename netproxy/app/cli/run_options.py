@@ -103,6 +103,25 @@ def parse_run(arguments: list[str]) -> RunOptions:
     )
 
 
+def add_policy_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which policy holds: for verbs that ask about it and run nothing."""
+    for flag in _POLICY_FLAGS:
+        parser.add_argument(flag, **_OPTIONS[flag])
+    parser.set_defaults(rules=[], allow_private=[])
+
+
+def policy_options(given: argparse.Namespace) -> RunOptions:
+    """Return what they said, without a command."""
+    return RunOptions(
+        rules=_numbered(given.rules),
+        allow_private=tuple(given.allow_private),
+        config=given.config,
+        profile=given.profile,
+        no_project=given.no_project,
+        ask=None if given.ask is None else Ask(given.ask),
+    )
+
+
 def _one(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     """Turn a parser of ours into argparse's kind, which reports one error type in full."""
 
@@ -234,6 +253,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "proxy variables only: nothing stops a command that ignores them",
     },
 }
+# Those that change a verdict.
+_POLICY_FLAGS = (
+    "--allow", "--deny", "--allow-private", "--ask", "--config", "--profile", "--no-project",
+)  # fmt: skip
 
 
 def _parser() -> UsageParser:

@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netproxy.model import Destination, Judgement, Protocol, Verdict
-from netproxy.policy.blocks import Blocks, parse_block
+from netproxy.model import Destination, Verdict
 from netproxy.policy.conditions import Condition
-from netproxy.policy.engine import Host, Policy, compile_policy
+from netproxy.policy.layers import LayerPolicy, Statement
 from netproxy.policy.origin import Layer, Origin
-from netproxy.policy.rules import Effect, Rule, parse_rule
 from netproxy.policy.spec import Mode
-from netproxy.policy.trace import Change, Trace, trace
+from netproxy.policy.trace import Trace, trace
+from tests.support.any_policy import METHODS, NOW, at, memories, policies
 from tests.support.policies import Memory, allow, deny, policy, to
-from tests.support.rule_texts import allows, destinations, rule_lists
+from tests.support.rule_texts import destinations
 
-NOW = 1_800_000_000.0
-METHODS = st.sampled_from(["GET", "POST", "CONNECT", "none"])
+if TYPE_CHECKING:
+    from netproxy.policy.engine import Policy
+    from netproxy.policy.rules import Rule
+
 FILE = "/home/me/config.toml"
 
 
 def traced(made: Policy, text: str, method: str = "CONNECT", **options: object) -> Trace:
     return trace(made, to(text), method, now=NOW, **options)  # type: ignore[arg-type]  # its keywords
-
-
-def at(rule: Rule, layer: Layer, line: int) -> Rule:
-    origin = Origin(layer=layer, file=FILE, line=line, column=5, key="k")
-    return replace(rule, origin=origin)
-
-
-@st.composite
-def policies(draw: st.DrawFn) -> Policy:
-    """Any policy: layers, expiry, conditions, mode, ceiling, this host."""
-    rules = []
-    for line, rule in enumerate(draw(rule_lists), 1):
-        changed = replace(
-            at(rule, draw(st.sampled_from(list(Layer))), line),
-            expires_at=draw(st.sampled_from([None, None, NOW - 1, NOW + 1])),
-            condition=draw(st.sampled_from([None, None, Condition(methods=("GET",))])),
-        )
-        rules.append(changed)
-    return policy(
-        *rules,
-        default=draw(st.sampled_from(list(Verdict))),
-        mode=draw(st.sampled_from([Mode.FULL, Mode.FULL, Mode.LIMITED, Mode.OFF])),
-        ceiling=draw(st.none() | st.lists(allows, max_size=3).map(tuple)),
-        host=Host(
-            addresses=Blocks((parse_block("8.8.4.4"),)),
-            listeners=frozenset({("127.0.0.1", 443), ("8.8.4.4", 80)}),
-        ),
-        now=NOW,
-    )
-
-
-def memories(asked: Destination) -> st.SearchStrategy[Memory]:
-    empty = Memory()
-    return st.sampled_from([empty, empty, Memory(denied={asked}), Memory(granted={asked})])
 
 
 @given(made=policies(), asked=destinations, method=METHODS, data=st.data())
@@ -88,33 +55,6 @@ ORDER = [
     "session's yes",
     "default",
 ]
-
-
-@given(made=policies(), asked=destinations, method=METHODS, data=st.data())
-def test_the_change_flips_the_verdict(
-    made: Policy, asked: Destination, method: str, data: st.DataObject
-) -> None:
-    cache = data.draw(memories(asked))
-    found = trace(made, asked, method, now=NOW, cache=cache)
-    if found.change.obstacle is not None:
-        assert found.judgement.verdict is not Verdict.ALLOW
-        return
-    after = applied(made, found.change).judge(asked, method, cache)
-    was_allowed = found.judgement.verdict is Verdict.ALLOW
-    assert after.verdict is (Verdict.DENY if was_allowed else Verdict.ALLOW)
-
-
-def applied(made: Policy, change: Change) -> Policy:
-    """What somebody gets who follows the words."""
-    rules = [rule for rule in made.spec.rules if not any(rule is gone for gone in change.remove)]
-    if change.flag is not None:
-        flag, text = shlex.split(change.flag)
-        assert change.line == f'{flag.removeprefix("--")} = ["{text}"]'
-        rules.append(parse_rule(text, Effect(flag.removeprefix("--"))))
-    spec = replace(made.spec, rules=tuple(rules))
-    if change.needs_full_mode:
-        spec = replace(spec, mode=Mode.FULL)
-    return compile_policy(spec, now=NOW, host=made.host)
 
 
 MANAGED = at(deny("evil.b.example"), Layer.MANAGED, 3)
@@ -215,8 +155,26 @@ def test_the_layers() -> None:
             Layer.PROJECT,
             ("allow *.b.example (config.toml:2)", "allow **.b.example (config.toml:2)"),
         ),
-        (Layer.DEFAULTS, ("default = deny", "mode = full")),
+        (Layer.DEFAULTS, ('default = "deny"', 'mode = "full"')),
     )
+
+
+def test_who_said_mode_and_default_is_told() -> None:
+    place = Origin(layer=Layer.USER, file=FILE, line=3, column=1, key="mode")
+    layers = (
+        LayerPolicy(layer=Layer.USER, mode=Statement(Mode.LIMITED, place)),
+        LayerPolicy(layer=Layer.PROJECT, default=Statement(Verdict.ASK, place)),
+    )
+    found = trace(policy(mode=Mode.LIMITED), to("a.b:443"), "CONNECT", now=NOW, layers=layers)
+    assert found.layers == (
+        (Layer.USER, ('mode = "limited" (config.toml:3)',)),
+        # Somebody said ask, and somebody else that nobody is asked.
+        (Layer.DEFAULTS, ('default = "deny"',)),
+    )
+    assert found.change.text.startswith('set mode = "full" (config.toml:3), and --allow')
+    both = trace(policy(default=Verdict.ASK, mode=Mode.LIMITED), to("a.b:443"), "GET", now=NOW,
+                 layers=layers)  # fmt: skip
+    assert [layer for layer, _ in both.layers] == [Layer.USER]
 
 
 @pytest.mark.parametrize(
@@ -239,76 +197,6 @@ def test_near_misses(rule: Rule, asked: str, lacks: str) -> None:
     assert (miss.rule, miss.lacks) == (rule, lacks)
 
 
-CHANGES = {
-    "an ask": (
-        policy(default=Verdict.ASK),
-        "a.example:443",
-        "--allow https://a.example:443",
-    ),
-    "IPv6": (policy(), "[2606:4700::1]:443", "--allow 'https://[2606:4700::1]:443'"),
-    "an allow": (policy(allow("*")), "a.example:443", "--deny https://a.example:443"),
-    "a deny over an allow": (
-        policy(USER_DENY, allow("a.tracker.example")),
-        "a.tracker.example:443",
-        "remove deny **.tracker.example (config.toml:7)",
-    ),
-    "a deny over nothing": (
-        policy(USER_DENY),
-        "a.tracker.example:443",
-        "remove deny **.tracker.example (config.toml:7), and --allow https://a.tracker.example:443",
-    ),
-    "two denies of one line": (
-        policy(USER_DENY, replace(USER_DENY, ports=((443, 443),)), default=Verdict.ALLOW),
-        "a.tracker.example:443",
-        "remove deny **.tracker.example (config.toml:7)",
-    ),
-    "limited mode": (
-        policy(mode=Mode.LIMITED, default=Verdict.ALLOW),
-        "a.example:443",
-        'set mode = "full"',
-    ),
-    "a managed deny": (
-        policy(MANAGED),
-        "evil.b.example:443",
-        "none: the managed settings deny it",
-    ),
-    "above the ceiling": (
-        policy(ceiling=()),
-        "a.example:443",
-        "none: the managed settings set this bound",
-    ),
-    "our own listener": (
-        policy(host=Host(listeners=frozenset({("127.0.0.1", 443)}))),
-        "127.0.0.1:443",
-        "none: the gateway does not proxy to itself",
-    ),
-}
-
-
-@pytest.mark.parametrize(("made", "asked", "text"), CHANGES.values(), ids=CHANGES)
-def test_the_words_of_a_change(made: Policy, asked: str, text: str) -> None:
-    assert traced(made, asked).change.text == text
-
-
-def test_a_session_keeps_its_no() -> None:
-    asked = to("a.example:443")
-    found = traced(policy(), "a.example:443", cache=Memory(denied={asked}))
-    assert found.change.text == "none: the session remembers a no until it ends"
-
-
 def test_the_kind_of_a_literal() -> None:
     assert traced(policy(), "127.0.0.1:443").kind == "loopback"
     assert traced(policy(), "a.example:443").kind is None
-
-
-def test_it_costs_little_with_many_rules() -> None:
-    """Other hosts' rules are passed over without a look at their pattern."""
-    many = [allow(f"h{number}.example.org") for number in range(2000)]
-    found = trace(
-        policy(*many, USER_DENY, default=Verdict.ASK),
-        Destination(host="x.tracker.example", port=443, protocol=Protocol.HTTPS),
-        "CONNECT",
-        now=NOW,
-    )
-    assert isinstance(found.judgement, Judgement)
-    assert found.change.remove == (USER_DENY,)
