@@ -12,13 +12,13 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.model import Reason, Verdict
+from netproxy.policy.change import NothingRemembered
 from netproxy.policy.destinations import parse_destination
 from netproxy.policy.fields import Literals, MethodText, OneLine, Strict, reader
 from netproxy.policy.hosts import shown
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.reading import Reading
 from netproxy.policy.spelling import nearest
-from netproxy.policy.trace import NothingRemembered
 
 if TYPE_CHECKING:
     from netproxy.model import Destination

@@ -1,0 +1,231 @@
+"""Every example of docs/policy.md does what the page says, and every row of its tables is true.
+
+A `toml` block is written to the file that its first line names; `console` blocks are typed in
+order, in a home of their own. `…` in expected output stands for any text, and as a line of its own
+for any lines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netproxy.app.cli.policy import VERBS
+from netproxy.errors import InvalidDestination, InvalidRule
+from netproxy.model import CANCELLING, Reason, Verdict
+from netproxy.policy.addresses import AddressClass, classify
+from netproxy.policy.cases import CaseTable
+from netproxy.policy.change import NothingRemembered
+from netproxy.policy.destinations import parse_destination
+from netproxy.policy.fields import RuleTable
+from netproxy.policy.requirements import RequirementsFile
+from netproxy.policy.rules import Effect, parse_rule
+from netproxy.policy.schema import MODELS
+from netproxy.policy.special import is_special_name
+from tests.support.people import ROOT
+from tests.support.policies import allow, policy
+
+PAGE = (ROOT / "docs/policy.md").read_text()
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`([^`]+)`")
+_CLASSES = {kind.value: kind for kind in AddressClass}
+# Shown only where the machine decides: of listeners, interfaces and rules, or of no address at all.
+_UNSHOWN = {
+    AddressClass.OWN,
+    AddressClass.LISTENER,
+    AddressClass.DENIED,
+    AddressClass.UNRECOGNISED,
+}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table whose head begins so."""
+    _, _, rest = PAGE.partition(f"\n| {heading} |")
+    assert rest, f"there is no table {heading}"
+    table = rest.partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in table]
+
+
+def spans(cell: str) -> list[str]:
+    return _SPAN.findall(cell)
+
+
+def steps() -> list[tuple[str, str]]:
+    """(command line, what it shows); a file to write is a command line without one."""
+    found: list[tuple[str, str]] = []
+    for kind, text in _BLOCK.findall(PAGE):
+        if kind == "console":
+            for part in text.removeprefix("$ ").split("\n$ "):
+                line, _, shows = part.partition("\n")
+                found.append((line, shows))
+        else:
+            name = text.partition("\n")[0].removeprefix("# ")
+            if not name.startswith("#:schema"):
+                found.append((f"cat > {name} <<'END'\n{text}END", ""))
+    return found
+
+
+STEPS = steps()
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Everything is typed once, in the page's order."""
+    home = tmp_path_factory.mktemp("home")
+    for folder in (".config/netproxy", "project/wide", "project/.git"):
+        (home / folder).mkdir(parents=True)
+    environment = {
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    return [
+        subprocess.run(
+            ["bash", "-c", line],
+            cwd=home / "project",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=60,
+        ).stdout
+        for line, _ in STEPS
+    ]
+
+
+def pattern(shows: str) -> re.Pattern[str]:
+    lines = ("(?:.*\n)*?" if line == "…" else f"{_any(line)}\n" for line in shows.splitlines())
+    return re.compile("".join(lines))
+
+
+def _any(line: str) -> str:
+    return ".*".join(re.escape(part) for part in line.split("…"))
+
+
+@pytest.mark.xdist_group("policy_docs")
+@pytest.mark.parametrize("number", range(len(STEPS)), ids=lambda n: STEPS[n][0][:60])
+def test_an_example_shows_what_the_page_says(shown: list[str], number: int) -> None:
+    line, shows = STEPS[number]
+    assert pattern(shows).fullmatch(shown[number]), (
+        f"$ {line}\nthe page says:\n{shows}\nbut it is:\n{shown[number]}"
+    )
+
+
+def test_every_block_is_of_a_known_kind() -> None:
+    kinds = [kind for kind, _ in _BLOCK.findall(PAGE)]
+    assert set(kinds) == {"console", "toml"}
+    assert PAGE.count("```") == 2 * len(kinds), "a block that the expression does not see"
+
+
+def each(heading: str, *columns: int) -> list[tuple[str, ...]]:
+    return [tuple(cells[column] for column in columns) for cells in rows(heading)]
+
+
+@pytest.mark.parametrize(("typed", "meant"), each("typed", 0, 1))
+def test_what_is_typed_is_what_is_meant(typed: str, meant: str) -> None:
+    assert [str(parse_destination(text)[0]) for text in spans(typed)] == spans(meant)
+
+
+@pytest.mark.parametrize("cell", [cells[0] for cells in rows("refused")])
+def test_what_is_refused_is(cell: str) -> None:
+    assert spans(cell)
+    for text in spans(cell):
+        with pytest.raises(InvalidDestination):
+            parse_destination(text)
+
+
+@pytest.mark.parametrize(("kind", "cell"), each("class", 0, 1))
+def test_an_address_is_of_its_class(kind: str, cell: str) -> None:
+    assert spans(cell)
+    assert {classify(text) for text in spans(cell)} == {_CLASSES[kind]}
+
+
+def test_every_class_is_shown() -> None:
+    assert {_CLASSES[cells[0]] for cells in rows("class")} | _UNSHOWN == set(AddressClass)
+
+
+@pytest.mark.parametrize(("cell", "kind"), each("literal", 0, 1))
+def test_an_address_inside_an_address_is_judged(cell: str, kind: str) -> None:
+    assert {classify(text) for text in spans(cell)} == {_CLASSES[kind]}
+
+
+def test_special_names() -> None:
+    section = PAGE.partition("\n## Special names\n")[2].partition("\n## ")[0]
+    assert len(spans(section)) > 5
+    assert all(is_special_name(name) for name in spans(section))
+
+
+@pytest.mark.parametrize(
+    ("rule", "wanted", "where"),
+    [
+        (spans(written)[0], wanted, where)
+        for written, yes, no in rows("allow")
+        for wanted, cell in ((True, yes), (False, no))
+        for where in spans(cell)
+    ],
+)
+def test_a_rule_allows_what_the_table_says(rule: str, wanted: bool, where: str) -> None:
+    destination, method = parse_destination(where)
+    judgement = policy(allow(rule)).judge(destination, method, NothingRemembered())
+    assert (judgement.verdict is Verdict.ALLOW) is wanted, judgement
+
+
+@pytest.mark.parametrize(("written", "error"), each("written", 0, 1))
+def test_a_rule_that_is_no_rule_says_what_was_meant(written: str, error: str) -> None:
+    with pytest.raises(InvalidRule) as caught:
+        parse_rule(spans(written)[0], Effect.ALLOW)
+    assert spans(error)[0] in str(caught.value)
+
+
+def keys(heading: str) -> set[str]:
+    return {key for cells in rows(heading) for key in spans(cells[0])}
+
+
+def test_every_key_of_a_table_is_told() -> None:
+    assert keys("key") == set(RuleTable.model_fields)
+
+
+def test_every_key_of_a_case_is_told() -> None:
+    assert keys("key of a case") == set(CaseTable.model_fields)
+
+
+def test_every_bound_is_told() -> None:
+    _, _, section = PAGE.partition("\n### The managed file\n")
+    told = " ".join(spans(section.partition("\n```")[0]))
+    for name, field in RequirementsFile.model_fields.items():
+        assert f"[{name}]" in told
+        inner = getattr(field.annotation, "model_fields", {})
+        assert [key for key in inner if key not in told] == []
+
+
+def test_every_reason_is_told() -> None:
+    assert keys("reason") == {str(reason) for reason in Reason}
+
+
+def test_what_cancels_is_told() -> None:
+    """The sentence below the table names them by their kind."""
+    named = {"not_allowed", "not_allowed_local", "method_not_allowed"}
+    denied = {key for key in keys("reason") if key.startswith("denied_")}
+    mismatches = {key for key in keys("reason") if key.endswith("_mismatch")}
+    assert {str(reason) for reason in CANCELLING} == named | denied | mismatches
+
+
+def test_every_verb_is_told() -> None:
+    told = {key.split()[0] for key in keys("verb")}
+    assert told <= set(VERBS)
+
+
+def test_every_kind_of_schema_is_told() -> None:
+    assert f"netproxy policy schema [{'|'.join(MODELS)}]" in PAGE
+
+
+def test_the_sample_that_editors_read_is_a_file() -> None:
+    (block,) = [text for kind, text in _BLOCK.findall(PAGE) if text.startswith("#:schema")]
+    assert block.partition("\n")[0] == "#:schema ./config.schema.json"
