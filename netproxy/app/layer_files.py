@@ -6,7 +6,6 @@ No variable of the environment moves the managed file.
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app import places
+from netproxy.app.regular_file import read_regular
 from netproxy.errors import InvalidSettings
 from netproxy.policy.hosts import shown
 from netproxy.policy.origin import Layer
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.loader import Document
 
-_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -180,24 +179,15 @@ def _managed_content(managed: Managed) -> bytes | None:
     """Read the managed file, which nobody but the administrator may be able to write."""
     path = managed.path
     try:
-        descriptor = os.open(path, _OPEN)
-    except (FileNotFoundError, NotADirectoryError):
+        content, found = read_regular(path)
+    except FileNotFoundError:
         if path.is_symlink():
             raise InvalidSettings((f"{path}: is a link to nothing",)) from None
         return None
-    except OSError as error:
-        raise InvalidSettings((f"{path}: can't be read: {_cause(error)}",)) from None
-    with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidSettings((f"{path}: is not a regular file",))
-        if found.st_uid != managed.owner or found.st_mode & _OTHERS_WRITE:
-            what = "must belong to root, and nobody else may be able to write it"
-            raise InvalidSettings((f"{path}: {what}",))
-        try:
-            return file.read()
-        except OSError as error:
-            raise InvalidSettings((f"{path}: can't be read: {_cause(error)}",)) from None
+    if found.st_uid != managed.owner or found.st_mode & _OTHERS_WRITE:
+        what = "must belong to root, and nobody else may be able to write it"
+        raise InvalidSettings((f"{path}: {what}",))
+    return content
 
 
 def _bounds(content: bytes, path: Path) -> Bounds:

@@ -7,12 +7,12 @@ a trusted one changed or is gone the run is refused, since skipping it would dro
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netproxy.app.regular_file import read_regular
 from netproxy.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from netproxy.app.trust import Entries, TrustStore
 
 NAME = "netproxy.toml"
-# A dead FIFO must not hold the start; `ProjectFile` reads what was opened, and nothing else.
-_OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_LIMIT = 32 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,20 +69,11 @@ def find(directory: Path, home: Path, store: TrustStore) -> Search:
 def read(path: Path) -> ProjectFile:
     """Read one project file, whoever trusts it. Raises `InvalidSettings`."""
     try:
-        descriptor = os.open(path, _OPEN)
+        content, found = read_regular(path)
     except FileNotFoundError:
         raise InvalidSettings((f"{path}: there is no such file",)) from None
-    except OSError as error:
-        raise InvalidSettings((f"{path}: can't be read: {_cause(error)}",)) from None
-    with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise InvalidSettings((f"{path}: is not a regular file",))
-        if found.st_uid not in {0, os.getuid()}:
-            raise InvalidSettings((f"{path}: belongs to another user",))
-        content = file.read(_LIMIT + 1)
-    if len(content) > _LIMIT:
-        raise InvalidSettings((f"{path}: is larger than {_LIMIT >> 20} MiB",))
+    if found.st_uid not in {0, os.getuid()}:
+        raise InvalidSettings((f"{path}: belongs to another user",))
     return ProjectFile(path=path, content=content)
 
 
@@ -124,7 +112,3 @@ def _judged(path: Path, known: object, *, is_there: bool) -> ProjectFile | str:
 def _way_out(path: Path, option: str = "") -> str:
     again = f"netproxy trust {f'--{option} ' if option else ''}{path.parent}"
     return f"look at it, then: {again} (or leave it out: --no-project)"
-
-
-def _cause(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netproxy.app.cli.run_options import parse_run
+from netproxy.app.cli.run_options import RunOptions, parse_run
+from netproxy.app.project import read
 from netproxy.app.settings import (
     HOLD_SECONDS,
     MANAGED_FILE,
     Ask,
     Settings,
+    check_project,
     load_settings,
 )
+from netproxy.app.trust import TrustStore
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Reason, Verdict
+from netproxy.policy.origin import Layer
 from netproxy.policy.spec import Mode
 from tests.support.policies import Memory, to
 
@@ -58,8 +62,14 @@ def home(tmp_path: Path) -> Path:
 
 def settings(home: Path, *arguments: str, **environ: str) -> Settings:
     options = parse_run([*arguments, "--", "true"])
+    work = home / "work"
+    work.mkdir(exist_ok=True)
     return load_settings(
-        options, {"HOME": str(home), **environ}, managed_file=home / "requirements.toml"
+        options,
+        {"HOME": str(home), **environ},
+        managed_file=home / "requirements.toml",
+        managed_owner=os.getuid(),
+        directory=work,
     )
 
 
@@ -244,28 +254,145 @@ class TestFiles:
         )
 
 
+def managed(home: Path, text: str) -> Path:
+    path = home / "requirements.toml"
+    path.write_text(text)
+    return path
+
+
 class TestManaged:
-    def test_it_stops_us_until_it_is_supported(self, home: Path) -> None:
-        """Ignoring constraints that somebody laid down would be a silent downgrade."""
-        (home / "requirements.toml").write_text("")
-        assert problems(home) == (
-            f"{home / 'requirements.toml'}: managed settings are not supported yet",
+    """As root would find it: the file belongs to whoever runs this, and that is said."""
+
+    def test_its_denials_come_first_and_its_ceiling_holds(self, home: Path) -> None:
+        managed(home, "[network]\ndeny = ['b.test']\nallow = ['**.a.test']\n")
+        found = settings(home, "--allow", "x.a.test", "--deny", "x.test")
+        assert [rule.label for rule in found.spec.rules] == [
+            "b.test (requirements.toml:2)",
+            "x.a.test (--allow #1)",
+            "x.test (--deny #1)",
+        ]
+        policy = found.policy(now=0)
+        assert policy.judge(to("y.a.test:443"), "CONNECT", Memory()).verdict is Verdict.ASK
+        said = policy.judge(to("c.test:443"), "CONNECT", Memory())
+        assert (said.verdict, said.reason) == (Verdict.DENY, Reason.NOT_ALLOWED)
+
+    def test_every_violation_is_told_at_once(self, home: Path) -> None:
+        path = managed(
+            home,
+            "[network]\nallow = ['a.test']\non_denial = 'cancel'\nmay_ask = false\n"
+            "[sandbox]\nrequired = true\n",
+        )
+        user = write(home, "[profiles.p.network]\ndefault = 'ask'\nallow = ['b.test']\n")
+        flags = ("--on-denial", "block", "--no-sandbox", "--ask", "terminal")
+        assert problems(home, *flags) == (
+            f"{user}:3:10 profiles.p.network.allow[0]: b.test is outside what "
+            f"{path}:2:1 network.allow lets anybody allow",
+            f"{user}:2:1 profiles.p.network.default: 'ask', but {path}:4:1 network.may_ask "
+            "forbids it",
+            f"--on-denial: 'block', but {path}:3:1 network.on_denial demands cancel",
+            f"--no-sandbox: {path}:6:1 sandbox.required demands a sandbox",
+            f"--ask terminal: {path}:4:1 network.may_ask forbids to ask",
         )
 
-    def test_even_as_a_broken_link(self, home: Path) -> None:
-        (home / "requirements.toml").symlink_to("/nonexistent")
-        assert "not supported yet" in problems(home)[0]
+    def test_where_asking_is_forbidden_and_nobody_said_ask_it_is_a_no(self, home: Path) -> None:
+        managed(home, "[network]\nmay_ask = false\n")
+        assert settings(home).spec.default is Verdict.DENY
 
-    def test_a_place_that_cannot_be_looked_into_stops_us_too(self, home: Path) -> None:
-        loop = home / "loop"
-        loop.symlink_to(loop)
-        with pytest.raises(InvalidSettings, match="can't be looked for"):
-            load_settings(
-                parse_run(["true"]), {"HOME": str(home)}, managed_file=loop / "requirements.toml"
-            )
+    def test_what_a_yes_may_be_good_for(self, home: Path) -> None:
+        assert (settings(home).max_scope, settings(home).max_grant_seconds) == (None, None)
+        managed(home, "[approvals]\nmax_scope = 'once'\nmax_seconds = 60\n")
+        assert (settings(home).max_scope, settings(home).max_grant_seconds) == ("once", 60)
+
+    def test_a_mistake_in_it_stops_everybody(self, home: Path) -> None:
+        path = managed(home, "[network]\nmay_aks = false\n")
+        assert problems(home)[0].startswith(f"{path}:2:1 network.may_aks: unknown key, did you")
 
     def test_its_place_is_fixed(self) -> None:
         assert str(MANAGED_FILE) == "/etc/netproxy/requirements.toml"
+
+
+class TestProject:
+    def trusted(self, home: Path, text: str) -> Path:
+        path = home / "work" / "netproxy.toml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        TrustStore(home / ".local/state/netproxy").add(path, read(path).digest)
+        return path
+
+    def test_its_rules_stand_between_the_users_and_the_command_lines(self, home: Path) -> None:
+        write(home, "[profiles.p.network]\nallow = ['**.a.test']\n")
+        self.trusted(home, "[profiles.q.network]\nallow = ['x.a.test']\ndeny = ['b.test']\n")
+        found = settings(home, "--deny", "c.test")
+        assert [str(rule.origin) for rule in found.spec.rules] == [
+            "config.toml:2",
+            "netproxy.toml:2",
+            "netproxy.toml:3",
+            "--deny #1",
+        ]
+        assert [source.layer for source in found.sources] == [Layer.USER, Layer.PROJECT]
+
+    def test_it_can_be_left_out(self, home: Path) -> None:
+        self.trusted(home, "[profiles.q.network]\ndeny = ['b.test']\n")
+        assert settings(home, "--no-project").spec.rules == ()
+
+    def test_each_file_chooses_its_own_profile(self, home: Path) -> None:
+        """A project can't drop the user's denials by naming another profile."""
+        write(
+            home,
+            "default_profile = 'a'\n[profiles.a.network]\ndeny = ['a.test']\n"
+            "[profiles.b.network]\ndeny = ['b.test']\n",
+        )
+        self.trusted(home, "[profiles.c.network]\ndeny = ['c.test']\n")
+        assert [str(rule) for rule in settings(home).spec.rules] == ["a.test", "c.test"]
+        by_name = settings(home, "--profile", "b").spec.rules
+        assert [str(rule) for rule in by_name] == ["b.test", "c.test"]
+        of_project = settings(home, "--profile", "c").spec.rules
+        assert [str(rule) for rule in of_project] == ["a.test", "c.test"]
+
+    def test_it_widens_only_what_its_user_gives_to_projects(self, home: Path) -> None:
+        path = self.trusted(home, "[profiles.q.network]\nallow = ['b.test', 'c.test']\n")
+        user = write(home, "[projects]\nallow = ['b.test']\n")
+        assert problems(home) == (
+            f"{path}:2:20 profiles.q.network.allow[1]: c.test is more than the user allows, "
+            f"or {user}:1:1 projects gives projects",
+        )
+
+    def test_the_managed_file_bounds_it_too(self, home: Path) -> None:
+        path = self.trusted(home, "[profiles.q.network]\nallow = ['b.test']\n")
+        write(home, "[projects]\nallow = ['b.test']\n")
+        managed_file = managed(home, "[network]\nallow = ['a.test']\n")
+        assert problems(home) == (
+            f"{path}:2:10 profiles.q.network.allow[0]: b.test is outside what "
+            f"{managed_file}:2:1 network.allow lets anybody allow",
+        )
+
+    def test_it_is_checked_before_it_is_trusted(self, home: Path) -> None:
+        path = home / "work" / "netproxy.toml"
+        path.parent.mkdir()
+        path.write_text("[profiles.q.network]\nallow = ['b.test']\n")
+        none = home / "requirements.toml"
+        with pytest.raises(InvalidSettings, match="more than the user allows"):
+            check_project(read(path), RunOptions(), {"HOME": str(home)}, managed_file=none)
+        write(home, "[projects]\nallow = ['b.test']\n")
+        found = check_project(read(path), RunOptions(), {"HOME": str(home)}, managed_file=none)
+        assert [name for name, _ in found] == ["q"]
+
+
+class TestBundles:
+    def test_a_flag_may_name_one_of_the_users(self, home: Path) -> None:
+        write(home, "[bundles]\npython = ['pypi.org:443', 'files.test']\n")
+        found = settings(home, "--allow", "@python")
+        assert [rule.label for rule in found.spec.rules] == [
+            "pypi.org:443 (config.toml:2 @python)",
+            "files.test (config.toml:2 @python)",
+        ]
+        assert {rule.origin.layer for rule in found.spec.rules} == {Layer.COMMAND_LINE}
+
+    def test_an_unknown_one_is_an_error(self, home: Path) -> None:
+        write(home, "[bundles]\npython = ['pypi.org:443']\n")
+        assert problems(home, "--allow", "a.test", "--allow", "@pyton") == (
+            "--allow #2: there is no bundle 'pyton', did you mean python?",
+        )
 
 
 def test_without_home_the_password_database_knows(home: Path) -> None:

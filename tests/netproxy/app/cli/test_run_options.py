@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netproxy.app.cli.run_options import RunOptions, parse_run
+from netproxy.app.cli.run_options import BundleUse, RunOptions, parse_run
 from netproxy.app.settings import Ask
 from netproxy.model import OnDenial
+from netproxy.policy.rules import Effect, Rule
 
 EVERYTHING = [
     "--allow", "example.org:443", "--deny=**.tracker.example", "--allow", "*.example.net",
@@ -37,7 +38,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_every_option() -> None:
     options = parse_run([*EVERYTHING, "--", "curl", "-v"])
-    assert [rule.label for rule in options.rules] == [
+    assert [rule.label for rule in options.rules if isinstance(rule, Rule)] == [
         "example.org:443 (--allow #1)",
         "**.tracker.example (--deny #1)",
         "*.example.net (--allow #2)",
@@ -56,22 +57,15 @@ def test_every_option() -> None:
 
 
 def test_nothing_but_a_command() -> None:
-    assert parse_run(["true"]) == RunOptions(
-        rules=(),
-        allow_private=(),
-        config=None,
-        profile=None,
-        ask=Ask.TERMINAL,
-        on_denial=None,
-        session=None,
-        timeout_seconds=None,
-        audit_directory=None,
-        otlp=None,
-        resolve={},
-        write=(),
-        no_sandbox=False,
-        command=("true",),
-    )
+    assert parse_run(["true"]) == RunOptions(command=("true",))
+
+
+def test_a_bundle_is_named_and_not_yet_known() -> None:
+    options = parse_run(["--allow", "a.test", "--allow", "@python", "--deny", "@evil", "true"])
+    assert [use for use in options.rules if isinstance(use, BundleUse)] == [
+        BundleUse(effect=Effect.ALLOW, name="@python", key="--allow #2"),
+        BundleUse(effect=Effect.DENY, name="@evil", key="--deny #1"),
+    ]
 
 
 @pytest.mark.parametrize(
