@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidRule
@@ -27,6 +28,8 @@ Ports = tuple[int, int]  # lowest and highest, both included
 ANY_PORT: Ports = (1, PORT_LIMIT)
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
+# Most rules of a long list: nothing in them can be mistaken for anything else.
+_ORDINARY = re.compile(r"([a-z0-9_.*-]+)(?::(\*|[0-9]+(?:-[0-9]+)?))?")
 _FOREIGN = frozenset(" \"'`\\<>{}|^")
 _HALF_SCHEME = re.compile(r"([a-z0-9-]+)(?::/|//|:)(?=[^/:0-9*])")
 _PATH = re.compile(r"[/?#].*", re.DOTALL)
@@ -105,18 +108,32 @@ class Rule:
 
 def parse_rule(text: str, effect: Effect, *, origin: Origin = NOWHERE) -> Rule:
     """Read the short form. Raises `InvalidRule` with what was wrong and what was probably meant."""
-    _check_characters(text)
-    scheme, separator, rest = text.partition("://")
-    protocol = parse_protocol(scheme.lower()) if separator else None
-    host, port = _split(rest if separator else text, scheme + separator if separator else "")
+    if ordinary := _ORDINARY.fullmatch(text):
+        protocol, (host, port) = None, ordinary.groups()
+    else:
+        protocol, host, port = _divided(text)
     return Rule(
         effect=effect,
         pattern=parse_pattern(host),
         protocol=protocol,
-        ports=DEFAULT_PORTS[effect] if port is None else (parse_ports(port),),
+        ports=DEFAULT_PORTS[effect] if port is None else _one_range(port),
         text=text,
         origin=origin,
     )
+
+
+def _divided(text: str) -> tuple[Protocol | None, str, str | None]:
+    """Part protocol, host pattern (without brackets) and port; None where one is not given."""
+    _check_characters(text)
+    scheme, separator, rest = text.partition("://")
+    protocol = parse_protocol(scheme.lower()) if separator else None
+    return protocol, *_split(rest if separator else text, scheme + separator if separator else "")
+
+
+# Most rules of a long list have the same few.
+@lru_cache(maxsize=1024)
+def _one_range(text: str) -> tuple[Ports, ...]:
+    return (parse_ports(text),)
 
 
 def parse_protocol(text: str) -> Protocol:
