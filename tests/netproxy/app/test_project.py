@@ -68,9 +68,8 @@ def test_an_unknown_one_is_passed_over_with_a_line(home: Path, store: TrustStore
     path = put(home / "work")
     found = find(home / "work", home, store)
     assert found.file is None
-    assert found.warnings == (
-        f"{path} is not trusted, so it was not used; read it, then: netproxy trust {home / 'work'}",
-    )
+    way_out = f"read it, then: netproxy trust {home / 'work'}"
+    assert found.warnings == (f"{path} is not trusted, so it was not used; {way_out}",)
 
 
 def test_an_unknown_one_does_not_hide_a_trusted_one_above(home: Path, store: TrustStore) -> None:
@@ -145,11 +144,3 @@ def test_a_store_that_cannot_be_read_stops_only_where_it_matters(
     put(home / "work")
     with pytest.raises(InvalidSettings, match="it is damaged"):
         find(home / "work", home, store)
-
-
-def test_more_than_any_settings(home: Path) -> None:
-    path = home / "work" / NAME
-    with path.open("wb") as file:
-        file.truncate((32 << 20) + 1)
-    with pytest.raises(InvalidSettings, match="larger than 32 MiB"):
-        read(path)

@@ -284,14 +284,14 @@ class TestManaged:
         )
         user = write(home, "[profiles.p.network]\ndefault = 'ask'\nallow = ['b.test']\n")
         flags = ("--on-denial", "block", "--no-sandbox", "--ask", "terminal")
+        outside = f"is outside what {path}:2:1 network.allow lets anybody allow"
+        may_ask = f"{path}:4:1 network.may_ask"
         assert problems(home, *flags) == (
-            f"{user}:3:10 profiles.p.network.allow[0]: b.test is outside what "
-            f"{path}:2:1 network.allow lets anybody allow",
-            f"{user}:2:1 profiles.p.network.default: 'ask', but {path}:4:1 network.may_ask "
-            "forbids it",
+            f"{user}:3:10 profiles.p.network.allow[0]: b.test {outside}",
+            f"{user}:2:1 profiles.p.network.default: 'ask', but {may_ask} forbids it",
             f"--on-denial: 'block', but {path}:3:1 network.on_denial demands cancel",
             f"--no-sandbox: {path}:6:1 sandbox.required demands a sandbox",
-            f"--ask terminal: {path}:4:1 network.may_ask forbids to ask",
+            f"--ask terminal: {may_ask} forbids to ask",
         )
 
     def test_where_asking_is_forbidden_and_nobody_said_ask_it_is_a_no(self, home: Path) -> None:
@@ -352,19 +352,15 @@ class TestProject:
     def test_it_widens_only_what_its_user_gives_to_projects(self, home: Path) -> None:
         path = self.trusted(home, "[profiles.q.network]\nallow = ['b.test', 'c.test']\n")
         user = write(home, "[projects]\nallow = ['b.test']\n")
-        assert problems(home) == (
-            f"{path}:2:20 profiles.q.network.allow[1]: c.test is more than the user allows, "
-            f"or {user}:1:1 projects gives projects",
-        )
+        given = f"is more than the user allows, or {user}:1:1 projects gives projects"
+        assert problems(home) == (f"{path}:2:20 profiles.q.network.allow[1]: c.test {given}",)
 
     def test_the_managed_file_bounds_it_too(self, home: Path) -> None:
         path = self.trusted(home, "[profiles.q.network]\nallow = ['b.test']\n")
         write(home, "[projects]\nallow = ['b.test']\n")
         managed_file = managed(home, "[network]\nallow = ['a.test']\n")
-        assert problems(home) == (
-            f"{path}:2:10 profiles.q.network.allow[0]: b.test is outside what "
-            f"{managed_file}:2:1 network.allow lets anybody allow",
-        )
+        outside = f"is outside what {managed_file}:2:1 network.allow lets anybody allow"
+        assert problems(home) == (f"{path}:2:10 profiles.q.network.allow[0]: b.test {outside}",)
 
     def test_it_is_checked_before_it_is_trusted(self, home: Path) -> None:
         path = home / "work" / "netproxy.toml"
