@@ -1,0 +1,123 @@
+"""The command writes the project's folder: it must not write the next run's policy.
+
+The defences: trust is of path and content, kept outside of what the command sees; a trusted file is
+a mount of its own inside, read-only and not to be moved; one that changed or is gone refuses the
+run, so that its denials are never dropped in silence. Each test was seen to fail without its
+defence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.runs import Done, Netproxy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.people import Person
+
+DENIES = "[profiles.p.network]\ndeny = ['**.evil.test']\n"
+
+
+@pytest.fixture
+def netproxy(person: Person, base: Path) -> Netproxy:
+    return Netproxy(person, base)
+
+
+def put(netproxy: Netproxy, text: str, folder: str = ".") -> Path:
+    """As the person would: the file is theirs."""
+    path = netproxy.workspace / folder / "netproxy.toml"
+    done = netproxy.run(
+        "--no-project", "--ask", "never", "--no-sandbox",
+        command=["sh", "-c", f"mkdir -p {folder}; cat > {path}"],
+        stdin=text,
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    return path
+
+
+def trust(netproxy: Netproxy) -> None:
+    done = netproxy("trust", "--yes")
+    assert done.status == 0, done.err
+
+
+def run(netproxy: Netproxy, script: str, *options: str) -> Done:
+    return netproxy.run("--ask", "never", *options, command=["sh", "-c", script])
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo > netproxy.toml",
+        "rm -f netproxy.toml; echo > netproxy.toml",
+        "mv netproxy.toml other; echo > netproxy.toml",
+        "echo > planted; mv -f planted netproxy.toml",
+        "ln -f planted netproxy.toml",
+        "chmod u+w netproxy.toml; truncate -s 0 netproxy.toml",
+        "mv ../workspace ../elsewhere",
+        "d=$PWD; cd ..; rm -rf $d; mkdir -p $d; echo > $d/netproxy.toml",
+    ],
+)
+def test_a_trusted_file_can_not_be_changed_from_inside(netproxy: Netproxy, script: str) -> None:
+    path = put(netproxy, DENIES)
+    trust(netproxy)
+    run(netproxy, f"touch planted; {script}")
+    assert path.read_text() == DENIES
+    done = run(netproxy, "true")
+    assert (done.status, done.err) == (0, "")
+
+
+def test_a_file_that_was_changed_elsewhere_refuses_the_run(netproxy: Netproxy) -> None:
+    """Skipping it would drop its denials; --no-project is the person's own word."""
+    put(netproxy, DENIES)
+    trust(netproxy)
+    put(netproxy, "")
+    done = run(netproxy, "true")
+    assert done.status == 78
+    assert "changed since it was trusted" in done.err
+    assert run(netproxy, "true", "--no-project").status == 0
+
+
+def test_a_file_that_is_gone_refuses_the_run(netproxy: Netproxy) -> None:
+    path = put(netproxy, DENIES)
+    trust(netproxy)
+    path.unlink()
+    done = run(netproxy, "true")
+    assert done.status == 78
+    assert "was trusted and is gone" in done.err
+
+
+def test_a_file_that_the_command_plants_is_not_read(netproxy: Netproxy) -> None:
+    planted = "[profiles.p.network]\ndefault = 'allow'\nallow_private = ['127.0.0.0/8']\n"
+    run(netproxy, f'printf "{planted}" > netproxy.toml')
+    done = run(netproxy, "curl -s http://127.0.0.1:9/")
+    assert "is not trusted, so it was not used" in done.err
+    assert done.status == 77
+
+
+def test_nor_one_nearer_than_the_trusted_one(netproxy: Netproxy) -> None:
+    """It would hide the denials of the one above."""
+    put(netproxy, DENIES)
+    trust(netproxy)
+    run(netproxy, "mkdir deep; echo > deep/netproxy.toml")
+    done = netproxy.run(
+        "--allow", "*", "--ask", "never",
+        command=["curl", "-s", "http://a.evil.test/"],
+        cwd=netproxy.workspace / "deep",
+    )  # fmt: skip
+    assert "denied_by_rule" in done.err
+
+
+def test_the_record_of_trust_can_not_be_written_from_inside(netproxy: Netproxy) -> None:
+    put(netproxy, "[profiles.p.network]\n")
+    store = netproxy.state / "netproxy" / "trust.json"
+    forged = f"mkdir -p {store.parent}; echo '{{}}' > {store}; netproxy trust --yes"
+    before = run(netproxy, forged)
+    assert not store.exists(), before.err
+    trust(netproxy)
+    kept = store.read_text()
+    run(netproxy, forged)
+    assert store.read_text() == kept
