@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidDestination, InvalidRule
-from netproxy.policy.globs import glob_source
+from netproxy.policy.globs import glob_matches, pieces_of
 from netproxy.policy.hosts import shown
 
 if TYPE_CHECKING:
@@ -47,10 +46,10 @@ class Condition:
         """
         if self.methods and method not in self.methods:
             return False
-        if self.paths and not any(_path_regex(each).fullmatch(path) for each in self.paths):
+        if self.paths and not any(_path_matches(each, path) for each in self.paths):
             return False
         return all(
-            name in headers and _value_regex(value).fullmatch(headers[name])
+            name in headers and glob_matches(pieces_of(value), headers[name])
             for name, value in self.headers
         )
 
@@ -148,15 +147,16 @@ def _stranger_fault(character: str) -> str:
             return f"holds {shown(character)}, which no path may"
 
 
-# A sandboxed client can't add rules, so these are as many as the policy has.
-@lru_cache(maxsize=4096)
-def _path_regex(glob: str) -> re.Pattern[str]:
-    head, rest = (glob.removesuffix("**"), ".*") if glob.endswith("/**") else (glob, "")
+def _path_matches(glob: str, path: str) -> bool:
+    wanted, segments = glob.split("/"), path.split("/")
+    if wanted[-1] == "**":
+        wanted.pop()
+        if len(segments) <= len(wanted):
+            return False
+        segments = segments[: len(wanted)]
+    return len(wanted) == len(segments) and all(map(_segment_matches, wanted, segments))
+
+
+def _segment_matches(glob: str, segment: str) -> bool:
     # A star for a whole segment is at least one character, as it is for a label of a host.
-    segments = ("[^/]+" if each == "*" else glob_source(each, "[^/]") for each in head.split("/"))
-    return re.compile("/".join(segments) + rest)
-
-
-@lru_cache(maxsize=4096)
-def _value_regex(glob: str) -> re.Pattern[str]:
-    return re.compile(glob_source(glob, "."), re.DOTALL)
+    return segment != "" if glob == "*" else glob_matches(pieces_of(glob), segment)

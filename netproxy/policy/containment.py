@@ -14,7 +14,7 @@ from netproxy.policy.addresses import AddressClass, classify_number
 from netproxy.policy.blocks import number_of, single
 from netproxy.policy.engine import opens_local
 from netproxy.policy.index import RuleIndex
-from netproxy.policy.patterns import Kind, Pattern, glob_covers
+from netproxy.policy.patterns import Kind, NameGlob, Pattern, glob_covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ def pattern_covers(outer: Pattern, inner: Pattern) -> bool:
             apart = inner.kind not in {Kind.EXACT, Kind.TREE} and inner.base == outer.base
             return apart or inner.base.endswith(f".{outer.base}")
         case _:
-            return glob_covers(outer, inner)
+            return glob_covers(NameGlob(outer), inner)
 
 
 def covers(outers: Iterable[Rule], inner: Rule) -> bool:
@@ -73,14 +73,28 @@ def _block(pattern: Pattern) -> Block | None:
     return pattern.block
 
 
+def matches_all(outer: Rule, inner: Rule) -> bool:
+    """Tell whether a rule, whose pattern is known to cover the other's, matches all that it does.
+
+    For denials as it stands. An allow rule opens less than it matches: what is local, see `covers`.
+    """
+    return _holds_wherever(outer, inner) and _all_ports_covered((outer,), inner)
+
+
+def names_local(rule: Rule) -> bool:
+    """Tell whether an allow rule opens something that is not public, on any host."""
+    if rule.pattern.kind is Kind.ADDRESS:
+        return classify_number(number_of(rule.pattern.base)) is not AddressClass.PUBLIC
+    return opens_local(rule)
+
+
 def _within(outers: Sequence[Rule], inner: Rule) -> bool:
     """Check the rest, where the patterns of the outer rules are known to cover the inner one."""
     fitting = [rule for rule in outers if _holds_wherever(rule, inner)]
-    if _names_local(inner):
+    if names_local(inner):
         # As in the decision: no wildcard and no range opens what is not public.
         fitting = [rule for rule in fitting if opens_local(rule)]
-    protocols = Protocol if inner.protocol is None else (inner.protocol,)
-    return bool(fitting) and all(_ports_covered(fitting, inner, each) for each in protocols)
+    return bool(fitting) and _all_ports_covered(fitting, inner)
 
 
 def _holds_wherever(outer: Rule, inner: Rule) -> bool:
@@ -92,11 +106,9 @@ def _holds_wherever(outer: Rule, inner: Rule) -> bool:
     return inner.expires_at is not None and inner.expires_at <= outer.expires_at
 
 
-def _names_local(rule: Rule) -> bool:
-    """Tell whether a rule opens something that is not public, on whatever host it is read."""
-    if rule.pattern.kind is Kind.ADDRESS:
-        return classify_number(number_of(rule.pattern.base)) is not AddressClass.PUBLIC
-    return opens_local(rule)
+def _all_ports_covered(outers: Sequence[Rule], inner: Rule) -> bool:
+    protocols = Protocol if inner.protocol is None else (inner.protocol,)
+    return all(_ports_covered(outers, inner, each) for each in protocols)
 
 
 def _ports_covered(outers: Sequence[Rule], inner: Rule, protocol: Protocol) -> bool:

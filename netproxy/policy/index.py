@@ -1,8 +1,8 @@
 """Rules filed by what they match, so that a look-up doesn't grow with their number.
 
-Exact names and addresses in a dict, suffixes in a trie of labels from the right, blocks by prefix
-length. Of all rules that match, the one written first is named. What a match means is decided in
-`netproxy.policy.engine`.
+Exact names and addresses in a dict, suffixes in a trie of labels from the right, globs at their
+fixed end there, blocks by prefix length. Of all rules that match, the one written first is named.
+What a match means is decided in `netproxy.policy.engine`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netproxy.policy.blocks import Address, Block, BlockTable, number_of, single, text_of
+from netproxy.policy.globs import GlobTable
 from netproxy.policy.hosts import is_address
-from netproxy.policy.patterns import Kind, glob_covers, glob_regex
+from netproxy.policy.patterns import Kind, NameGlob, glob_covers
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable, Iterator
 
     from netproxy.model import Destination
@@ -34,7 +34,7 @@ class _Node:
         self.children: dict[str, _Node] = {}
         self.below: list[_Entry] = []
         self.tree: list[_Entry] = []
-        self.globs: list[tuple[re.Pattern[str], _Entry]] = []
+        self.globs: GlobTable[tuple[NameGlob, _Entry]] | None = None  # few nodes have any
 
     def descend(self, domain: str) -> _Node:
         """Return the node of a domain below this one, made where it is missing."""
@@ -42,6 +42,11 @@ class _Node:
         for label in reversed(domain.split(".")):
             node = node.children.setdefault(label, _Node())
         return node
+
+    def add_glob(self, glob: NameGlob, entry: _Entry) -> None:
+        """File a glob whose fixed end stops here."""
+        self.globs = GlobTable() if self.globs is None else self.globs
+        self.globs.add(glob.next_to_base, (glob, entry))
 
 
 class RuleIndex:
@@ -84,7 +89,8 @@ class RuleIndex:
             found = self._candidates(pattern.base)
         elif pattern.kind is not Kind.ANY:
             self._walk_above(pattern, found)
-        return [rule for _, rule in sorted(found, key=_place)]
+        found.sort(key=_place)
+        return [rule for _, rule in found]
 
     def _file(self, entry: _Entry) -> None:
         pattern = entry[1].pattern
@@ -98,7 +104,7 @@ class RuleIndex:
             case Kind.TREE:
                 self._root.descend(pattern.base).tree.append(entry)
             case Kind.GLOB:
-                self._root.descend(pattern.base).globs.append((glob_regex(pattern), entry))
+                self._root.descend(pattern.base).add_glob(NameGlob(pattern), entry)
             case _ as impossible:
                 raise AssertionError(impossible)
 
@@ -121,7 +127,9 @@ class RuleIndex:
             found += node.tree
             if depth:
                 found += node.below
-                found += [entry for regex, entry in node.globs if regex.fullmatch(host)]
+                if node.globs is not None:
+                    globs = node.globs.lookup(labels[depth - 1])
+                    found += [entry for glob, entry in globs if glob.matches(host)]
 
     def _literals(self, block: Block) -> Iterator[_Entry]:
         """Yield what covers a block: blocks, and for one of a single address that address."""
@@ -133,15 +141,18 @@ class RuleIndex:
     def _walk_above(self, pattern: Pattern, found: list[_Entry]) -> None:
         """Collect the wildcards that cover a wildcard: their fixed end is an end of its own."""
         node: _Node | None = self._root
-        labels = pattern.base.split(".")
+        # A tree's own top has no label before it that a wildcard could stand for.
+        labels = (pattern.base if pattern.kind is Kind.TREE else pattern.text).split(".")
         for depth in range(len(labels) - 1, -1, -1):
             node = node.children.get(labels[depth]) if node else None
             if node is None:
                 return
             found += node.tree
-            if depth or pattern.kind is not Kind.TREE:
+            if depth:
                 found += node.below
-            found += [entry for _, entry in node.globs if glob_covers(entry[1].pattern, pattern)]
+                if node.globs is not None:
+                    globs = node.globs.lookup(labels[depth - 1])
+                    found += [entry for glob, entry in globs if glob_covers(glob, pattern)]
 
 
 def _place(entry: _Entry) -> int:

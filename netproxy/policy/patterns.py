@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.policy.blocks import Block, parse_block
-from netproxy.policy.globs import glob_source
+from netproxy.policy.globs import Pieces, glob_matches, pieces_of
 from netproxy.policy.hosts import canonical_host, is_address, shown
 from netproxy.policy.suffixes import is_public_suffix
 
@@ -56,24 +55,42 @@ def parse_pattern(text: str) -> Pattern:
     return _wildcard(text) if "*" in text else _exact(text)
 
 
-# Compiling costs far more than a match, and comparing two sets of rules needs each again and again.
-@lru_cache(maxsize=4096)
-def glob_regex(pattern: Pattern) -> re.Pattern[str]:
-    """Compile a GLOB; as the first label `*` is one or more labels, elsewhere exactly one."""
-    first, *others = pattern.text.split(".")
-    head = r"[^.]+(?:\.[^.]+)*" if first == "*" else _label_regex(first)
-    return re.compile(r"\.".join([head, *map(_label_regex, others)]))
+class NameGlob:
+    """A GLOB, ready to be matched; as the first label `*` is one or more labels, elsewhere one."""
+
+    __slots__ = ("_base", "_labels", "is_open")
+
+    def __init__(self, pattern: Pattern) -> None:
+        head = pattern.text.removesuffix(f".{pattern.base}").split(".")
+        self.is_open = head[0] == "*"
+        self._labels = tuple(map(pieces_of, head))
+        self._base = f".{pattern.base}"
+
+    @property
+    def next_to_base(self) -> Pieces:
+        """The label before the fixed end: the one that always has a star."""
+        return self._labels[-1]
+
+    def matches(self, name: str) -> bool:
+        """Tell whether the whole name matches. Labels are never empty, so a `*` is at least one."""
+        if not name.endswith(self._base):
+            return False
+        labels = name[: -len(self._base)].split(".")
+        extra = len(labels) - len(self._labels)
+        if extra < 0 or (extra and not self.is_open):
+            return False
+        return all(map(glob_matches, self._labels, labels[extra:]))
 
 
-def glob_covers(outer: Pattern, inner: Pattern) -> bool:
-    """Tell whether a GLOB matches every name that another name pattern does.
+def glob_covers(outer: NameGlob, inner: Pattern) -> bool:
+    """Tell whether a glob matches every name that another name pattern does.
 
     Only a `*` of the outer one can match a `*`, so the inner one's text stands for all its names.
     """
     if inner.kind is Kind.TREE:
         # The tree's own top is the name with the fewest labels; the rest needs a leading `*`.
-        return outer.text.startswith("*.") and glob_regex(outer).fullmatch(inner.base) is not None
-    return glob_regex(outer).fullmatch(inner.text) is not None
+        return outer.is_open and outer.matches(inner.base)
+    return outer.matches(inner.text)
 
 
 def _exact(text: str) -> Pattern:
@@ -125,10 +142,6 @@ def _glob(head: list[str], text: str) -> str:
         if label.startswith("xn--"):
             raise InvalidRule(f"{shown(text)}: no wildcard beside an international label")
     return ".".join(labels)
-
-
-def _label_regex(label: str) -> str:
-    return r"[^.]+" if label == "*" else glob_source(label, r"[^.]")
 
 
 def _host(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.errors import InvalidRule
-from netproxy.policy.patterns import Kind, glob_regex, parse_pattern
+from netproxy.policy.patterns import Kind, NameGlob, parse_pattern
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_refused(text: str, says: str) -> None:
     ids=str,
 )
 def test_globs_stay_in_their_label(pattern: str, host: str, *, matches: bool) -> None:
-    assert (glob_regex(parse_pattern(pattern)).fullmatch(host) is not None) is matches
+    assert NameGlob(parse_pattern(pattern)).matches(host) is matches
 
 
 def test_a_glob_takes_no_time_that_grows_with_its_stars() -> None:
     """The sandboxed command picks the host: it must not be able to make matching slow."""
-    regex = glob_regex(parse_pattern("*a*a*a*a*a*a*a*a*a*a*a*b.example.org"))
+    glob = NameGlob(parse_pattern("*a*a*a*a*a*a*a*a*a*a*a*b.example.org"))
     start = time.perf_counter()
     for _ in range(100):
-        assert regex.fullmatch("a" * 63 + ".example.org") is None
+        assert not glob.matches("a" * 63 + ".example.org")
     assert time.perf_counter() - start < 0.2
 
 
