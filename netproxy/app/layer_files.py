@@ -16,16 +16,17 @@ from netproxy.app import places
 from netproxy.app.regular_file import read_regular
 from netproxy.errors import InvalidSettings
 from netproxy.policy.hosts import shown
+from netproxy.policy.layers import LayerPolicy, merged
 from netproxy.policy.origin import Layer
 from netproxy.policy.spelling import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from netproxy.app.project import ProjectFile
     from netproxy.policy.bounds import Bounds
-    from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.loader import Document
+    from netproxy.policy.spec import PolicySpec
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -112,6 +113,37 @@ def read_files(  # noqa: PLR0913  # where each layer is looked for
 def project_document(file: ProjectFile) -> Document:
     """What a project's file says. Raises `InvalidSettings`."""
     return _document(file.content, file.path, Layer.PROJECT)
+
+
+def violations(
+    layers: Iterable[LayerPolicy], user: Document | None, bounds: Bounds | None
+) -> Iterator[str]:
+    """Say what goes beyond the managed file, and what of a project beyond its user."""
+    by_layer = {layer.layer: layer for layer in layers}
+    if Layer.PROJECT not in by_layer and bounds is None:
+        return  # the usual case imports nothing more
+    from netproxy.policy.bounds import ProjectRoom, managed_violations, project_violations
+
+    if Layer.PROJECT in by_layer:
+        room = ProjectRoom(
+            user=by_layer.get(Layer.USER, LayerPolicy(layer=Layer.USER)),
+            allow=user.project_allow if user else (),
+            allow_private=user.project_allow_private if user else (),
+            said_at=user.origin(("projects",)) if user else None,
+        )
+        yield from project_violations(by_layer[Layer.PROJECT], room)
+    if bounds is not None:
+        for layer in by_layer.values():
+            yield from managed_violations(layer, bounds)
+
+
+def laid_over(layers: Iterable[LayerPolicy], bounds: Bounds | None) -> PolicySpec:
+    """Make one policy of layers that violate nothing."""
+    if bounds is None:
+        return merged(layers)
+    from netproxy.policy.bounds import bounded
+
+    return bounded(layers, bounds)
 
 
 def chosen_profiles(

@@ -19,15 +19,17 @@ from netproxy.app.layer_files import (
     MANAGED,
     Managed,
     chosen_profiles,
+    laid_over,
     project_document,
     read_files,
+    violations,
 )
 from netproxy.config import Limits
 from netproxy.errors import InvalidRule, InvalidSettings
 from netproxy.model import Verdict
 from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
 from netproxy.policy.hosts import shown
-from netproxy.policy.layers import LayerPolicy, Statement, merged
+from netproxy.policy.layers import LayerPolicy, Statement
 from netproxy.policy.origin import Layer, Origin
 from otel import ExportRefused, OtlpSettings, check_endpoint, otlp_settings
 
@@ -219,10 +221,8 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
 
 
 def _spec(layers: tuple[LayerPolicy, ...], bounds: Bounds | None, ask: Ask | None) -> PolicySpec:
-    ceiling = _value(bounds.allow if bounds else None)
-    spec = merged(layers, first=bounds.deny if bounds else (), ceiling=ceiling)
-    is_silent = ask is Ask.NEVER or (bounds is not None and bounds.forbids_asking)
-    if is_silent and spec.default is Verdict.ASK:
+    spec = laid_over(layers, bounds)
+    if ask is Ask.NEVER and spec.default is Verdict.ASK:
         return replace(spec, default=Verdict.DENY)
     return spec
 
@@ -264,25 +264,10 @@ def _flag(key: str) -> Origin:
 def _violations(
     layers: tuple[LayerPolicy, ...], files: LayerFiles, options: RunOptions
 ) -> Iterator[str]:
-    """Say what goes beyond the managed file, and what of a project beyond its user."""
-    if files.project is None and files.bounds is None:
-        return  # the usual case imports nothing more
-    from netproxy.policy.bounds import ProjectRoom, managed_violations, project_violations
-
-    by_layer = {layer.layer: layer for layer in layers}
-    if Layer.PROJECT in by_layer:
-        user = files.user
-        room = ProjectRoom(
-            user=by_layer.get(Layer.USER, LayerPolicy(layer=Layer.USER)),
-            allow=user.project_allow if user else (),
-            allow_private=user.project_allow_private if user else (),
-            said_at=user.origin(("projects",)) if user else None,
-        )
-        yield from project_violations(by_layer[Layer.PROJECT], room)
+    """Say what of the files and of the flags goes beyond a bound."""
+    yield from violations(layers, files.user, files.bounds)
     if (bounds := files.bounds) is None:
         return
-    for layer in layers:
-        yield from managed_violations(layer, bounds)
     if bounds.sandbox_required is not None and bounds.requires_sandbox and options.no_sandbox:
         yield f"--no-sandbox: {bounds.sandbox_required.origin.place} demands a sandbox"
     if bounds.may_ask is not None and bounds.forbids_asking and options.ask is Ask.TERMINAL:

@@ -6,7 +6,7 @@ Nothing is clipped in silence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.model import OnDenial, Verdict
@@ -16,11 +16,12 @@ from netproxy.policy.rules import Effect, Rule, parse_rule
 from netproxy.policy.spec import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from netproxy.policy.blocks import Block
     from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.origin import Origin
+    from netproxy.policy.spec import PolicySpec
 
 # From strict to loose.
 _MODES = (Mode.OFF, Mode.LIMITED, Mode.FULL)
@@ -56,9 +57,6 @@ class Bounds:
         return self.sandbox_required is not None and self.sandbox_required.value
 
 
-NO_BOUNDS = Bounds()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRoom:
     """What the user lets trusted projects do: `[projects]`, and whatever the user allows anyway."""
@@ -67,6 +65,20 @@ class ProjectRoom:
     allow: tuple[Rule, ...] = ()
     allow_private: tuple[Statement[Block], ...] = ()
     said_at: Origin | None = None  # where [projects] stands, or would
+
+
+def bounded(layers: Iterable[LayerPolicy], bounds: Bounds) -> PolicySpec:
+    """Lay layers over each other below the managed file, which none of them violates.
+
+    What nobody said is still a default, and gives way to the bound.
+    """
+    ceiling = None if bounds.allow is None else bounds.allow.value
+    spec = merged(layers, first=bounds.deny, ceiling=ceiling)
+    if bounds.forbids_asking and spec.default is Verdict.ASK:
+        spec = replace(spec, default=Verdict.DENY)
+    if bounds.mode is not None and _MODES.index(spec.mode) > _MODES.index(bounds.mode.value):
+        spec = replace(spec, mode=bounds.mode.value)
+    return spec
 
 
 def managed_violations(layer: LayerPolicy, bounds: Bounds) -> Iterator[str]:

@@ -10,28 +10,23 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netproxy.app.cli.policy_files import text_of
+from netproxy.app.cli.printing import write
 from netproxy.app.cli.usage import UsageParser
-from netproxy.app.layer_files import chosen_profiles
+from netproxy.app.layer_files import chosen_profiles, laid_over, violations
 from netproxy.errors import InvalidSettings
-from netproxy.model import Verdict
-from netproxy.policy.bounds import NO_BOUNDS, ProjectRoom, managed_violations, project_violations
 from netproxy.policy.cases import load_cases
 from netproxy.policy.engine import compile_policy
 from netproxy.policy.hosts import shown
-from netproxy.policy.layers import LayerPolicy, merged
 from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer
 from netproxy.policy.requirements import load_requirements
+from otel import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from netproxy.policy.bounds import Bounds
     from netproxy.policy.cases import Case, Cases, Outcome
     from netproxy.policy.loader import Document
     from netproxy.policy.spec import PolicySpec
@@ -59,14 +54,20 @@ def main(arguments: list[str]) -> int:
     try:
         judged = [each for path in given.files for each in _judged(path)]
     except InvalidSettings as invalid:
-        sys.stderr.writelines(f"netproxy policy test: {line}\n" for line in invalid.problems)
+        sys.stderr.writelines(
+            f"netproxy policy test: {visible(line)}\n" for line in invalid.problems
+        )
         return _EXIT_CONFIG
     failed = sum(case.fault(outcome) is not None for case, outcome in judged)
     for case, outcome in judged:
-        line = json.dumps(_fields(case, outcome)) if given.json else _line(case, outcome)
-        sys.stdout.write(f"{line}\n")
+        line = (
+            json.dumps(_fields(case, outcome), sort_keys=True)
+            if given.json
+            else _line(case, outcome)
+        )
+        write(visible(line))
     if not given.json:
-        sys.stdout.write(f"{len(judged)} cases, {failed} failed\n")
+        write(f"{len(judged)} cases, {failed} failed")
     return _EXIT_FAILED if failed else 0
 
 
@@ -80,39 +81,21 @@ def _spec(cases: Cases, folder: Path) -> PolicySpec:
     """Lay the named files over each other. Raises `InvalidSettings` as a run with them would."""
     user = _document(cases.config, folder, Layer.USER)
     project = _document(cases.project, folder, Layer.PROJECT)
-    bounds = NO_BOUNDS
+    bounds = None
     if cases.requirements is not None:
         path = folder / cases.requirements
         bounds = load_requirements(text_of(path), str(path))
     _, of_user, of_project = chosen_profiles(cases.profile, user, project)
     layers = [layer for layer in (of_user, of_project) if layer is not None]
-    if problems := tuple(_violations(layers, user, bounds)):
+    if problems := tuple(violations(layers, user, bounds)):
         raise InvalidSettings(problems)
-    ceiling = None if bounds.allow is None else bounds.allow.value
-    spec = merged(layers, first=bounds.deny, ceiling=ceiling)
-    if bounds.forbids_asking and spec.default is Verdict.ASK:
-        return replace(spec, default=Verdict.DENY)
-    return spec
+    return laid_over(layers, bounds)
 
 
 def _document(name: str | None, folder: Path, layer: Layer) -> Document | None:
     if name is None:
         return None
     return load(text_of(folder / name), str(folder / name), layer=layer)
-
-
-def _violations(layers: list[LayerPolicy], user: Document | None, bounds: Bounds) -> Iterator[str]:
-    by_layer = {layer.layer: layer for layer in layers}
-    for layer in layers:
-        yield from managed_violations(layer, bounds)
-    if Layer.PROJECT in by_layer:
-        room = ProjectRoom(
-            user=by_layer.get(Layer.USER, LayerPolicy(layer=Layer.USER)),
-            allow=user.project_allow if user else (),
-            allow_private=user.project_allow_private if user else (),
-            said_at=user.origin(("projects",)) if user else None,
-        )
-        yield from project_violations(by_layer[Layer.PROJECT], room)
 
 
 def _line(case: Case, outcome: Outcome) -> str:

@@ -8,7 +8,13 @@ import pytest
 
 from netproxy.model import OnDenial, Verdict
 from netproxy.policy.blocks import parse_block
-from netproxy.policy.bounds import Bounds, ProjectRoom, managed_violations, project_violations
+from netproxy.policy.bounds import (
+    Bounds,
+    ProjectRoom,
+    bounded,
+    managed_violations,
+    project_violations,
+)
 from netproxy.policy.layers import LayerPolicy, Statement
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.spec import Mode
@@ -122,6 +128,29 @@ class TestManaged:
         assert Bounds(may_ask=Statement(False, managed("may_ask"))).forbids_asking
         assert not Bounds().requires_sandbox
         assert Bounds(sandbox_required=Statement(True, managed("required"))).requires_sandbox
+
+
+class TestWhatNobodySaid:
+    """A default is nobody's word, so it is no violation; but it does not hold either."""
+
+    def test_the_mode(self) -> None:
+        bounds = Bounds(mode=Statement(Mode.LIMITED, managed("mode")))
+        assert bounded([], bounds).mode is Mode.LIMITED
+        stricter = LayerPolicy(layer=Layer.USER, mode=said(Mode.OFF))
+        assert bounded([stricter], bounds).mode is Mode.OFF
+
+    def test_asking(self) -> None:
+        bounds = Bounds(may_ask=Statement(False, managed("may_ask")))
+        assert bounded([], bounds).default is Verdict.DENY
+        assert bounded([], Bounds()).default is Verdict.ASK
+
+    def test_rules_and_ceiling(self) -> None:
+        spec = bounded(
+            [LayerPolicy(layer=Layer.USER, rules=(allow("a.example.org"),))],
+            replace(CEILING, deny=(deny("b.test"),)),
+        )
+        assert [str(rule) for rule in spec.rules] == ["b.test", "a.example.org"]
+        assert spec.ceiling == (allow("**.example.org"),)
 
 
 USER = LayerPolicy(layer=Layer.USER, rules=(allow("**.example.org"),))
