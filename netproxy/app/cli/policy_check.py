@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from netproxy.app.cli.policy_files import kind_of, text_of
 from netproxy.app.cli.policy_report import KINDS, Report, report, report_of_run
+from netproxy.app.cli.printing import write
 from netproxy.app.cli.run_options import RunOptions
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.settings import load_settings
 from netproxy.errors import InvalidSettings
 from netproxy.policy.origin import Layer
+from otel import visible
 
 _KIND_OF_LAYER = {
     Layer.USER: "config",
@@ -38,12 +42,16 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     if given.kind and not given.files:
         parser.error("--as says what FILE is, and there is none")
-    reports = [_checked(path, given.kind or kind_of(path)) for path in given.files]
+    now = time.time()
+    reports = [_checked(path, given.kind or kind_of(path), now) for path in given.files]
     if not given.files:
-        reports = _here()
+        reports = _here(now)
     for each in reports:
-        sys.stdout.write(json.dumps(each.fields()) if given.json else "\n".join(each.lines()))
-        sys.stdout.write("\n")
+        if given.json:
+            write(json.dumps(each.fields(), sort_keys=True))
+            continue
+        for line in each.lines():
+            write(visible(line, limit=sys.maxsize))  # a bundle is shown whole
     return _status(reports, strict=given.strict)
 
 
@@ -66,21 +74,23 @@ def _parser() -> UsageParser:
     return parser
 
 
-def _checked(path: Path, kind: str) -> Report:
+def _checked(path: Path, kind: str, now: float) -> Report:
     try:
-        return report(text_of(path), str(path), kind)
+        return report(text_of(path), str(path), kind, now=now)
     except InvalidSettings as error:
         return Report(file=str(path), kind=kind, problems=error.problems)
 
 
-def _here() -> list[Report]:
+def _here(now: float) -> list[Report]:
     """Check what a run here would read, and what all of it comes to."""
     try:
         settings = load_settings(RunOptions(), os.environ)
     except InvalidSettings as error:
         return [Report(file="", kind="run", problems=error.problems)]
-    files = [_checked(source.path, _KIND_OF_LAYER[source.layer]) for source in settings.sources]
-    return [*files, report_of_run(settings.spec, settings.profile, settings.warnings)]
+    files = [_checked(each.path, _KIND_OF_LAYER[each.layer], now) for each in settings.sources]
+    run = report_of_run(settings, now=now)
+    said = {warning for each in files for warning in each.warnings}
+    return [*files, replace(run, warnings=tuple(w for w in run.warnings if w not in said))]
 
 
 def _status(reports: list[Report], *, strict: bool) -> int:

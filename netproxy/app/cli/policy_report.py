@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netproxy.policy.cases import load_cases
+from netproxy.policy.layers import merged
+from netproxy.policy.lint import lint
 from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer
 from netproxy.policy.requirements import load_requirements
 from netproxy.policy.rules import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from netproxy.app.settings import Settings
     from netproxy.policy.bounds import Bounds
     from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.loader import Document
@@ -66,27 +69,39 @@ class Report:
         yield from self.warnings
 
 
-def report(text: str, name: str, kind: str) -> Report:
-    """Read a file of a kind. Raises `InvalidSettings`."""
+def report(text: str, name: str, kind: str, *, now: float) -> Report:
+    """Read a file of a kind. Raises `InvalidSettings`. `now`: seconds since the epoch."""
     if kind == "cases":
         return Report(file=name, kind=kind, says={"cases": len(load_cases(text, name).cases)})
     if kind == "requirements":
-        return Report(file=name, kind=kind, says={"bounds": _bounds(load_requirements(text, name))})
+        bounds = load_requirements(text, name)
+        warnings = _warnings([merged([], first=bounds.deny)], now)
+        return Report(file=name, kind=kind, says={"bounds": _bounds(bounds)}, warnings=warnings)
     document = load(text, name, layer=Layer.PROJECT if kind == "project" else Layer.USER)
-    return Report(file=name, kind=kind, says=_said(document))
+    warnings = _warnings((merged([profile]) for profile in document.profiles.values()), now)
+    return Report(file=name, kind=kind, says=_said(document), warnings=warnings)
 
 
-def report_of_run(spec: PolicySpec, profile: str | None, warnings: tuple[str, ...]) -> Report:
+def report_of_run(settings: Settings, *, now: float) -> Report:
     """Say what all layers come to."""
+    spec = settings.spec
     says = {
-        "profile": profile,
+        "profile": settings.profile,
         **_counts(spec.rules),
         "mode": spec.mode.value,
         "default": spec.default.value,
         "on_denial": spec.on_denial.value,
         "allow_private": [str(block) for block in spec.allow_private.blocks],
     }
+    warnings = (*(f"warning: {each}" for each in settings.warnings), *_warnings([spec], now))
     return Report(file="", kind="run", says=says, warnings=warnings)
+
+
+def _warnings(specs: Iterable[PolicySpec], now: float) -> tuple[str, ...]:
+    """Say each once: profiles may share a bundle."""
+    found = (finding for spec in specs for finding in lint(spec, now=now))
+    lines = (f"{each.origin.place}: warning: {each.message}" for each in found)
+    return tuple(dict.fromkeys(lines))
 
 
 def _said(document: Document) -> dict[str, Any]:

@@ -60,12 +60,10 @@ def main(arguments: list[str]) -> int:
         return _EXIT_CONFIG
     failed = sum(case.fault(outcome) is not None for case, outcome in judged)
     for case, outcome in judged:
-        line = (
-            json.dumps(_fields(case, outcome), sort_keys=True)
-            if given.json
-            else _line(case, outcome)
-        )
-        write(visible(line))
+        if given.json:
+            write(json.dumps(_fields(case, outcome), sort_keys=True))
+        else:
+            write(visible(_line(case, outcome)))
     if not given.json:
         write(f"{len(judged)} cases, {failed} failed")
     return _EXIT_FAILED if failed else 0

@@ -80,6 +80,22 @@ def test_json_is_an_object_a_file(capsys: pytest.CaptureFixture[str], bad: Path)
     assert second["cases"] > 5
 
 
+def test_a_long_bundle_is_shown_whole(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "long.toml"
+    entries = [f"host-{number}.example.org:443" for number in range(2000)]
+    path.write_text(f"[bundles]\nlong = {json.dumps(entries)}\n")
+    assert check(capsys, path)[1][-1] == f"  @long = {', '.join(entries)}"
+    assert json.loads(check(capsys, "--json", path)[1][0])["bundles"] == {"long": entries}
+
+
+def test_nothing_reaches_the_terminal_but_text(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "\x1b[2J.toml"
+    path.write_text("")
+    assert check(capsys, path) == (0, [rf"{tmp_path}/\u001b[2J.toml: a good config file"])
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A person's own folders, and a project below them."""
@@ -115,7 +131,7 @@ def test_without_names_it_checks_what_a_run_here_would_read(
             "  profile dev: 1 allow, 0 deny; default deny",
             "a run here: 1 allow, 0 deny; mode full; default deny; on_denial cancel",
             (
-                f"{project} is not trusted, so it was not used; "
+                f"warning: {project} is not trusted, so it was not used; "
                 f"read it, then: netproxy trust {project.parent}"
             ),
         ],

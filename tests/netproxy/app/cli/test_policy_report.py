@@ -21,7 +21,7 @@ allow_private = ["10.1.0.0/16"]
 
 
 def test_a_users_file() -> None:
-    found = report(CONFIG, "config.toml", "config")
+    found = report(CONFIG, "config.toml", "config", now=0)
     assert list(found.lines()) == [
         "config.toml: a good config file",
         "  profile dev (default): 3 allow, 1 deny; mode limited; allow_private 10.0.0.0/8",
@@ -40,7 +40,7 @@ def test_a_users_file() -> None:
 
 
 def test_a_projects_file() -> None:
-    found = report("[profiles.dev.network]\ndeny = ['a.test']", "netproxy.toml", "project")
+    found = report("[profiles.dev.network]\ndeny = ['a.test']", "netproxy.toml", "project", now=0)
     assert list(found.lines()) == [
         "netproxy.toml: a good project file",
         "  profile dev: 0 allow, 1 deny",
@@ -54,7 +54,7 @@ def test_a_managed_file() -> None:
         "may_ask = false\n[approvals]\nmax_scope = 'once'\nmax_seconds = 60\n"
         "[sandbox]\nrequired = true\n"
     )
-    assert list(report(text, "requirements.toml", "requirements").lines()) == [
+    assert list(report(text, "requirements.toml", "requirements", now=0).lines()) == [
         "requirements.toml: a good requirements file",
         '  deny = ["a.test"]',
         '  allow = ["*:443", "b.test:22"]',
@@ -66,17 +66,17 @@ def test_a_managed_file() -> None:
         "  max_seconds = 60.0",
         "  sandbox_required = true",
     ]
-    empty = report("[network]\nallow = []", "requirements.toml", "requirements")
+    empty = report("[network]\nallow = []", "requirements.toml", "requirements", now=0)
     assert empty.fields()["bounds"] == {"allow": []}, "a ceiling of nothing is one"
 
 
 def test_cases() -> None:
     text = "[[cases]]\ndestination = 'https://a.test'\nverdict = 'ask'\n"
-    assert list(report(text, "cases.toml", "cases").lines()) == [
+    assert list(report(text, "cases.toml", "cases", now=0).lines()) == [
         "cases.toml: a good cases file",
         "  1 case",
     ]
-    assert list(report(text * 2, "cases.toml", "cases").lines())[1] == "  2 cases"
+    assert list(report(text * 2, "cases.toml", "cases", now=0).lines())[1] == "  2 cases"
 
 
 def test_problems_stand_alone() -> None:
@@ -89,3 +89,36 @@ def test_problems_stand_alone() -> None:
         "problems": ["x:1:1 a: is odd"],
         "warnings": [],
     }
+
+
+def test_what_the_lint_finds_has_its_place() -> None:
+    text = (
+        "[bundles]\nb = ['a.test']\n"
+        "[profiles.one.network]\nallow = ['@b', 'c.test']\ndeny = ['a.test']\n"
+        "[profiles.two.network]\nallow = ['@b']\ndeny = ['a.test']\n"
+        "[[profiles.two.network.rules]]\n"
+        "host = 'd.test'\nverdict = 'allow'\nexpires = 1970-01-01\n"
+    )
+    found = report(text, "config.toml", "config", now=86400)
+    assert list(found.warnings) == [
+        (
+            "config.toml:2:6 bundles.b[0]: warning: allow a.test (config.toml:2 @b) never matches: "
+            "deny a.test (config.toml:5) comes before"
+        ),
+        (
+            "config.toml:2:6 bundles.b[0]: warning: allow a.test (config.toml:2 @b) never matches: "
+            "deny a.test (config.toml:8) comes before"
+        ),
+        (
+            "config.toml:9:1 profiles.two.network.rules[0]: warning: allow d.test (config.toml:9) "
+            "expired at 1970-01-02 00:00 UTC, delete it"
+        ),
+    ]
+    assert list(found.lines())[-3:] == list(found.warnings)
+    assert found.fields()["warnings"] == list(found.warnings)
+
+
+def test_a_managed_file_is_looked_at_too() -> None:
+    text = "[network]\ndeny = ['a.test', 'a.test']"
+    (warning,) = report(text, "requirements.toml", "requirements", now=0).warnings
+    assert warning.startswith("requirements.toml:2:19 network.deny[1]: warning: deny a.test")
