@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from netproxy.app.layer_files import Source
+
 # A hundred thousand rules as tables are some 20 MiB; what is larger is not settings.
 MAX_BYTES = 64 << 20
 # Two writes within one tick of the file system's clock give one mtime (FAT: 2 s). A file that was
@@ -50,6 +52,16 @@ def content_state(sha256: str) -> State:
 def is_content(state: State) -> bool:
     """Whether there is something to read."""
     return state.startswith(_CONTENT)
+
+
+def source_states(sources: Iterable[Source]) -> dict[Path, State]:
+    """What the files held that settings were read from."""
+    return {source.path: content_state(source.sha256) for source in sources}
+
+
+def file_lines(states: Mapping[Path, State]) -> tuple[str, ...]:
+    """`/home/me/.config/netproxy/config.toml sha256:…`, as an auditor would check it."""
+    return tuple(f"{path} {state}" for path, state in states.items() if state != MISSING)
 
 
 def identify(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self
 
-from netproxy.app.reread import Held, Moved, Rejected, Renewed, Reread, Reverted
+from netproxy.app.reread import Held, Moved, Rejected, Renewed, Reread, Settled
 from otel import AuditUnavailable
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ class Reloader:
                 self._renew(finding)
             case Rejected():
                 self._reject(finding)
-            case Reverted():
-                self._held = replace(self._held, rejected=None)
+            case Settled(held=held):
+                self._held = held
                 self._notices.pop("files", None)
             case Moved(held=held):
                 self._hold(held)

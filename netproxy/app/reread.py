@@ -21,14 +21,15 @@ from netproxy.app.file_watch import (
     TOO_LARGE,
     FileWatch,
     State,
-    content_state,
+    file_lines,
     is_content,
+    source_states,
 )
 from netproxy.errors import InvalidSettings
 from otel.events import ConfigRejected, PolicyLoaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from netproxy.app.settings import Settings
@@ -47,11 +48,13 @@ _ERRORS = 20  # so many lines of problems are recorded
 _CHANGES = 50  # and so many of what changed
 
 # A field of `Settings` that is not here can't change in a running gateway.
-_LIVE = frozenset({"spec", "sources", "profile"})
+_LIVE = frozenset({"layers", "profile", "sources", "spec", "warnings"})
 # How a file calls what `Settings` calls otherwise.
 _KEYS = {
     "audit_directory": "audit.directory",
     "hold_seconds": "approvals.hold_seconds",
+    "max_grant_seconds": "approvals.max_seconds",
+    "max_scope": "approvals.max_scope",
     "otlp": "audit.otlp",
     "resolve_seconds": "resolver.timeout_seconds",
     "resolver_hosts": "resolver.hosts",
@@ -88,8 +91,10 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reverted:
-    """What could not be used is gone: the files hold what is in force."""
+class Settled:
+    """The files hold what is in force (again)."""
+
+    held: Held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,23 +104,28 @@ class Moved:
     held: Held
 
 
-type Finding = Renewed | Rejected | Reverted | Moved | None
+type Finding = Renewed | Rejected | Settled | Moved | None
 
 
 class Reread:
     """Looks for a reason to replace what is held. From one thread at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 what can change, and how long that takes
         self,
         watch: FileWatch,
         load: Callable[[], Settings],
         own_host: Callable[[], Host],
         *,
+        beside: Collection[Path] = (),
         now: Callable[[], float] = time.time,
         settle_seconds: float = _SETTLE_SECONDS,
     ) -> None:
-        """`load` reads all settings anew; `now` is the wall clock, in seconds since the epoch."""
+        """`load` reads all settings anew; `now` is the wall clock, in seconds since the epoch.
+
+        `beside` are watched files that are no settings, but decide which of them count.
+        """
         self._watch = watch
+        self._beside = frozenset(beside)
         self._load = load
         self._own_host = own_host
         self._now = now
@@ -132,7 +142,7 @@ class Reread:
             return waiting
         if states == held.states:
             if held.rejected is not None:
-                return Reverted()
+                return Settled(held=replace(held, rejected=None))
         elif states != held.rejected or thorough:
             return self._read(held, states) if thorough or self._is_settled(states) else None
         return self._renewed_by_time(held) or self._moved(held)
@@ -145,7 +155,7 @@ class Reread:
         refused = {
             path: state
             for path, state in states.items()
-            if not is_content(state) and state != held.states[path]
+            if not is_content(state) and state != held.states[path] and path not in self._beside
         }
         if refused:
             lines = [f"{path}: {_SAID.get(state, state)}" for path, state in refused.items()]
@@ -160,9 +170,19 @@ class Reread:
             return _rejected(held, states, "invalid", invalid.problems)
         except Exception as broken:  # noqa: BLE001 a defect in reading must not end the reloading
             return _rejected(held, states, type(broken).__name__, [str(broken)])
-        if any(states.get(path) != state for path, state in source_states(settings).items()):
+        read = source_states(settings.sources)
+        if others := _others(read, held, states):
+            return _rejected(held, states, "other_files", others)
+        if any(states[path] != state for path, state in read.items()):
             return None  # it changed once more while it was read: the next look sees that
-        return self._renewed(held, settings, states)
+        return self._compared(held, settings, states)
+
+    def _compared(self, held: Held, settings: Settings, states: States) -> Finding:
+        new = self._renewed(held, settings, states)
+        is_same = source_states(held.settings.sources) == source_states(settings.sources)
+        if is_same and new.held.digest == held.digest:
+            return Settled(held=replace(held, states=states, rejected=None))
+        return new
 
     def _renewed(self, held: Held, settings: Settings, states: States) -> Renewed:
         policy = settings.policy(now=self._now(), host=held.policy.host)
@@ -171,7 +191,7 @@ class Reread:
             digest=new.digest,
             rules=policy.rule_count,
             source="files",
-            files=file_lines(states),
+            files=file_lines(source_states(settings.sources)),
             previous_digest=held.digest,
             summary=changes(held.settings.spec, settings.spec),
         )
@@ -191,7 +211,7 @@ class Reread:
             digest=held.digest,
             rules=policy.rule_count,
             source="expiry",
-            files=file_lines(held.states),
+            files=file_lines(source_states(held.settings.sources)),
             previous_digest=held.digest,
             summary=_bounded([f"- {rule.effect.value} {rule.canonical}" for rule in expired]),
         )
@@ -230,6 +250,17 @@ def _giving_way() -> Iterator[None]:
             gc.enable()
 
 
+def _others(read: States, held: Held, states: States) -> list[str]:
+    """Say what was read besides the files that were there at the start, and what no longer is."""
+    before = source_states(held.settings.sources)
+    come = [path for path in read if path not in states]
+    gone = [path for path in before if path not in read]
+    return [
+        *(f"{path}: was not there at the start, so it counts at the next one" for path in come),
+        *(f"{path}: is not trusted any more; it counts until the next start" for path in gone),
+    ]
+
+
 def _rejected(held: Held, states: States, error: str, lines: Iterable[str]) -> Rejected:
     event = ConfigRejected(
         digest=held.digest,
@@ -238,19 +269,6 @@ def _rejected(held: Held, states: States, error: str, lines: Iterable[str]) -> R
         errors=tuple(lines)[:_ERRORS],
     )
     return Rejected(states=states, event=event)
-
-
-def source_states(settings: Settings) -> States:
-    """What the files held that settings were read from."""
-    sources = getattr(settings, "sources", None)
-    if sources is None and settings.config_file is not None:
-        return FileWatch([settings.config_file]).look()
-    return {s.path: content_state(s.sha256) for s in sources or ()}
-
-
-def file_lines(states: States) -> tuple[str, ...]:
-    """`/home/me/.config/netproxy/config.toml sha256:…`, as an auditor would check it."""
-    return tuple(f"{path} {state}" for path, state in states.items() if state != MISSING)
 
 
 def changes(before: PolicySpec, after: PolicySpec) -> tuple[str, ...]:

@@ -16,8 +16,10 @@ import time
 from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
+from netproxy.app.advice import advice
 from netproxy.app.closing import closing_line
 from netproxy.app.screen import RelayScreen
+from netproxy.policy.origin import Layer
 from otel import (
     AuditError,
     AuditTrail,
@@ -125,6 +127,8 @@ class _Execution:
     def perform(self) -> int:
         """Everything. Raises what `run` turns into a line."""
         settings = self._settings
+        for line in advice(settings, now=time.time()):
+            say(f"warning: {line}")
         plan, bwrap = self._plan()
         journal = Journal.open(settings.audit_directory)
         self._first_seq = journal.last_seq + 1
@@ -231,12 +235,12 @@ class _Execution:
         Its view of such a file is a mount of its own; when somebody outside puts another file in
         its place, the kernel takes that mount away, and the new one is the command's to write.
         """
-        if self._settings.config_file is None:
-            return {}
         from netproxy.app.file_watch import identify
 
+        # A project's file counts by its content, wherever it lies.
+        paths = [each.path for each in self._settings.sources if each.layer is not Layer.PROJECT]
         hidden = [mount.path for mount in plan.mounts if mount.access is Access.HIDDEN]
-        return identify([self._settings.config_file], below=plan.writable(), not_below=hidden)
+        return identify(paths, below=plan.writable(), not_below=hidden)
 
     def _fence(self, plan: Plan | None, bwrap: str | None, listeners: Listeners | None) -> Fence:
         environment = child_environment(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from approvals import ApprovalService, Config, MemoryStore, SystemClock
+from approvals import ApprovalService, Config, MemoryStore, Scope, SystemClock
 from netproxy.app.approver import Asker, ServiceApprover
 from netproxy.app.fencing import home_folder
 from netproxy.app.file_watch import MISSING, FileWatch, source_states
@@ -22,6 +22,7 @@ from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
 from netproxy.policy.engine import Host
+from netproxy.policy.origin import Layer
 from netproxy.transport.dialer import HappyEyeballs
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
@@ -93,8 +94,9 @@ def _reloader(run: Run, own_host: Callable[[], Host], environ: Mapping[str, str]
     # A managed file that appears is honoured; any other must have been there from the start: the
     # command may be able to make one.
     states = {MANAGED_FILE: MISSING, **source_states(run.settings.sources)}
-    beside = FileWatch([TrustStore(state_home(environ, home_folder(environ))).path]).look()
-    states.update(beside)
+    trust = TrustStore(state_home(environ, home_folder(environ))).path
+    beside = {trust} if any(s.layer is Layer.PROJECT for s in run.settings.sources) else set()
+    states.update(FileWatch(beside).look())
     held = Held(settings=run.settings, policy=policy, digest=run.digest, states=states)
     reread = Reread(FileWatch(states, pinned=run.pinned), run.load, own_host, beside=beside)
     return Reloader(reread, held, run.policy, audit=run.trail, wanted=run.reload_wanted)
@@ -115,7 +117,11 @@ def _service(run: Run, screen: Screen, environ: Mapping[str, str]) -> ApprovalSe
         sink=run.trail,
         clock=SystemClock(),
         store=MemoryStore(),
-        config=Config(hold_seconds=run.settings.hold_seconds),
+        config=Config(
+            hold_seconds=run.settings.hold_seconds,
+            widest_scope=Scope(run.settings.max_scope or Scope.SESSION),
+            grant_seconds=run.settings.max_grant_seconds,
+        ),
     )
 
 

@@ -68,8 +68,10 @@ class Bench:
 
     def load(self) -> Settings:
         options = parse_run(["--config", str(self.path), "--", "true"])
-        environ = {"HOME": str(self.path.parent)}
-        return load_settings(options, environ, managed_file=self.path.with_name("absent"))
+        folder = self.path.parent
+        return load_settings(
+            options, {"HOME": str(folder)}, managed_file=folder / "absent", directory=folder
+        )
 
     @property
     def denied(self) -> set[str]:

@@ -6,11 +6,13 @@ import gc
 import os
 import signal
 import sys
+from dataclasses import replace
 from functools import partial
 
 from netproxy.app.cli.run_options import parse_run
 from netproxy.app.settings import load_settings
 from netproxy.errors import InvalidSettings
+from netproxy.policy.origin import Layer
 
 
 def main(arguments: list[str]) -> int:
@@ -34,8 +36,11 @@ def _run(arguments: list[str]) -> int:
         return os.EX_CONFIG  # 78
     from netproxy.app.run import run
 
+    # A project's file that appears later doesn't count: the command may have made it.
+    has_project = any(source.layer is Layer.PROJECT for source in settings.sources)
+    later = options if has_project else replace(options, no_project=True)
     try:
-        return run(settings, os.environ, partial(load_settings, options, os.environ))
+        return run(settings, os.environ, partial(load_settings, later, os.environ))
     except KeyboardInterrupt:  # before the command ran, or after it ended
         return 128 + signal.SIGINT
 

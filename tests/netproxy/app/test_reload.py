@@ -14,7 +14,7 @@ import pytest
 from netproxy.app.file_watch import State
 from netproxy.app.policy_in_force import PolicyInForce
 from netproxy.app.reload import Reloader, beside_the_loop
-from netproxy.app.reread import Finding, Held, Moved, Rejected, Renewed, Reread, Reverted
+from netproxy.app.reread import Finding, Held, Moved, Rejected, Renewed, Reread, Settled
 from netproxy.policy.engine import Host
 from otel.errors import AuditUnavailable
 from otel.events import ConfigRejected, Event, PolicyLoaded
@@ -176,7 +176,9 @@ def test_what_is_rejected_changes_nothing_and_is_recorded_once_for_each_content(
     story(tell)
 
 
-@pytest.mark.parametrize("then", [Reverted(), renewed("b.test")], ids=["reverted", "mended"])
+@pytest.mark.parametrize(
+    "then", [Settled(held=held("a.test")), renewed("b.test")], ids=["reverted", "mended"]
+)
 def test_what_is_mended_needs_no_notice(then: Finding) -> None:
     async def tell(bench: Bench) -> None:
         await bench.finds(rejected())

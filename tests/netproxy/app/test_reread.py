@@ -12,16 +12,19 @@ import pytest
 
 from netproxy.app.cli.run_options import parse_run
 from netproxy.app.file_watch import EMPTY, MISSING, NOT_A_FILE, FileWatch, State, content_state
-from netproxy.app.reread import Held, Moved, Rejected, Renewed, Reread, Reverted, changes
+from netproxy.app.layer_files import Source
+from netproxy.app.reread import Held, Moved, Rejected, Renewed, Reread, Settled, changes
 from netproxy.app.settings import Settings, load_settings
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Verdict
 from netproxy.policy.blocks import Blocks, parse_block
 from netproxy.policy.engine import NO_HOST, Host
+from netproxy.policy.origin import Layer
 from netproxy.policy.spec import Mode
 from tests.support.policies import Memory, allow, deny, policy, to
 
 FILE, OTHER = Path("/etc/ours/config.toml"), Path("/etc/ours/requirements.toml")
+BESIDE = Path("/var/ours/trust.json")
 NOW = 1_000.0
 ONE = allow("one.test:443")
 
@@ -30,12 +33,18 @@ def state(text: str) -> State:
     return content_state(hashlib.sha256(text.encode()).hexdigest())
 
 
-def settings(tmp_path: Path, **changed: object) -> Settings:
+def source(path: Path, text: str) -> Source:
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return Source(path=path, layer=Layer.USER, sha256=sha256)
+
+
+def settings(tmp_path: Path) -> Settings:
     environ = {"HOME": str(tmp_path)}
-    absent = tmp_path / "absent.toml"
-    usual = load_settings(parse_run(["--", "true"]), environ, managed_file=absent)
+    usual = load_settings(
+        parse_run(["--", "true"]), environ, managed_file=tmp_path / "absent", directory=tmp_path
+    )
     spec = replace(usual.spec, rules=(ONE,), default=Verdict.DENY)
-    return replace(usual, **{"spec": spec, **changed})  # type: ignore[arg-type]  # any of its fields
+    return replace(usual, spec=spec, sources=(source(FILE, "one"),))
 
 
 class World(FileWatch):
@@ -43,7 +52,7 @@ class World(FileWatch):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.states = {FILE: state("one"), OTHER: MISSING}
+        self.states = {FILE: state("one"), OTHER: MISSING, BESIDE: state("trust")}
         self.growing = False  # every look finds something else
         self.settings = settings(folder)
         self.problem: Exception | None = None
@@ -72,14 +81,23 @@ class World(FileWatch):
         return self.host
 
     def finds(self, *, thorough: bool = False, waiting: Renewed | None = None) -> object:
-        reread = Reread(self, self.load, self.own_host, now=lambda: self.now, settle_seconds=0)
+        reread = Reread(
+            self,
+            self.load,
+            self.own_host,
+            beside=[BESIDE],
+            now=lambda: self.now,
+            settle_seconds=0,
+        )
         return reread.look(self.held, waiting, thorough=thorough)
 
     def change(self, *rules: str, **changed: object) -> None:
         """The file holds other rules now."""
-        self.states[FILE] = state(f"{rules}{changed}")
-        spec = replace(self.settings.spec, rules=tuple(deny(text) for text in rules))
-        self.settings = replace(self.settings, **{"spec": spec, **changed})  # type: ignore[arg-type]  # any of its fields
+        text = f"{rules}{changed}"
+        self.states[FILE] = state(text)
+        spec = replace(self.settings.spec, rules=tuple(deny(rule) for rule in rules))
+        everything = {"spec": spec, "sources": (source(FILE, text),), **changed}
+        self.settings = replace(self.settings, **everything)  # type: ignore[arg-type]  # any of its fields
 
 
 @pytest.fixture
@@ -105,6 +123,7 @@ def test_a_change_is_compiled_and_described(world: World) -> None:
     assert found.held.digest == found.held.policy.digest != world.held.digest
     assert event.summary == ("- allow one.test:443", "+ deny two.test")
     assert event.files == (f"{FILE} {world.states[FILE]}",)
+    assert found.held.states == world.states
     assert found.late == ()
 
 
@@ -113,7 +132,56 @@ def test_half_a_file_is_not_read(world: World) -> None:
     world.growing = True
     assert world.finds() is None
     assert world.loads == 0
+    world.growing = False
+    world.change("two.test")
     assert isinstance(world.finds(thorough=True), Renewed), "somebody said that it is whole"
+
+
+def test_what_changed_while_it_was_read_is_not_taken(world: World) -> None:
+    world.change("two.test")
+    world.states[FILE] = state("already something else")
+    assert world.finds() is None
+    assert world.loads == 1
+
+
+def test_a_comment_is_a_change_too_and_on_record(world: World) -> None:
+    """Whoever compares the file with the record finds which content was in force."""
+    world.states[FILE] = state("one # comment")
+    world.settings = replace(world.settings, sources=(source(FILE, "one # comment"),))
+    found = world.finds()
+    assert isinstance(found, Renewed)
+    assert found.event.digest == found.event.previous_digest
+    assert found.event.summary == ()
+
+
+def test_a_file_that_decides_which_settings_count_is_no_settings_itself(world: World) -> None:
+    world.states[BESIDE] = state("another project is trusted")
+    found = world.finds()
+    assert isinstance(found, Settled)
+    assert world.loads == 1
+    world.held = found.held
+    assert world.finds() is None
+    world.states[BESIDE] = MISSING
+    assert isinstance(world.finds(), Settled)
+
+
+def test_only_the_files_of_the_start_are_read(world: World) -> None:
+    """And all of them: what another file would add or take away counts at the next start."""
+    before = world.settings
+    world.states[FILE] = state("two")
+    new = Path("/home/me/.config/netproxy/config.toml")
+    world.settings = replace(before, sources=(source(FILE, "two"), source(new, "x")))
+    found = world.finds()
+    assert isinstance(found, Rejected)
+    assert found.event.errors == (
+        f"{new}: was not there at the start, so it counts at the next one",
+    )
+    world.settings = replace(before, sources=())
+    found = world.finds()
+    assert isinstance(found, Rejected)
+    assert found.event.errors == (
+        f"{FILE}: is not trusted any more; it counts until the next start",
+    )
 
 
 def test_all_problems_of_one_content_are_told_and_the_same_is_not_read_again(world: World) -> None:
@@ -123,7 +191,7 @@ def test_all_problems_of_one_content_are_told_and_the_same_is_not_read_again(wor
     assert isinstance(found, Rejected)
     assert (found.event.error_type, found.event.digest) == ("invalid", world.held.digest)
     assert len(found.event.errors) == 20
-    assert found.event.files == (f"{FILE} {world.states[FILE]}",)
+    assert f"{FILE} {world.states[FILE]}" in found.event.files
 
     world.held = replace(world.held, rejected=found.states)
     assert world.finds() is None
@@ -166,11 +234,16 @@ def test_what_is_put_back_is_as_it_was(world: World) -> None:
     assert isinstance(found, Rejected)
     world.held = replace(world.held, rejected=found.states)
     world.states = before
-    assert isinstance(world.finds(), Reverted)
+    found = world.finds()
+    assert isinstance(found, Settled)
+    assert found.held.rejected is None
 
 
 def test_a_managed_file_that_appears_is_read_and_may_not_vanish_again(world: World) -> None:
     world.states[OTHER] = state("bounds")
+    world.settings = replace(
+        world.settings, sources=(source(OTHER, "bounds"), *world.settings.sources)
+    )
     found = world.finds()
     assert isinstance(found, Renewed)
     world.held = found.held
