@@ -135,3 +135,36 @@ def test_what_is_written_into_the_same_file_from_outside_is_taken(netproxy: Netp
             process.stdin.flush()
             assert process.stdout.readline() == "could not write\n"
             assert process.stdout.readline() == "200\n"
+
+
+def test_a_command_does_not_write_its_projects_rules(netproxy: Netproxy) -> None:
+    """Nobody trusts what it wrote, even where somebody made the file its own to write."""
+    rules = netproxy.workspace.parent / "rules.toml"
+    project = netproxy.workspace / "netproxy.toml"
+    with Site() as site:
+        where = f"a.test:{site.port}"
+        rules.write_text(f'{STRICT}allow = ["{where}"]\n')
+        project.write_text('[profiles.dev.network]\ndeny = ["a.test"]\n')
+        assert netproxy("trust", "--yes").status == 0
+        command = [sys.executable, "-I", "-c", WRITER, where, str(project)]
+        options = ("--config", str(rules), *named("a.test"))
+        with running(netproxy, *options, command=command) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout.readline() == "403 could not write\n"
+            new = project.with_suffix(".new")
+            new.write_text('[profiles.dev.network]\ndeny = ["a.test", "b.test"]\n')
+            new.rename(project)
+            assert netproxy("trust", "--yes").status == 0
+            time.sleep(1)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "wrote\n"
+            assert process.stdout.readline() == "403\n"
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert "changed since it was trusted" in said
+    changes = [
+        event["netproxy.change.summary"] for event in netproxy.events("netproxy.config.applied")
+    ]
+    assert changes == [[], ["+ deny b.test"]]
+    assert site.visits == []
