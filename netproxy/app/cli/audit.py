@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.app.cli.audit_filter import Filter, host_pattern, instant
 from netproxy.app.cli.audit_lines import record_line, verdict_lines
+from netproxy.app.cli.printing import wants_colour, write
 from netproxy.app.cli.usage import EXIT_USAGE, UsageParser, did_you_mean
 from netproxy.app.places import audit_directory
 from netproxy.model import Reason
@@ -134,11 +135,11 @@ def _verify(arguments: list[str]) -> int:
     holds = all(verdict.holds for verdict in verdicts)
     if options.json:
         writers = [{**asdict(verdict), "holds": verdict.holds} for verdict in verdicts]
-        _write(json.dumps({"holds": holds, "writers": writers}))
+        write(json.dumps({"holds": holds, "writers": writers}))
         return 0 if holds else EXIT_BROKEN
     for verdict in verdicts:
         for line in verdict_lines(verdict):
-            _write(line)
+            write(line)
     return 0 if holds else EXIT_BROKEN
 
 
@@ -160,21 +161,9 @@ class _Damage:
 
 
 def _print(records: Iterable[Record], *, as_json: bool) -> None:
-    colour = not as_json and _wants_colour()
+    colour = not as_json and wants_colour()
     for record in records:
-        _write(flat_line(record) if as_json else record_line(record, colour=colour))
-
-
-def _write(line: str) -> None:
-    # A terminal that isn't UTF-8 must not end the listing.
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-
-
-def _wants_colour() -> bool:
-    """Only on a terminal that knows colours, and not against the user's will (no-color.org)."""
-    environ = os.environ
-    return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        write(flat_line(record) if as_json else record_line(record, colour=colour))
 
 
 def _directory(options: argparse.Namespace) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netproxy.app.cli.printing import DIM, GREEN, RED, YELLOW, paint
 from otel import attributes as a
 from otel import visible
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from otel import Record, Value, Verdict
 
-_RED, _GREEN, _YELLOW, _DIM, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 _WARN = 13  # SeverityNumber of the log data model
 # One record is one line; what is cut here is whole in --json.
 _TEXT = 200
@@ -45,11 +45,11 @@ def record_line(record: Record, *, colour: bool) -> str:
     if a.POLICY_DECISION in record.attributes:
         what, hidden = _decision(record, colour=colour), _QUIET | _DECISION
     else:
-        tint = _YELLOW if record.severity >= _WARN else ""
-        what = _paint(visible(record.name.removeprefix("netproxy.")), tint, colour=colour)
+        tint = YELLOW if record.severity >= _WARN else ""
+        what = paint(visible(record.name.removeprefix("netproxy.")), tint, colour=colour)
         hidden = _QUIET
     rest = " ".join(_details(record.attributes.items(), hidden))
-    return f"{when}  {what}  {_paint(rest, _DIM, colour=colour)}".rstrip()
+    return f"{when}  {what}  {paint(rest, DIM, colour=colour)}".rstrip()
 
 
 def verdict_lines(verdict: Verdict) -> Iterator[str]:
@@ -68,11 +68,11 @@ def verdict_lines(verdict: Verdict) -> Iterator[str]:
 def _decision(record: Record, *, colour: bool) -> str:
     values = record.attributes
     decision = _text(values.get(a.POLICY_DECISION))
-    tint = _GREEN if decision == "allow" else _RED
+    tint = GREEN if decision == "allow" else RED
     place = f"{_text(values.get(a.SERVER_ADDRESS))}:{_text(values.get(a.SERVER_PORT))}"
     why = f"{_text(values.get(a.POLICY_REASON))} ({_text(values.get(a.POLICY_SOURCE))})"
     protocol = _text(values.get(a.TRANSPORT_PROTOCOL))
-    return f"{_paint(f'{decision:<5}', tint, colour=colour)}  {place}  {protocol}  {why}"
+    return f"{paint(f'{decision:<5}', tint, colour=colour)}  {place}  {protocol}  {why}"
 
 
 def _details(items: object, hidden: frozenset[str]) -> Iterator[str]:
@@ -89,7 +89,3 @@ def _text(value: Value) -> str:
             return visible(", ".join(value), limit=_TEXT)
         case _:
             return visible(str(value), limit=_TEXT)
-
-
-def _paint(text: str, tint: str, *, colour: bool) -> str:
-    return f"{tint}{text}{_PLAIN}" if colour and tint and text else text
