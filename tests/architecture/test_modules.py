@@ -42,7 +42,6 @@ COVERED_ELSEWHERE = {
         "netproxy/__main__",
         "netproxy/app/cli/run",
         "netproxy/app/run",
-        "netproxy/app/wiring",
         "sandbox/command",
         "sandbox/config",
         "sandbox/process",
