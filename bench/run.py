@@ -2,7 +2,8 @@
 
 Sections: `start` (netproxy run -- true beside bare bwrap), `cancel` (from the decision to the last
 process gone), `tunnels` (CONNECT and SOCKS5 from inside the sandbox beside the C relay, which has
-no policy and no log). Ratios are what counts: absolute figures move by 30 % between machines.
+no policy and no log), `policy` (decisions beside a linear list). Ratios are what counts: absolute
+figures move by 30 % between machines. What came out: `bench/README.md`.
 """
 
 from __future__ import annotations
@@ -39,16 +40,17 @@ ROUNDS, SECONDS = 3, 2.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sections", nargs="*", help="start, cancel, tunnels; default: all")
+    parser.add_argument("sections", nargs="*", help="start, cancel, tunnels, policy; default: all")
     parser.add_argument("--runs", type=int, default=21, help="of each command in `start`")
     options = parser.parse_args()
     sections = {
         "start": lambda: start(options.runs),
         "cancel": lambda: cancel(rounds=10),
         "tunnels": tunnels,
+        "policy": policy,
     }
     for name in options.sections or sections:
-        print(f"== {name}")
+        print(f"== {name}", flush=True)
         sections[name]()
 
 
@@ -171,6 +173,14 @@ def _decided(folder: Path) -> float:
             if record["name"] == "netproxy.policy_decision":
                 return int(record["mono_ns"]) / 1e6
     raise AssertionError("no decision in the journal")
+
+
+# policy
+
+
+def policy() -> None:
+    """In a process of its own, whose memory is that of the rules."""
+    subprocess.run([sys.executable, str(HERE / "policy.py")], check=True)
 
 
 # tunnels

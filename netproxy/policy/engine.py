@@ -105,7 +105,7 @@ class Policy:
         ):
             return guard
         local = self.is_local(destination.host)
-        rule = self.allow_rule(destination)
+        rule = self._allow_rule(destination, local=local)
         if local and (rule is None or self._is_ours(destination.host, destination.port)):
             return self._refused_local(destination)
         if (remembered := cache.denial(destination)) is not None:
@@ -127,9 +127,7 @@ class Policy:
 
     def allow_rule(self, destination: Destination) -> Rule | None:
         """Return the allow rule that holds; one that needs inspection only where no other does."""
-        if self.is_local(destination.host):
-            return self._naming.match(destination) or self._naming_some.match(destination)
-        return self._allow.match(destination) or self._allow_some.match(destination)
+        return self._allow_rule(destination, local=self.is_local(destination.host))
 
     def near_miss(self, host: str) -> Rule | None:
         """Return an allow rule for the same host, whatever its ports: it explains a refusal."""
@@ -166,6 +164,11 @@ class Policy:
     def kind(self, literal: str) -> AddressClass:
         """Say what kind of address a literal is, here on this host."""
         return classify_with_own(number_of(literal), own=self.host.addresses)
+
+    def _allow_rule(self, destination: Destination, *, local: bool) -> Rule | None:
+        if local:
+            return self._naming.match(destination) or self._naming_some.match(destination)
+        return self._allow.match(destination) or self._allow_some.match(destination)
 
     def _deny_form(self, destination: Destination) -> Rule | None:
         """Return the deny rule for an IPv6 address, or for an IPv4 address that it stands for."""

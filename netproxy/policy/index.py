@@ -32,8 +32,9 @@ class _Node:
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
-        self.below: list[_Entry] = []
-        self.tree: list[_Entry] = []
+        # Most nodes have neither, and there may be a hundred thousand.
+        self.below: tuple[_Entry, ...] = ()
+        self.tree: tuple[_Entry, ...] = ()
         self.globs: GlobTable[tuple[NameGlob, _Entry]] | None = None  # few nodes have any
 
     def descend(self, domain: str) -> _Node:
@@ -52,7 +53,7 @@ class _Node:
 class RuleIndex:
     """An immutable set of rules that is asked for a match."""
 
-    __slots__ = ("_any", "_blocks", "_exact", "_root")
+    __slots__ = ("_any", "_blocks", "_exact", "_is_empty", "_root")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._exact: dict[str, list[_Entry]] = {}
@@ -65,9 +66,13 @@ class RuleIndex:
             else:
                 self._file((position, rule))
         self._blocks = BlockTable(blocks)
+        self._is_empty = not (self._exact or self._any or self._root.children or blocks)
 
     def match(self, destination: Destination) -> Rule | None:
         """Return the first-written rule that matches host, protocol and port."""
+        # Half of a policy's indexes are, as a rule.
+        if self._is_empty:
+            return None
         best: _Entry | None = None
         for entry in self._candidates(destination.host):
             if (best is None or entry[0] < best[0]) and entry[1].covers(
@@ -100,9 +105,9 @@ class RuleIndex:
             case Kind.ANY:
                 self._any.append(entry)
             case Kind.BELOW:
-                self._root.descend(pattern.base).below.append(entry)
+                self._root.descend(pattern.base).below += (entry,)
             case Kind.TREE:
-                self._root.descend(pattern.base).tree.append(entry)
+                self._root.descend(pattern.base).tree += (entry,)
             case Kind.GLOB:
                 self._root.descend(pattern.base).add_glob(NameGlob(pattern), entry)
             case _ as impossible:
@@ -118,12 +123,13 @@ class RuleIndex:
         return found
 
     def _walk(self, host: str, found: list[_Entry]) -> None:
-        node: _Node | None = self._root
+        node = self._root
         labels = host.split(".")
         for depth in range(len(labels) - 1, -1, -1):
-            node = node.children.get(labels[depth]) if node else None
-            if node is None:
+            below = node.children.get(labels[depth])
+            if below is None:
                 return
+            node = below
             found += node.tree
             if depth:
                 found += node.below
@@ -140,13 +146,14 @@ class RuleIndex:
 
     def _walk_above(self, pattern: Pattern, found: list[_Entry]) -> None:
         """Collect the wildcards that cover a wildcard: their fixed end is an end of its own."""
-        node: _Node | None = self._root
+        node = self._root
         # A tree's own top has no label before it that a wildcard could stand for.
         labels = (pattern.base if pattern.kind is Kind.TREE else pattern.text).split(".")
         for depth in range(len(labels) - 1, -1, -1):
-            node = node.children.get(labels[depth]) if node else None
-            if node is None:
+            below = node.children.get(labels[depth])
+            if below is None:
                 return
+            node = below
             found += node.tree
             if depth:
                 found += node.below
