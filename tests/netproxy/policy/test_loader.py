@@ -14,6 +14,7 @@ from netproxy.policy.layers import Statement
 from netproxy.policy.loader import Document, load
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.spec import Mode
+from tests.support.toml_texts import files
 
 NAME = "/home/somebody/.config/netproxy/config.toml"
 PROFILE = "[profiles.dev.network]\n"
@@ -420,37 +421,7 @@ def test_a_place_can_be_asked_for() -> None:
     assert user(GOOD).origin(("nowhere", "else")).line == 1
 
 
-keys = st.sampled_from(
-    ["profiles", "dev", "network", "allow", "deny", "rules", "bundles", "a", "mode", "host"]
-)
-leaves = st.one_of(
-    st.sampled_from(['"@a"', '"a.test:443"', '"*.com"', '"full"', '""', '"\\u001b"', "'''\n'''"]),
-    st.sampled_from(["1", "-0.0", "nan", "inf", "true", "1979-05-27", "07:32:00", "0xff", "1e400"]),
-)
-nested = st.recursive(
-    leaves,
-    lambda inner: (
-        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
-        | st.dictionaries(keys, inner, max_size=3).map(
-            lambda items: "{ " + ", ".join(f"{key} = {item}" for key, item in items.items()) + " }"
-        )
-    ),
-    max_leaves=8,
-)
-statements = st.one_of(
-    st.lists(keys, min_size=1, max_size=4).map(lambda path: f"[{'.'.join(path)}]"),
-    st.lists(keys, min_size=1, max_size=4).map(lambda path: f"[[{'.'.join(path)}]]"),
-    st.builds(
-        lambda path, value: f"{'.'.join(path)} = {value}",
-        st.lists(keys, min_size=1, max_size=4),
-        nested,
-    ),
-)
-
-
-@given(
-    st.lists(statements, max_size=6).map("\n".join), st.sampled_from([Layer.USER, Layer.PROJECT])
-)
+@given(files, st.sampled_from([Layer.USER, Layer.PROJECT]))
 def test_anything_like_a_file_is_a_document_or_a_list_of_lines(text: str, layer: Layer) -> None:
     lines: tuple[str, ...] = ("f:1:1 ",)
     try:

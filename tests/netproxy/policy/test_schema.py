@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 
+from netproxy.errors import InvalidSettings
+from netproxy.policy.loader import load
+from netproxy.policy.origin import Layer
 from netproxy.policy.schema import MODELS, schema
+from tests.support.json_schema import faults
 from tests.support.people import ROOT
 from tests.support.rule_texts import texts
+from tests.support.toml_texts import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +79,7 @@ def entry_pattern(key: str) -> re.Pattern[str]:
 
 
 ENTRY = entry_pattern("allow")
+CONFIG = schema("config")
 
 
 @given(texts)
@@ -90,3 +97,52 @@ def test_so_are_the_rarer_spellings(text: str) -> None:
 )
 def test_an_editor_marks_what_is_no_rule(text: str) -> None:
     assert not ENTRY.search(text)
+
+
+SAMPLES = ROOT / "deploy/examples/policy"
+SAMPLE_OF = {
+    "config": "config.toml",
+    "project": "netproxy.toml",
+    "requirements": "requirements.toml",
+    "cases": "cases.toml",
+}
+
+
+@KINDS
+def test_the_sample_is_valid_to_an_editor(kind: str) -> None:
+    sample = tomllib.loads((SAMPLES / SAMPLE_OF[kind]).read_text())
+    assert faults(sample, schema(kind)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("default_profil = 'x'", "$.default_profil: additionalProperties"),
+        ("default_profile = 3", "$.default_profile: type"),
+        ("[profiles.d.network]\nmode = 'ful'", "$.profiles.d.network.mode: enum"),
+        ("[profiles.d.network]\nallow = ['a b']", "$.profiles.d.network.allow[0]: pattern"),
+        ("[profiles.d.network]\nallow = [443]", "$.profiles.d.network.allow[0]: type"),
+        (
+            "[[profiles.d.network.rules]]\nhost = 'a.test'",
+            "$.profiles.d.network.rules[0]: required",
+        ),
+        ("bundles.a = []", "$.bundles.a: minItems"),
+        ("bundles.'a b' = ['a.test']", "$.bundles.a b: additionalProperties"),
+        ("resolver.timeout_seconds = 0", "$.resolver.timeout_seconds: exclusiveMinimum"),
+        ("audit.mode = 'strict'", "$.audit.mode: const"),
+    ],
+)
+def test_an_editor_underlines_what_the_loader_refuses(text: str, fault: str) -> None:
+    assert faults(tomllib.loads(text), schema("config")) == [fault]
+    with pytest.raises(InvalidSettings):
+        load(text, "f", layer=Layer.USER)
+
+
+@given(files)
+def test_what_the_loader_takes_an_editor_takes(text: str) -> None:
+    """An editor that underlines what works teaches its user to look away."""
+    try:
+        load(text, "f", layer=Layer.USER)
+    except InvalidSettings:
+        return
+    assert faults(tomllib.loads(text), CONFIG) == []
