@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from netproxy.app.cli.policy import VERBS, main
@@ -31,3 +35,23 @@ def test_an_unknown_verb_is_one_line(
 ) -> None:
     assert main([verb]) == 64
     assert capsys.readouterr().err == f"netproxy policy: {problem}\n"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([verb, "--help"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: netproxy policy {verb}")
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`netproxy policy schema | head -1` must not end in a traceback."""
+    code = "import sys; from netproxy.app.cli.policy import main; sys.exit(main(['schema']))"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
