@@ -41,7 +41,10 @@ class _Node:
         """Return the node of a domain below this one, made where it is missing."""
         node = self
         for label in reversed(domain.split(".")):
-            node = node.children.setdefault(label, _Node())
+            child = node.children.get(label)
+            if child is None:
+                child = node.children[label] = _Node()
+            node = child
         return node
 
     def add_glob(self, glob: NameGlob, entry: _Entry) -> None:
@@ -126,10 +129,10 @@ class RuleIndex:
         node = self._root
         labels = host.split(".")
         for depth in range(len(labels) - 1, -1, -1):
-            below = node.children.get(labels[depth])
-            if below is None:
+            child = node.children.get(labels[depth])
+            if child is None:
                 return
-            node = below
+            node = child
             found += node.tree
             if depth:
                 found += node.below
@@ -150,10 +153,10 @@ class RuleIndex:
         # A tree's own top has no label before it that a wildcard could stand for.
         labels = (pattern.base if pattern.kind is Kind.TREE else pattern.text).split(".")
         for depth in range(len(labels) - 1, -1, -1):
-            below = node.children.get(labels[depth])
-            if below is None:
+            child = node.children.get(labels[depth])
+            if child is None:
                 return
-            node = below
+            node = child
             found += node.tree
             if depth:
                 found += node.below

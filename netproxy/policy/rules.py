@@ -33,7 +33,8 @@ _ORDINARY = re.compile(r"([a-z0-9_.*-]+)(?::(\*|[0-9]+(?:-[0-9]+)?))?")
 _FOREIGN = frozenset(" \"'`\\<>{}|^")
 _HALF_SCHEME = re.compile(r"([a-z0-9-]+)(?::/|//|:)(?=[^/:0-9*])")
 _PATH = re.compile(r"[/?#].*", re.DOTALL)
-_BARE_IPV6 = re.compile(r"[0-9a-fA-F:.]+(?:/[0-9]+)?")
+# A port can be told from the address only behind the length of a block.
+_BARE_IPV6 = re.compile(r"([0-9a-fA-F:.]+)(?:(/[0-9]+)(:.*)?)?")
 _BLOCK_START = re.compile(r"[0-9.]+/[0-9]")
 
 
@@ -182,8 +183,10 @@ def _split(text: str, scheme: str) -> tuple[str, str | None]:
     """Part host pattern (without brackets) and port; None where no port is given."""
     if text.startswith("["):
         return _split_bracketed(text)
-    if text.count(":") > 1 and _BARE_IPV6.fullmatch(text):
-        raise InvalidRule(f"{shown(text)}: IPv6 stands in brackets, did you mean [{text}]?")
+    if text.count(":") > 1 and (found := _BARE_IPV6.fullmatch(text)):
+        address, length, port = found.groups(default="")
+        meant = f"[{address}{length}]{port}"
+        raise InvalidRule(f"{shown(text)}: IPv6 stands in brackets, did you mean {meant}?")
     bare = _PATH.sub("", text)
     if bare != text and not _BLOCK_START.match(text):
         raise InvalidRule(

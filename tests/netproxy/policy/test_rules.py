@@ -76,6 +76,7 @@ def test_read(
         ("://example.org", "is not one of"),
         ("2001:db8::1:443", "did you mean [2001:db8::1:443]?"),
         ("2001:db8::/32", "did you mean [2001:db8::/32]?"),
+        ("::/0:443", "did you mean [::/0]:443?"),
         ("x:y:z", "'y:z' is not a number"),
         ("[::1", "not closed"),
         ("[example.org]:443", "did you mean example.org:443?"),
