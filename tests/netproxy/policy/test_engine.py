@@ -517,6 +517,9 @@ class TestDigest:
         here = Host(listeners=frozenset({("127.0.0.1", 80)}))
         assert policy(elsewhere, host=here, now=5.0).digest == policy(allow(A)).digest
 
+    def test_what_a_denial_does_is_the_specs(self) -> None:
+        assert policy(on_denial=OnDenial.BLOCK).on_denial is OnDenial.BLOCK
+
     def test_count(self) -> None:
         assert policy(allow(A), deny(A)).rule_count == 2
 
