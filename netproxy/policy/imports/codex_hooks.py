@@ -10,8 +10,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from netproxy.errors import InvalidRule
 from netproxy.model import Protocol
-from netproxy.policy.conditions import Condition
+from netproxy.policy.conditions import (
+    Condition,
+    parse_header_name,
+    parse_header_value,
+    parse_method,
+    parse_path,
+)
+from netproxy.policy.hosts import shown
 from netproxy.policy.imports.common import Entry, Listed, allow_entry, deny_entry
 from netproxy.policy.index import RuleIndex
 from netproxy.policy.rules import Effect, parse_rule
@@ -79,41 +87,57 @@ def _hook(source: Source, path: Path, name: str) -> _Hook:
         protocols=(Protocol.HTTPS,),
         name=name,
     )
-    prefixes = [_path(each) for each, _ in source.texts(*path, "path_prefixes")]
-    headers = [_header(source, (*path, "headers"), key) for key in source.table(*path, "headers")]
-    unsaid = {
-        "query": bool(source.table(*path, "query")),
-        "body": source.find((*path, "body")) is not None,
-        "path patterns": None in prefixes,
-        "header values": None in headers,
-    }
-    if entry.host is None or any(unsaid.values()):
-        whats = [what for what, is_there in unsaid.items() if is_there]
-        why = tuple(f"theirs matches its {what}, which no rule here can" for what in whats)
-        left_out = replace(entry, host=None, notes=(*entry.notes, *why), is_failed=True)
-        return _Hook(entry.host, left_out)
-    condition = Condition(
-        methods=tuple(each.upper() for each, _ in source.texts(*path, "methods")),
-        paths=tuple(pattern for each in prefixes for pattern in each or ()),
-        headers=tuple(each for each in headers if each),
-    )
+    try:
+        condition = _condition(source, path)
+    except InvalidRule as error:
+        return _Hook(entry.host, _left_out(entry, str(error)))
+    if entry.host is None:
+        return _Hook(None, _left_out(entry))
     notes = (*entry.notes, "what the hook changes in a request is left out")
     return _Hook(entry.host, replace(entry, condition=condition, notes=notes))
 
 
-def _path(prefix: str) -> tuple[str, ...] | None:
-    """Say a literal prefix of theirs; None where it is a pattern."""
-    if prefix.startswith("pattern:"):
-        return None
-    literal = prefix.removeprefix("literal:")
-    if "*" in literal or not literal.startswith("/"):
-        return None
-    return (f"{literal}**",) if literal.endswith("/") else (literal, f"{literal}/**")
+def _left_out(entry: Entry, *why: str) -> Entry:
+    return replace(entry, host=None, notes=(*entry.notes, *why), is_failed=True)
 
 
-def _header(source: Source, path: Path, name: str) -> tuple[str, str] | None:
-    """Say a header of theirs with its one literal value; None for any other."""
-    values = [value for value, _ in source.texts(*path, name)]
-    if len(values) != 1 or "*" in values[0] or values[0].startswith("pattern:"):
-        return None
-    return name.lower(), values[0].removeprefix("literal:")
+def _condition(source: Source, path: Path) -> Condition:
+    """Say what a hook matches. Raises `InvalidRule` where no condition of ours does."""
+    methods = [parse_method(each.upper()) for each, _ in source.texts(*path, "methods")]
+    prefixes = [each for each, _ in source.texts(*path, "path_prefixes")]
+    if not methods or not prefixes:
+        raise InvalidRule("theirs refuses a hook without methods or path_prefixes")
+    if source.table(*path, "query") or source.find((*path, "body")) is not None:
+        raise InvalidRule("theirs matches its query or body, which no rule here can")
+    headers: dict[str, str] = {}
+    for field in source.table(*path, "headers"):
+        name = parse_header_name(field)
+        if name in headers:
+            raise InvalidRule(f"{shown(name)} stands here twice")
+        headers[name] = _header(source, (*path, "headers", field))
+    return Condition(
+        methods=tuple(dict.fromkeys(methods)),
+        paths=tuple(dict.fromkeys(pattern for each in prefixes for pattern in _paths(each))),
+        headers=tuple(headers.items()),
+    )
+
+
+def _paths(prefix: str) -> Iterator[str]:
+    """Say a literal prefix of theirs, or less: ours ends where a segment does."""
+    literal = _literal(prefix)
+    if not literal.endswith("/"):
+        yield parse_path(literal)
+    yield parse_path(f"{literal.removesuffix('/')}/**")
+
+
+def _header(source: Source, path: Path) -> str:
+    values = [value for value, _ in source.texts(*path)]
+    if len(values) != 1:
+        raise InvalidRule("theirs matches one of several header values, which no rule here can")
+    return parse_header_value(_literal(values[0]))
+
+
+def _literal(text: str) -> str:
+    if text.startswith("pattern:") or "*" in text:
+        raise InvalidRule(f"theirs matches the pattern {shown(text)}, which no rule here can")
+    return text.removeprefix("literal:")

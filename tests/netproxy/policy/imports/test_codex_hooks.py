@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netproxy.policy.imports.codex import read
 from tests.support.other_tools import allowed, policies
@@ -68,12 +71,19 @@ def test_literal_headers_and_prefixes() -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (HOOK.replace("/repos/openai/", "pattern:/repos/*"), "path patterns"),
-        (HOOK.replace("/repos/openai/", "/re*pos"), "path patterns"),
+        (HOOK.replace("/repos/openai/", "pattern:/repos/x"), "the pattern 'pattern:/repos/x'"),
+        (HOOK.replace("/repos/openai/", "/re*pos"), "the pattern '/re*pos'"),
+        (HOOK.replace("/repos/openai/", "/a/../b"), "has a . or .. segment"),
+        (HOOK.replace("/repos/openai/", "repos"), "is not a path"),
+        (HOOK.replace('["/repos/openai/"]', "[]"), "without methods or path_prefixes"),
+        (HOOK.replace('["POST", "put"]', "[]"), "without methods or path_prefixes"),
+        (HOOK.replace('"put"', '"p t"'), "is not a method"),
         (HOOK + 'query = { q = ["x"] }\n', "query"),
         (HOOK + "body = { }\n", "body"),
-        (HOOK + 'headers = { x = ["a", "b"] }\n', "header values"),
-        (HOOK + 'headers = { x = ["pattern:a"] }\n', "header values"),
+        (HOOK + 'headers = { x = ["a", "b"] }\n', "one of several header values"),
+        (HOOK + 'headers = { x = ["pattern:a"] }\n', "the pattern 'pattern:a'"),
+        (HOOK + 'headers = { X-A = ["a"], x-a = ["a"] }\n', "'x-a' stands here twice"),
+        (HOOK + 'headers = { Cookie = ["a"] }\n', "cookie holds a secret"),
     ],
 )
 def test_what_no_condition_can_say_keeps_the_host_closed(text: str, what: str) -> None:
@@ -85,3 +95,27 @@ def test_what_no_condition_can_say_keeps_the_host_closed(text: str, what: str) -
 def test_a_hook_whose_host_is_none_of_ours_is_counted() -> None:
     *_, hook = entries(with_hooks('"a.example" = "allow"', HOOK.replace("api.github.com", "a..b")))
     assert (hook.host, hook.is_failed) == (None, True)
+
+
+@settings(max_examples=300)
+@given(
+    methods=st.lists(st.sampled_from(["GET", "post", "P T", ""]) | st.text(), max_size=2),
+    paths=st.lists(st.sampled_from(["/", "/a", "/a/", "//", "/%2f"]) | st.text(), max_size=2),
+    headers=st.dictionaries(st.sampled_from(["x", "X", "a b"]) | st.text(), st.text(), max_size=2),
+)
+def test_whatever_a_hook_holds_our_loader_takes_what_is_written(
+    methods: list[str], paths: list[str], headers: dict[str, str]
+) -> None:
+    def quoted(text: str) -> str:
+        return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+    text = with_hooks(
+        '"api.github.com" = "allow"',
+        "[permissions.dev.network.mitm.hooks.writes]",
+        'host = "api.github.com"',
+        f"methods = [{', '.join(map(quoted, methods))}]",
+        f"path_prefixes = [{', '.join(map(quoted, paths))}]",
+        "[permissions.dev.network.mitm.hooks.writes.headers]",
+        *(f"{quoted(name)} = [{quoted(value)}]" for name, value in headers.items()),
+    )
+    entries(text)
