@@ -47,7 +47,7 @@ class Search:
 def find(directory: Path, home: Path, store: TrustStore) -> Search:
     """Look in a folder and above it. Raises `InvalidSettings` where trust was broken.
 
-    The search ends at the first folder that holds `.git`, at the home folder, or at `/`.
+    The search ends at the home folder, or at `/`. No `.git` ends it: the command can make one.
     """
     warnings: list[str] = []
     trusted: Entries | None = None
@@ -88,7 +88,7 @@ def _folders(directory: Path, home: Path) -> Iterator[Path]:
     end = Path(os.path.realpath(home))
     for folder in (here, *here.parents):
         yield folder
-        if folder == end or os.path.lexists(folder / ".git"):
+        if folder == end:
             return
 
 

@@ -10,10 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.model import OnDenial, Verdict
-from netproxy.policy.containment import Cover
+from netproxy.policy.addresses import LOOPBACK_BLOCKS
+from netproxy.policy.blocks import number_of, single
+from netproxy.policy.containment import Cover, names_local
 from netproxy.policy.layers import Statement, merged
+from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect, Rule, parse_rule
 from netproxy.policy.spec import Mode
+from netproxy.policy.special import is_loopback_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,6 +93,7 @@ def managed_violations(layer: LayerPolicy, bounds: Bounds) -> Iterator[str]:
     if bounds.allow_private is not None:
         what = f"is outside what {bounds.allow_private.origin.place} lets anybody open"
         yield from _outside_blocks(layer, bounds.allow_private.value, what)
+        yield from _named_outside(layer, bounds, bounds.allow_private.value, what)
     if bounds.mode is not None and layer.mode is not None:
         yield from _looser(layer.mode, bounds.mode, _MODES)
     if bounds.on_denial is not None and bounds.on_denial.value is OnDenial.CANCEL:
@@ -130,6 +135,31 @@ def _outside_blocks(layer: LayerPolicy, allowed: tuple[Block, ...], what: str) -
     for said in layer.allow_private:
         if not any(block.contains(said.value) for block in allowed):
             yield f"{said.origin.place}: {said.value} {what}"
+
+
+def _named_outside(
+    layer: LayerPolicy, bounds: Bounds, allowed: tuple[Block, ...], what: str
+) -> Iterator[str]:
+    """Find the rules that open by name what may not be opened, unless the ceiling names it."""
+    named = Cover(bounds.allow.value if bounds.allow else ())
+    for rule in layer.rules:
+        opened = _opened(rule) if rule.effect is Effect.ALLOW else ()
+        beyond = [one for one in opened if not any(block.contains(one) for block in allowed)]
+        if beyond and not named.covers(rule):
+            yield f"{rule.origin.place}: {rule.text} {what}"
+
+
+def _opened(rule: Rule) -> tuple[Block, ...]:
+    """What is not public, and reached because this rule names it."""
+    if not names_local(rule):
+        return ()
+    match rule.pattern.kind:
+        case Kind.ADDRESS:
+            return (single(number_of(rule.pattern.base)),)
+        case Kind.EXACT if is_loopback_name(rule.pattern.base):
+            return LOOPBACK_BLOCKS.blocks
+        case _:
+            return (rule.pattern.block,) if rule.pattern.block else ()
 
 
 def _looser[Value](

@@ -51,7 +51,8 @@ class ManagedNetwork(Strict):
     ) = None
     allow_private: (
         Annotated[
-            list[PrivateBlock], Field(description="the most that anybody may open by allow_private")
+            list[PrivateBlock],
+            Field(description="the private blocks that anybody may open at most"),
         ]
         | None
     ) = None

@@ -55,13 +55,17 @@ def test_from_a_folder_below(home: Path, store: TrustStore) -> None:
     assert find(home / "work" / "deep", home, store).file is not None
 
 
-@pytest.mark.parametrize("end", ["git", "home"])
-def test_the_search_ends(home: Path, store: TrustStore, end: str) -> None:
-    above = home if end == "git" else home.parent
-    trust(store, put(above))
-    if end == "git":
-        (home / "work" / ".git").mkdir()
+def test_the_search_ends_at_home(home: Path, store: TrustStore) -> None:
+    trust(store, put(home.parent))
     assert find(home / "work" / "deep", home, store).file is None
+    assert find(home.parent, home, store).file is not None
+
+
+def test_nothing_that_the_command_can_make_ends_it(home: Path, store: TrustStore) -> None:
+    """A .git in its own folder would hide the denials of the file above."""
+    trust(store, put(home / "work"))
+    (home / "work" / "deep" / ".git").mkdir()
+    assert find(home / "work" / "deep", home, store).file is not None
 
 
 def test_an_unknown_one_is_passed_over_with_a_line(home: Path, store: TrustStore) -> None:

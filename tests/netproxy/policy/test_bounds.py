@@ -122,6 +122,30 @@ class TestManaged:
         open_wide = Bounds(allow=Statement((allow("*:*"),), managed("network.allow")))
         assert len(list(managed_violations(layer, open_wide))) == 1
 
+    @pytest.mark.parametrize(
+        ("rule", "inside"),
+        [
+            ("10.1.2.3:5432", True),
+            ("10.1.0.0/16:5432", True),
+            ("10.0.0.0/8:5432", False),
+            ("127.0.0.1:5432", False),
+            ("[::1]:80", False),
+            ("localhost:3000", False),
+            ("192.168.1.1:22", True),  # the ceiling names it
+            ("8.8.8.8:443", True),  # public: not what this bound is about
+            ("db.internal:443", True),  # what it resolves to is bounded
+            ("*:443", True),  # opens nothing of that kind
+        ],
+    )
+    def test_what_is_opened_by_name_is_opened(self, rule: str, inside: bool) -> None:
+        named = Statement((allow("192.168.1.1:22"),), managed("network.allow"))
+        bounds = Bounds(
+            allow=named if rule.startswith("192.") else None,
+            allow_private=Statement((parse_block("10.1.0.0/16"),), managed("private")),
+        )
+        layer = LayerPolicy(layer=Layer.USER, rules=(allow(rule),))
+        assert (list(managed_violations(layer, bounds)) == []) is inside
+
     def test_yes_and_no_in_words(self) -> None:
         assert not Bounds().forbids_asking
         assert not Bounds(may_ask=Statement(True, managed("may_ask"))).forbids_asking
