@@ -23,11 +23,18 @@ class Config:
     retry_after_seconds: int = 5
     # Nobody answers more than these one by one; a command that makes up names would ask for ever.
     open_questions: int = 64
-    # What an administrator may narrow: how far a yes reaches, and how long the widest one lives.
+    # What an administrator may narrow: how far a yes reaches, and how long it lives.
     widest_scope: Scope = Scope.SESSION
     grant_seconds: float | None = None  # None: as long as its scope
     # A late answer is told who won for as long as anybody can still have the question on screen.
     remembered_resolutions: int = 1024
+
+    @property
+    def longest_lease(self) -> float:
+        """How long a late yes waits for the retry: no longer than any yes may live."""
+        if self.grant_seconds is None:
+            return self.lease_seconds
+        return min(self.lease_seconds, self.grant_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -255,7 +255,7 @@ class Hearing:
 
     async def _serve_lease(self, lease: Grant) -> None:
         try:
-            async with asyncio.timeout(self._desk.config.lease_seconds):
+            async with asyncio.timeout(self._desk.config.longest_lease):
                 await self._inbox.get()
         except TimeoutError:
             pass

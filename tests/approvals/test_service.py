@@ -216,12 +216,14 @@ def test_the_hold_time_counts_for_each_waiter() -> None:
     run_virtual(main())
 
 
-def late_yes(scope: Scope, wait: float) -> Coroutine[object, object, list[str]]:
+def late_yes(
+    scope: Scope, wait: float, config: Config | None = None
+) -> Coroutine[object, object, list[str]]:
     """Time out, answer after it, come back `wait` seconds later; the endings and events."""
 
     async def main() -> list[str]:
         sink, reviewer = ListSink(), Silent()
-        async with service(reviewer, sink=sink) as approvals:
+        async with service(reviewer, sink=sink, config=config) as approvals:
             first = await approvals.ask(ASKING)
             inquiry = reviewer.inquiries[0]
             assert inquiry.waiting == 0
@@ -246,6 +248,12 @@ def test_a_late_yes_is_over_after_a_minute() -> None:
     got = run_virtual(late_yes(ONCE, 61))
     assert got[:3] == ["timeout", "timeout", "timeout"]
     assert got.count("grant.ended") == 1
+
+
+def test_a_late_yes_lives_no_longer_than_any_yes_may() -> None:
+    brief = Config(grant_seconds=5)
+    assert run_virtual(late_yes(ONCE, 4, brief))[:3] == ["timeout", "approved", "timeout"]
+    assert run_virtual(late_yes(ONCE, 6, brief))[:3] == ["timeout", "timeout", "timeout"]
 
 
 def test_a_late_yes_for_the_session_serves_all_retries() -> None:
