@@ -16,7 +16,7 @@ from netproxy.app.regular_file import read_regular
 from netproxy.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from netproxy.app.trust import Entries, TrustStore
 
@@ -50,16 +50,16 @@ def find(directory: Path, home: Path, store: TrustStore) -> Search:
     The search ends at the home folder, or at `/`. No `.git` ends it: the command can make one.
     """
     warnings: list[str] = []
-    trusted: Entries | None = None
+    trusted = store.entries()
+    led_here = _led_elsewhere(trusted)
     for folder in _folders(directory, home):
         path = folder / NAME
         is_there = os.path.lexists(path)
-        # Most folders have neither a file nor a record, so the store is read at the first that may.
-        if trusted is None and (is_there or store.path.exists()):
-            trusted = store.entries()
-        known = (trusted or {}).get(str(path))
+        known = trusted.get(str(path), {})
+        if folder in led_here:
+            raise InvalidSettings((_led_away(led_here[folder], folder),))
         if is_there or known:
-            found = _judged(path, known or {}, is_there=is_there)
+            found = _judged(path, known, is_there=is_there)
             if isinstance(found, ProjectFile):
                 return Search(file=found, warnings=tuple(warnings))
             warnings.append(found)
@@ -79,8 +79,13 @@ def read(path: Path) -> ProjectFile:
 
 def place_of(given: Path) -> Path:
     """Where the file of a folder, or the file itself, is recorded: real folder, and name."""
+    return Path(os.path.realpath(spelled_place(given).parent)) / NAME
+
+
+def spelled_place(given: Path) -> Path:
+    """Return the same, but through links: where it was recorded before a folder became one."""
     path = given if given.name == NAME and not given.is_dir() else given / NAME
-    return Path(os.path.realpath(path.parent)) / NAME
+    return path.absolute()
 
 
 def _folders(directory: Path, home: Path) -> Iterator[Path]:
@@ -92,7 +97,20 @@ def _folders(directory: Path, home: Path) -> Iterator[Path]:
             return
 
 
-def _judged(path: Path, known: object, *, is_there: bool) -> ProjectFile | str:
+def _led_elsewhere(trusted: Entries) -> dict[Path, Path]:
+    """Find the trusted files whose folder is a link by now, or below one, by where that leads.
+
+    The command could move a folder, denials and all, and leave a link in its place.
+    """
+    real = ((Path(path), Path(os.path.realpath(Path(path).parent))) for path in trusted)
+    return {folder: path for path, folder in real if folder != path.parent}
+
+
+def _led_away(path: Path, folder: Path) -> str:
+    return f"{path}: was trusted, and its folder leads to {folder} now; {_way_out(path, 'remove')}"
+
+
+def _judged(path: Path, known: Mapping[str, str], *, is_there: bool) -> ProjectFile | str:
     """Return the file where its content is trusted, else why it is passed over."""
     if not is_there:
         raise InvalidSettings((f"{path}: was trusted and is gone; {_way_out(path, 'remove')}",))
@@ -102,7 +120,7 @@ def _judged(path: Path, known: object, *, is_there: bool) -> ProjectFile | str:
         if known:
             raise
         return f"{refused}, so it was not used"
-    if isinstance(known, dict) and found.digest in known:
+    if found.digest in known:
         return found
     if known:
         raise InvalidSettings((f"{path}: changed since it was trusted; {_way_out(path)}",))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netproxy.app.project import NAME, find, place_of, read
+from netproxy.app.project import NAME, find, place_of, read, spelled_place
 from netproxy.app.trust import TrustStore
 from netproxy.errors import InvalidSettings
 
@@ -140,11 +140,39 @@ def test_a_folder_is_the_same_by_any_name(home: Path, store: TrustStore) -> None
     assert place_of(home / "link") == place_of(home / "work") == place_of(home / "work" / NAME)
 
 
-def test_a_store_that_cannot_be_read_stops_only_where_it_matters(
-    home: Path, store: TrustStore
+@pytest.mark.parametrize("moved", ["work/deep", "work"])
+def test_a_link_in_place_of_a_trusted_folder_refuses(
+    home: Path, store: TrustStore, moved: str
 ) -> None:
+    """Moved away, its file deleted, and led to by the old name: its denials would be dropped."""
+    path = put(home / "work" / "deep")
+    trust(store, path)
+    old, new = home / moved, home / "elsewhere"
+    old.rename(new)
+    old.symlink_to(new)
+    path.unlink()
+    with pytest.raises(InvalidSettings, match=f"{path}: was trusted, and its folder leads to "):
+        find(home / "work" / "deep", home, store)
+    store.remove(path)
+    assert find(home / "work" / "deep", home, store).file is None
+
+
+def test_a_link_elsewhere_is_nobodys_business(home: Path, store: TrustStore) -> None:
+    trust(store, put(home / "work" / "deep"))
+    (home / "work" / "deep").rename(home / "elsewhere")
+    (home / "work" / "deep").symlink_to(home / "elsewhere")
+    assert find(home / "work", home, store).file is None
+
+
+def test_a_file_is_recorded_by_its_real_folder_and_found_by_its_old_name(home: Path) -> None:
+    (home / "link").symlink_to(home / "work")
+    assert place_of(home / "link") == home / "work" / NAME
+    assert spelled_place(home / "link") == spelled_place(home / "link" / NAME)
+    assert spelled_place(home / "link") == home / "link" / NAME
+
+
+def test_a_store_that_cannot_be_read_stops_whoever_asks(home: Path, store: TrustStore) -> None:
     store.folder.mkdir()
     store.path.write_text("{")
-    put(home / "work")
     with pytest.raises(InvalidSettings, match="it is damaged"):
         find(home / "work", home, store)
