@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from netproxy.app.cli.run_options import RunOptions
     from netproxy.app.layer_files import LayerFiles, Source
     from netproxy.app.project import ProjectFile
+    from netproxy.policy.blocks import Block
     from netproxy.policy.bounds import Bounds
     from netproxy.policy.loader import Document
     from netproxy.policy.rules import Rule
@@ -86,6 +87,15 @@ class Settings:
         return compile_policy(self.spec, now=now, host=host)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectProfile:
+    """What one profile of a project's file comes to beside its user's."""
+
+    name: str
+    layer: LayerPolicy
+    wider: tuple[Rule | Block, ...]  # what `[projects]` gives it beyond the user's own rules
+
+
 def load_settings(
     options: RunOptions,
     environ: Mapping[str, str],
@@ -123,7 +133,7 @@ def check_project(
     *,
     managed_file: Path = MANAGED_FILE,
     managed_owner: int = 0,
-) -> tuple[tuple[str, LayerPolicy], ...]:
+) -> tuple[ProjectProfile, ...]:
     """Every profile of a project's file, if all go with the layers around it here.
 
     Raises `InvalidSettings` with what does not. Trusts nothing, and reads no other project.
@@ -147,7 +157,13 @@ def check_project(
     ]
     if problems:
         raise InvalidSettings(tuple(dict.fromkeys(problems)))
-    return tuple(project.profiles.items())
+    from netproxy.policy.bounds import widened
+
+    mine = user or LayerPolicy(layer=Layer.USER)
+    return tuple(
+        ProjectProfile(name=name, layer=layer, wider=tuple(widened(layer, mine)))
+        for name, layer in project.profiles.items()
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,10 +107,8 @@ def project_violations(project: LayerPolicy, room: ProjectRoom) -> Iterator[str]
     """Say where a project's file would widen what its user allows."""
     given = f"{room.said_at.place} gives projects" if room.said_at else "[projects] gives them"
     user = merged([room.user])
-    allowed = [*(rule for rule in room.user.rules if rule.effect is Effect.ALLOW), *room.allow]
-    if user.default is Verdict.ALLOW:
-        allowed.append(parse_rule(_EVERYTHING, Effect.ALLOW))
-    yield from _outside(project, Cover(allowed), f"is more than the user allows, or {given}")
+    allowed = Cover([*_allowed(room.user), *room.allow])
+    yield from _outside(project, allowed, f"is more than the user allows, or {given}")
     opened = [each.value for each in (*room.user.allow_private, *room.allow_private)]
     what = f"is more than the user opens, or {given}"
     yield from _outside_blocks(project, tuple(opened), what)
@@ -118,6 +116,24 @@ def project_violations(project: LayerPolicy, room: ProjectRoom) -> Iterator[str]
     yield from _less_strict(project.default, user.default, _DEFAULTS)
     if user.on_denial is OnDenial.CANCEL:
         yield from _blocking(project, "a project may only be stricter than 'cancel'")
+
+
+def widened(project: LayerPolicy, user: LayerPolicy) -> Iterator[Rule | Block]:
+    """Find what a project allows or opens and its user, outside of projects, does not."""
+    allowed = Cover(_allowed(user))
+    for rule in project.rules:
+        if rule.effect is Effect.ALLOW and not allowed.covers(rule):
+            yield rule
+    for said in project.allow_private:
+        if not any(opened.value.contains(said.value) for opened in user.allow_private):
+            yield said.value
+
+
+def _allowed(user: LayerPolicy) -> Iterator[Rule]:
+    """What a user allows; a default of allow is a rule for everything."""
+    yield from (rule for rule in user.rules if rule.effect is Effect.ALLOW)
+    if user.default is not None and user.default.value is Verdict.ALLOW:
+        yield parse_rule(_EVERYTHING, Effect.ALLOW)
 
 
 def _outside(layer: LayerPolicy, cover: Cover, what: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from netproxy.app import places
 from netproxy.app.cli.run_options import RunOptions
 from netproxy.app.cli.usage import EXIT_USAGE, UsageParser
-from netproxy.app.project import place_of, read
+from netproxy.app.project import place_of, read, spelled_place
 from netproxy.app.settings import check_project, home_of
 from netproxy.app.trust import TrustStore
 from netproxy.errors import InvalidSettings
@@ -24,7 +24,9 @@ from otel import visible
 if TYPE_CHECKING:
     import argparse
 
-    from netproxy.policy.layers import LayerPolicy
+    from netproxy.app.settings import ProjectProfile
+    from netproxy.policy.blocks import Block
+    from netproxy.policy.rules import Rule
 
 _EXIT_NO = 1
 _DESCRIPTION = """\
@@ -40,10 +42,9 @@ def main(arguments: list[str]) -> int:
         store = TrustStore(places.state_home(os.environ, home))
         if options.list:
             return _list(store, as_json=options.json)
-        path = place_of(options.folder)
         if options.remove:
-            return _remove(store, path)
-        return _trust(store, path, options)
+            return _remove(store, options.folder)
+        return _trust(store, place_of(options.folder), options)
     except InvalidSettings as invalid:
         sys.stderr.writelines(f"netproxy trust: {visible(each)}\n" for each in invalid.problems)
         return os.EX_CONFIG
@@ -62,17 +63,18 @@ def _parser() -> UsageParser:
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="the user's file that it has to go with"
     )
+    parser.add_argument("--profile", metavar="NAME", help="which profile of that file")
     return parser
 
 
 def _trust(store: TrustStore, path: Path, options: argparse.Namespace) -> int:
     found = read(path)
-    given = RunOptions(config=options.config)
-    layers = check_project(found, given, os.environ)
+    given = RunOptions(config=options.config, profile=options.profile)
+    profiles = check_project(found, given, os.environ)
     if found.digest in store.entries().get(str(path), {}):
         _say(f"{path} is trusted already, as it is")
         return 0
-    for line in (str(path), *(line for name, layer in layers for line in _lines(name, layer))):
+    for line in (str(path), *(line for profile in profiles for line in _lines(profile))):
         _say(line)
     if not options.yes:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -94,15 +96,24 @@ def _agreed() -> bool:
         return False
 
 
-def _lines(name: str, layer: LayerPolicy) -> list[str]:
-    """What one profile says, in canonical spelling."""
+def _lines(profile: ProjectProfile) -> list[str]:
+    """What one profile says, in canonical spelling, and what of it widens the user's policy."""
+    layer = profile.layer
     said = (("mode", layer.mode), ("default", layer.default), ("on_denial", layer.on_denial))
     lines = [
         f"  {key} {getattr(one.value, 'value', one.value)}" for key, one in said if one is not None
     ]
-    lines += [f"  allow_private {each.value}" for each in layer.allow_private]
-    lines += [f"  {rule.effect.value} {rule.canonical}" for rule in layer.rules]
-    return [f"profile {name}:", *(lines or ["  says nothing"])]
+    lines += [
+        f"  allow_private {each.value}{_mark(each.value, profile)}" for each in layer.allow_private
+    ]
+    lines += [
+        f"  {rule.effect.value} {rule.canonical}{_mark(rule, profile)}" for rule in layer.rules
+    ]
+    return [f"profile {profile.name}:", *(lines or ["  says nothing"])]
+
+
+def _mark(said: Rule | Block, profile: ProjectProfile) -> str:
+    return " (wider than your own rules)" if said in profile.wider else ""
 
 
 def _list(store: TrustStore, *, as_json: bool) -> int:
@@ -115,12 +126,14 @@ def _list(store: TrustStore, *, as_json: bool) -> int:
     return 0
 
 
-def _remove(store: TrustStore, path: Path) -> int:
-    if not store.remove(path):
-        sys.stderr.write(f"netproxy trust: {visible(str(path))} was not trusted\n")
-        return _EXIT_NO
-    _say(f"not trusted any more: {path}")
-    return 0
+def _remove(store: TrustStore, folder: Path) -> int:
+    # What is recorded is a real folder, which may have become a link since.
+    for path in (spelled_place(folder), place_of(folder)):
+        if store.remove(path):
+            _say(f"not trusted any more: {path}")
+            return 0
+    sys.stderr.write(f"netproxy trust: {visible(str(place_of(folder)))} was not trusted\n")
+    return _EXIT_NO
 
 
 def _say(text: str) -> None:

@@ -371,7 +371,8 @@ class TestProject:
             check_project(read(path), RunOptions(), {"HOME": str(home)}, managed_file=none)
         write(home, "[projects]\nallow = ['b.test']\n")
         found = check_project(read(path), RunOptions(), {"HOME": str(home)}, managed_file=none)
-        assert [name for name, _ in found] == ["q"]
+        assert [profile.name for profile in found] == ["q"]
+        assert [str(rule) for profile in found for rule in profile.wider] == ["b.test"]
 
 
 class TestBundles:

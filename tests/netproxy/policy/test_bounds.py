@@ -14,6 +14,7 @@ from netproxy.policy.bounds import (
     bounded,
     managed_violations,
     project_violations,
+    widened,
 )
 from netproxy.policy.layers import LayerPolicy, Statement
 from netproxy.policy.origin import Layer, Origin
@@ -264,3 +265,14 @@ class TestProject:
             rules=(allow("b.test:22"),), default=said(Verdict.ALLOW), on_denial=said(OnDenial.BLOCK)
         )
         assert list(project_violations(layer, ProjectRoom(user=user))) == []
+
+    def test_what_its_user_gives_to_projects_only_is_wider(self) -> None:
+        wide, own = allow("b.test"), allow("a.example.org")
+        layer = project(
+            rules=(wide, own, deny("c.test")), allow_private=(said(parse_block("10.0.0.0/8")),)
+        )
+        assert list(widened(layer, USER)) == [wide, parse_block("10.0.0.0/8")]
+        generous = replace(
+            USER, default=said(Verdict.ALLOW), allow_private=(said(parse_block("10.0.0.0/8")),)
+        )
+        assert list(widened(layer, generous)) == []

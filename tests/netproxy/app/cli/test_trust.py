@@ -96,6 +96,43 @@ def test_what_the_user_gives_to_projects_in_another_file(project: Path, say: Say
     assert say("--yes", "--config", str(given))[0] == 0
 
 
+def test_what_is_wider_than_the_users_own_rules_is_marked(project: Path, say: Say) -> None:
+    project.write_text(
+        "[profiles.p.network]\nallow = ['a.test', 'b.test']\n"
+        "allow_private = ['10.0.0.0/8', '10.9.0.0/16']\n"
+    )
+    given = project.with_name("mine.toml")
+    given.write_text(
+        "[projects]\nallow = ['a.test']\nallow_private = ['10.0.0.0/8']\n"
+        "[profiles.x.network]\nallow = ['b.test']\nallow_private = ['10.9.0.0/16']\n"
+    )
+    _, out, _ = say("--yes", "--config", str(given))
+    assert out.splitlines()[2:6] == [
+        "  allow_private 10.0.0.0/8 (wider than your own rules)",
+        "  allow_private 10.9.0.0/16",
+        "  allow a.test (wider than your own rules)",
+        "  allow b.test",
+    ]
+
+
+def test_of_the_users_profiles_one_may_be_named(project: Path, say: Say) -> None:
+    project.write_text("[profiles.p.network]\nallow = ['a.test']\n")
+    given = project.with_name("mine.toml")
+    given.write_text("[profiles.x.network]\nallow = ['a.test']\n[profiles.y.network]\n")
+    config = ("--yes", "--config", str(given))
+    assert "default_profile: is missing" in say(*config)[2]
+    assert "more than the user allows" in say(*config, "--profile", "y")[2]
+    assert say(*config, "--profile", "x")[0] == 0
+
+
+def test_a_folder_that_became_a_link_is_forgotten_by_its_old_name(project: Path, say: Say) -> None:
+    say("--yes")
+    old = project.parent
+    old.rename(old.with_name("elsewhere"))
+    old.symlink_to(old.with_name("elsewhere"))
+    assert say("--remove", str(old)) == (0, f"not trusted any more: {project}\n", "")
+
+
 def test_no_file(project: Path, say: Say) -> None:
     project.unlink()
     assert say("--yes") == (78, "", f"netproxy trust: {project}: there is no such file\n")
