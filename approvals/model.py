@@ -75,6 +75,7 @@ class Question:
     created_at: float
     expires_at: float
     widest_scope: Scope = Scope.SESSION  # that a yes may have
+    grant_seconds: float | None = None  # that a yes may live; None: as long as its scope
 
     @property
     def key(self) -> Key:

@@ -165,6 +165,7 @@ class ApprovalService:
             created_at=now,
             expires_at=now + self._desk.config.answerable_seconds,
             widest_scope=self._desk.config.widest_scope,
+            grant_seconds=self._desk.config.grant_seconds,
         )
         self._desk.trail.requested(question)
         hearing = Hearing(question, self._desk, self._close)

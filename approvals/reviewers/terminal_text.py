@@ -184,7 +184,7 @@ def _warning(host: str, style: Look) -> list[str]:
 
 def _keys(question: Question, style: Look) -> list[str]:
     stops = question.asking.stops_on_denial
-    rows = [(choice.key, choice.meaning) for choice in _choices(question)]
+    rows = [(choice.key, _meaning(choice, question)) for choice in _choices(question)]
     rows.append(("?", "show everything that is known about it"))
     interrupt = "the same as d" if stops else "deny, and stop the command"
     lines = [
@@ -194,6 +194,13 @@ def _keys(question: Question, style: Look) -> list[str]:
     ]
     note = f"Enter alone answers nothing. Ctrl-C: {interrupt}."
     return [*lines, *(style.paint(f"  {line}", _DIM) for line in wrap(note, style.wide - 2))]
+
+
+def _meaning(choice: Choice, question: Question) -> str:
+    lasts = choice.verdict is Verdict.ALLOW and choice.scope is not Scope.ONCE
+    if not lasts or question.grant_seconds is None:
+        return choice.meaning
+    return f"{choice.meaning}, for {question.grant_seconds:g} s at most"
 
 
 def _choices(question: Question) -> tuple[Choice, ...]:

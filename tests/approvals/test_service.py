@@ -567,6 +567,18 @@ def test_a_yes_for_the_session_ends_when_its_time_is_over() -> None:
     run_virtual(main())
 
 
+def test_a_reviewer_is_told_how_far_a_yes_reaches() -> None:
+    async def main() -> None:
+        silent = Silent()
+        narrow = Config(widest_scope=ONCE, grant_seconds=60.0)
+        async with service(silent, config=narrow) as approvals:
+            await approvals.ask(ASKING)
+        question = silent.inquiries[0].question
+        assert (question.scopes, question.grant_seconds) == ((ONCE,), 60)
+
+    run_virtual(main())
+
+
 def test_leaving_does_not_wait_for_that_time_and_ends_the_grant_once() -> None:
     async def main() -> None:
         sink = ListSink()

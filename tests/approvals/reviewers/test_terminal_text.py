@@ -63,6 +63,13 @@ def test_a_denial_that_does_not_stop_the_command_says_so() -> None:
     assert "Ctrl-C: deny, and stop the command." in text
 
 
+def test_a_yes_that_ends_early_says_when() -> None:
+    brief = replace(question(), grant_seconds=90.0)
+    lines = shown(brief, Look(columns=200, moves=False, colours=False)).splitlines()
+    (timed,) = [line for line in lines if "90 s at most" in line]
+    assert timed.startswith("  s  allow for the rest of this session")
+
+
 def test_without_a_rule_that_would_help_none_is_named() -> None:
     assert "for good" not in shown(question(hint=None))
 
