@@ -121,3 +121,31 @@ def test_the_record_of_trust_can_not_be_written_from_inside(netproxy: Netproxy) 
     kept = store.read_text()
     run(netproxy, forged)
     assert store.read_text() == kept
+
+
+def test_nor_where_it_would_lie_in_the_workspace(netproxy: Netproxy) -> None:
+    """Not there yet, in a folder that the command writes: it would be the first to make it."""
+    state = {"XDG_STATE_HOME": str(netproxy.workspace / "state")}
+    store = netproxy.workspace / "state" / "netproxy" / "trust.json"
+    script = f"""
+mkdir -p {store.parent}; echo forged > {store}
+mv state moved; mkdir -p {store.parent}; echo forged > {store}
+rm -rf state; ln -s moved state; echo forged > {store}
+"""
+    netproxy.run("--ask", "never", command=["sh", "-c", script], environment=state)
+    assert not store.exists()
+    assert not (netproxy.workspace / "moved").exists()
+
+
+def test_a_link_in_place_of_the_folder_refuses_the_run(netproxy: Netproxy) -> None:
+    """Run above the project: it is not in use there, so the command may move it."""
+    put(netproxy, DENIES, "project")
+    folder = netproxy.workspace / "project"
+    assert netproxy("trust", "--yes", cwd=folder).status == 0
+    run(netproxy, "mv project moved; ln -s moved project; rm moved/netproxy.toml")
+    assert folder.is_symlink()
+    done = netproxy.run("--ask", "never", command=["true"], cwd=folder)
+    assert done.status == 78
+    assert "was trusted, and its folder leads to" in done.err
+    assert netproxy("trust", "--remove", str(folder)).status == 0
+    assert netproxy.run("--ask", "never", command=["true"], cwd=folder).status == 0
