@@ -62,10 +62,10 @@ BAD_FILES = {
     "bad rule": ('[profiles.a.network]\nallow = ["*.com"]\n', ":2:", "*.com"),
     "bad value": ('[profiles.a.network]\ndefault = "aks"\n', ":2:", "ask"),
     "not toml": ("[profiles\n", ":1:", ""),
-    "needs inspection": (
-        "[[profiles.a.network.rules]]\nhost='a.test'\nverdict='allow'\nmethods=['GET']\n",
+    "bad method": (
+        "[[profiles.a.network.rules]]\nhost='a.test'\nverdict='allow'\nmethods=['GET /']\n",
         ":4:",
-        "inspection",
+        "GET /",
     ),
 }
 
