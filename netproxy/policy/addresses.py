@@ -205,7 +205,7 @@ def classify_with_own(address: Address, *, own: Blocks) -> AddressClass:
     kind = classify_number(address)
     if kind is not AddressClass.PUBLIC:
         return kind
-    leads_here = any(own.covers(each) for each in (address, *embedded(address)))
+    leads_here = own.covers(address) or any(map(own.covers, embedded(address)))
     return AddressClass.OWN if leads_here else kind
 
 

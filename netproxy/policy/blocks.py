@@ -42,7 +42,7 @@ class Block:
 
     def covers(self, address: Address) -> bool:
         """Tell whether the address is one of ours."""
-        return self.version == address.version and _prefix(address, self.length) == self.number
+        return self.version == address.version and address.number & _mask(self) == self.number
 
     def contains(self, other: Block) -> bool:
         """Tell whether every address of `other` is one of ours."""
@@ -55,28 +55,30 @@ class Block:
 class BlockTable[Value]:
     """Values filed under blocks; a look-up yields those of the longest matching block first."""
 
-    __slots__ = ("_lengths",)
+    __slots__ = ("_by_mask",)
 
     def __init__(self, entries: Iterable[tuple[Block, Value]]) -> None:
         tables: dict[int, dict[int, dict[int, list[Value]]]] = {4: {}, 6: {}}
         for block, value in entries:
-            numbers = tables[block.version].setdefault(block.length, {})
+            numbers = tables[block.version].setdefault(_mask(block), {})
             numbers.setdefault(block.number, []).append(value)
-        self._lengths = {
+        # A longer prefix is a greater mask.
+        self._by_mask = {
             version: tuple(sorted(table.items(), reverse=True)) for version, table in tables.items()
         }
 
     def lookup(self, address: Address) -> Iterator[Value]:
         """Yield the values of every block that covers the address."""
-        for length, numbers in self._lengths[address.version]:
-            if found := numbers.get(_prefix(address, length)):
+        version, number = address
+        for mask, numbers in self._by_mask[version]:
+            if found := numbers.get(number & mask):
                 yield from found
 
     def containing(self, block: Block) -> Iterator[Value]:
         """Yield the values of every block that holds the whole of this one."""
-        address = Address(block.version, block.number)
-        for length, numbers in self._lengths[block.version]:
-            if length <= block.length and (found := numbers.get(_prefix(address, length))):
+        longest = _mask(block)
+        for mask, numbers in self._by_mask[block.version]:
+            if mask <= longest and (found := numbers.get(block.number & mask)):
                 yield from found
 
 
@@ -166,9 +168,7 @@ def _unfolded(literal: str, text: str) -> Address:
 
 def _whole(block: Block, text: str) -> Block:
     """Refuse bits beyond the prefix (somebody meant something else), then fold mapped IPv4."""
-    aligned = Block(
-        block.version, _prefix(Address(block.version, block.number), block.length), block.length
-    )
+    aligned = Block(block.version, block.number & _mask(block), block.length)
     if aligned != block:
         raise InvalidRule(f"{shown(text)} has bits set after its prefix, did you mean {aligned}?")
     if Block(6, _MAPPED_PREFIX, _MAPPED_LENGTH).contains(block):
@@ -176,7 +176,7 @@ def _whole(block: Block, text: str) -> Block:
     return block
 
 
-def _prefix(address: Address, length: int) -> int:
-    """Keep the first `length` bits of an address, in place."""
-    rest = _BITS[address.version] - length
-    return address.number >> rest << rest
+def _mask(block: Block) -> int:
+    """Return a number with the block's first bits set."""
+    bits = _BITS[block.version]
+    return (1 << bits) - (1 << bits - block.length)

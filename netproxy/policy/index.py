@@ -120,7 +120,7 @@ class RuleIndex:
         """All rules whose pattern matches the host. Wildcards other than `*` match names only."""
         found = [*self._exact.get(host, ()), *self._any]
         if is_address(host):
-            found.extend(self._blocks.lookup(number_of(host)))
+            found += self._blocks.lookup(number_of(host))
         else:
             self._walk(host, found)
         return found
