@@ -105,12 +105,12 @@ def managed_violations(layer: LayerPolicy, bounds: Bounds) -> Iterator[str]:
 
 def project_violations(project: LayerPolicy, room: ProjectRoom) -> Iterator[str]:
     """Say where a project's file would widen what its user allows."""
-    given = f"{room.said_at.place} gives projects" if room.said_at else "[projects] gives them"
+    given = room.said_at.place if room.said_at else "[projects]"
     user = merged([room.user])
     allowed = Cover([*_allowed(room.user), *room.allow])
-    yield from _outside(project, allowed, f"is more than the user allows, or {given}")
+    yield from _outside(project, allowed, f"is more than the user allows by rules or by {given}")
     opened = [each.value for each in (*room.user.allow_private, *room.allow_private)]
-    what = f"is more than the user opens, or {given}"
+    what = f"is more than the user's allow_private, or that of {given}"
     yield from _outside_blocks(project, tuple(opened), what)
     yield from _less_strict(project.mode, user.mode, _MODES)
     yield from _less_strict(project.default, user.default, _DEFAULTS)

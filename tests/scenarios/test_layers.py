@@ -235,7 +235,7 @@ def test_a_project_widens_what_its_user_gives_it_and_no_more(person: Person, bas
         done.err
         == f"""\
 netproxy trust: {file}:2:20 profiles.p.network.allow[1]: \
-b.test is more than the user allows, or {user}:1:1 projects gives projects
+b.test is more than the user allows by rules or by {user}:1:1 projects
 netproxy trust: {file}:3:1 profiles.p.network.on_denial: \
 'block', but a project may only be stricter than 'cancel'
 """

@@ -352,7 +352,7 @@ class TestProject:
     def test_it_widens_only_what_its_user_gives_to_projects(self, home: Path) -> None:
         path = self.trusted(home, "[profiles.q.network]\nallow = ['b.test', 'c.test']\n")
         user = write(home, "[projects]\nallow = ['b.test']\n")
-        given = f"is more than the user allows, or {user}:1:1 projects gives projects"
+        given = f"is more than the user allows by rules or by {user}:1:1 projects"
         assert problems(home) == (f"{path}:2:20 profiles.q.network.allow[1]: c.test {given}",)
 
     def test_the_managed_file_bounds_it_too(self, home: Path) -> None:

@@ -212,20 +212,20 @@ class TestProject:
         [
             pytest.param(
                 project(rules=(allow("b.test"),)),
-                "--allow #1: b.test is more than the user allows, or c.toml:2:1 projects "
-                "gives projects",
+                "--allow #1: b.test is more than the user allows by rules or by "
+                "c.toml:2:1 projects",
                 id="a host",
             ),
             pytest.param(
                 project(rules=(allow("a.example.org:22"),)),
-                "--allow #1: a.example.org:22 is more than the user allows, or c.toml:2:1 "
-                "projects gives projects",
+                "--allow #1: a.example.org:22 is more than the user allows by rules or by "
+                "c.toml:2:1 projects",
                 id="a port",
             ),
             pytest.param(
                 project(default=said(Verdict.ALLOW)),
-                "c.toml:2:1 here: 'allow' is more than the user allows, or c.toml:2:1 projects "
-                "gives projects",
+                "c.toml:2:1 here: 'allow' is more than the user allows by rules or by "
+                "c.toml:2:1 projects",
                 id="default",
             ),
             pytest.param(
@@ -241,8 +241,8 @@ class TestProject:
             ),
             pytest.param(
                 project(allow_private=(said(parse_block("10.0.0.0/8")),)),
-                "c.toml:2:1 here: 10.0.0.0/8 is more than the user opens, or c.toml:2:1 projects "
-                "gives projects",
+                "c.toml:2:1 here: 10.0.0.0/8 is more than the user's allow_private, or that "
+                "of c.toml:2:1 projects",
                 id="private",
             ),
         ],
