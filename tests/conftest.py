@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.people import Person, myself, open_folder, ordinary_user, remove
+from tests.support.privilege import like_anybody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,13 @@ def base() -> Iterator[Path]:
     folder = open_folder()
     yield folder
     remove(folder)
+
+
+@pytest.fixture
+def no_override() -> Iterator[None]:
+    """File permissions hold for us, even as root."""
+    with like_anybody():
+        yield
 
 
 @pytest.fixture

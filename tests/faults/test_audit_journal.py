@@ -132,7 +132,7 @@ def test_a_disk_that_is_full_from_the_start(tiny_disk: Path) -> None:
     journal.close()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.usefixtures("no_override")
 def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
     from otel import JournalBroken
 

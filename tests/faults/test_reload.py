@@ -176,12 +176,11 @@ def unreadable(path: Path) -> None:
 
 FAULTS = [
     gone, folder, fifo, dangling, circle, huge, cut_off, emptied, binary, deep, misspelled,
-    pytest.param(
-        unreadable, marks=pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
-    ),
+    unreadable,
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("no_override")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_old_rules_hold_until_the_file_is_mended(
     tmp_path: Path, fault: Callable[[Path], None]

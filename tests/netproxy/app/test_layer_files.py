@@ -87,7 +87,7 @@ def test_what_is_no_file(path: Path) -> None:
     assert "too many levels" in refused(path)
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
+@pytest.mark.usefixtures("no_override")
 def test_one_that_we_may_not_read_stops_us(path: Path) -> None:
     path.write_text("")
     path.chmod(0)

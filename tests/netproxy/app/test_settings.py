@@ -229,7 +229,7 @@ class TestFiles:
         path.mkdir()
         assert problems(home) == (f"{path}: can't be read: is a directory",)
 
-    @pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
+    @pytest.mark.usefixtures("no_override")
     def test_permissions(self, home: Path) -> None:
         path = write(home, "")
         path.chmod(0)
