@@ -40,6 +40,7 @@ POLICY_SOURCE = "network.policy.source"
 POLICY_REASON = "network.policy.reason"
 POLICY_OVERRIDE = "network.policy.override"
 POLICY_RULE = "security_rule.name"
+POLICY_EXPLANATION = "netproxy.policy.explanation"  # as the client and the reviewer read it
 
 # Approvals.
 APPROVAL_ID = "approval.id"

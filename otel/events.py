@@ -141,6 +141,7 @@ class PolicyDecision(Event):
     reason: str = text(a.POLICY_REASON)
     override: bool = flag(a.POLICY_OVERRIDE)
     rule: str | None = maybe_text(a.POLICY_RULE, default=None)
+    explanation: str | None = maybe_text(a.POLICY_EXPLANATION, default=None)
     approval_id: str | None = maybe_text(a.APPROVAL_ID, default=None)
 
     @property

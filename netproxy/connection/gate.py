@@ -190,6 +190,7 @@ class Gate:
             source=decision.source.value,
             reason=decision.reason.value,
             override=False,
+            explanation=message,
         )
         with suppress(AuditUnavailable):
             self._audit.record(event)
@@ -293,6 +294,7 @@ def _event(request: Request, decision: Decision) -> PolicyDecision:
         reason=decision.reason._value_,
         override=decision.override,
         rule=decision.rule,
+        explanation=decision.message or None,
         approval_id=decision.approval_id,
     )
 

@@ -82,12 +82,14 @@ def test_a_run_decides_as_it_was_explained(netproxy: Netproxy) -> None:
         assert recorded[f"{each['host']}:{each['port']}"] == said
 
 
-def test_the_words_are_those_of_the_refusal(netproxy: Netproxy) -> None:
+def test_the_words_are_those_of_the_refusal_and_of_the_record(netproxy: Netproxy) -> None:
     (told,) = explained(netproxy, "tracker.test:443")
     done = netproxy.run("--no-sandbox", command=["curl", "-s", "-m", "5", "https://tracker.test/"])
     assert done.status == 77
     assert told["explanation"] in done.err
     assert told["explanation"].endswith(": no telemetry")
+    (decision,) = netproxy.decisions()
+    assert decision["netproxy.policy.explanation"] == told["explanation"]
 
 
 def test_the_change_that_it_names_works(netproxy: Netproxy) -> None:

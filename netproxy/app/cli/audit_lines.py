@@ -36,6 +36,7 @@ _SHORT = {
     a.CLIENT_ADDRESS: "client",
     a.REQUEST_METHOD: "method",
     a.POLICY_RULE: "rule",
+    a.POLICY_EXPLANATION: "why",
 }
 
 

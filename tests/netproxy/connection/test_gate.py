@@ -117,6 +117,7 @@ def test_the_record_holds_what_was_asked_and_decided() -> None:
             source="baseline_policy",
             reason="denied_by_rule",
             override=False,
+            explanation="a test said so",
         )
     ]
 
