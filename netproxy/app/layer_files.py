@@ -137,6 +137,15 @@ def violations(
             yield from managed_violations(layer, bounds)
 
 
+def with_managed(layers: tuple[LayerPolicy, ...], bounds: Bounds | None) -> tuple[LayerPolicy, ...]:
+    """Add what the managed file itself sets, as the strongest layer."""
+    if bounds is None:
+        return layers
+    from netproxy.policy.bounds import managed_layer
+
+    return (*layers, managed_layer(layers, bounds))
+
+
 def laid_over(layers: Iterable[LayerPolicy], bounds: Bounds | None) -> PolicySpec:
     """Make one policy of layers that violate nothing."""
     if bounds is None:

@@ -23,13 +23,14 @@ from netproxy.app.layer_files import (
     project_document,
     read_files,
     violations,
+    with_managed,
 )
 from netproxy.config import Limits
 from netproxy.errors import InvalidRule, InvalidSettings
 from netproxy.model import Verdict
 from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
 from netproxy.policy.hosts import shown
-from netproxy.policy.layers import LayerPolicy, Statement
+from netproxy.policy.layers import LayerPolicy, Statement, merged
 from netproxy.policy.origin import Layer, Origin
 from otel import ExportRefused, OtlpSettings, check_endpoint, otlp_settings
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from netproxy.app.layer_files import LayerFiles, Source
     from netproxy.app.project import ProjectFile
     from netproxy.policy.blocks import Block
-    from netproxy.policy.bounds import Bounds
     from netproxy.policy.loader import Document
     from netproxy.policy.rules import Rule
     from netproxy.policy.spec import PolicySpec
@@ -207,19 +207,17 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
     """Lay the layers over each other, and note what goes beyond a bound."""
     document = files.user
     name, user, project = chosen_profiles(options.profile, files.user, files.project)
-    layers = tuple(
-        layer
-        for layer in (user, project, _command_line(options, document, read.problems))
-        if layer is not None
-    )
+    written = tuple(layer for layer in (user, project) if layer is not None)
+    layers = (*written, _command_line(options, document, written, read.problems))
     read.problems.extend(_violations(layers, files, options))
+    layers = with_managed(layers, files.bounds)
     return Settings(
         command=options.command,
         config_file=options.config,
         profile=name,
         sources=files.sources,
         warnings=files.warnings,
-        spec=_spec(layers, files.bounds, options.ask),
+        spec=laid_over(layers, files.bounds),
         layers=layers,
         ask=options.ask or Ask.TERMINAL,
         max_scope=_value(files.bounds.max_scope if files.bounds else None),
@@ -236,17 +234,14 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
     )
 
 
-def _spec(layers: tuple[LayerPolicy, ...], bounds: Bounds | None, ask: Ask | None) -> PolicySpec:
-    spec = laid_over(layers, bounds)
-    if ask is Ask.NEVER and spec.default is Verdict.ASK:
-        return replace(spec, default=Verdict.DENY)
-    return spec
-
-
 def _command_line(
-    options: RunOptions, document: Document | None, problems: list[str]
+    options: RunOptions,
+    document: Document | None,
+    below: tuple[LayerPolicy, ...],
+    problems: list[str],
 ) -> LayerPolicy:
     on_denial = options.on_denial
+    never_asks = options.ask is Ask.NEVER and merged(below).default is Verdict.ASK
     return LayerPolicy(
         layer=Layer.COMMAND_LINE,
         rules=tuple(_rules(options, document, problems)),
@@ -254,6 +249,7 @@ def _command_line(
             Statement(block, _flag(f"--allow-private #{number}"))
             for number, block in enumerate(options.allow_private, start=1)
         ),
+        default=Statement(Verdict.DENY, _flag("--ask never")) if never_asks else None,
         on_denial=None if on_denial is None else Statement(on_denial, _flag("--on-denial")),
     )
 

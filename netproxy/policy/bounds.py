@@ -6,14 +6,15 @@ Nothing is clipped in silence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.model import OnDenial, Verdict
 from netproxy.policy.addresses import LOOPBACK_BLOCKS
 from netproxy.policy.blocks import number_of, single
 from netproxy.policy.containment import Cover, names_local
-from netproxy.policy.layers import Statement, merged
+from netproxy.policy.layers import LayerPolicy, Statement, merged
+from netproxy.policy.origin import Layer
 from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect, Rule, parse_rule
 from netproxy.policy.spec import Mode
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from netproxy.policy.blocks import Block
-    from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.origin import Origin
     from netproxy.policy.spec import PolicySpec
 
@@ -72,17 +72,24 @@ class ProjectRoom:
 
 
 def bounded(layers: Iterable[LayerPolicy], bounds: Bounds) -> PolicySpec:
-    """Lay layers over each other below the managed file, which none of them violates.
-
-    What nobody said is still a default, and gives way to the bound.
-    """
+    """Lay layers over each other below the managed file, which none of them violates."""
     ceiling = None if bounds.allow is None else bounds.allow.value
-    spec = merged(layers, first=bounds.deny, ceiling=ceiling)
-    if bounds.forbids_asking and spec.default is Verdict.ASK:
-        spec = replace(spec, default=Verdict.DENY)
-    if bounds.mode is not None and _MODES.index(spec.mode) > _MODES.index(bounds.mode.value):
-        spec = replace(spec, mode=bounds.mode.value)
-    return spec
+    below = tuple(layers)
+    return merged((*below, managed_layer(below, bounds)), first=bounds.deny, ceiling=ceiling)
+
+
+def managed_layer(layers: Iterable[LayerPolicy], bounds: Bounds) -> LayerPolicy:
+    """What the managed file itself sets: a value that nobody said is a default, and gives way.
+
+    A mode as strict as the bound is the bound's, too: nobody can loosen it.
+    """
+    spec = merged(layers)
+    default, mode = None, None
+    if bounds.may_ask is not None and bounds.forbids_asking and spec.default is Verdict.ASK:
+        default = Statement(Verdict.DENY, bounds.may_ask.origin)
+    if bounds.mode is not None and _MODES.index(spec.mode) >= _MODES.index(bounds.mode.value):
+        mode = bounds.mode
+    return LayerPolicy(layer=Layer.MANAGED, mode=mode, default=default)
 
 
 def managed_violations(layer: LayerPolicy, bounds: Bounds) -> Iterator[str]:

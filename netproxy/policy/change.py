@@ -49,10 +49,24 @@ class Change:
     obstacle: str | None = None
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether it takes another mode than the managed settings let anybody have."""
+        return self.needs_full_mode and (
+            self.mode_at is not None and self.mode_at.layer is Layer.MANAGED
+        )
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether whoever asks can make it."""
+        return self.obstacle is None and not self.is_bounded
+
+    @property
     def text(self) -> str:
         """One clause that a person can follow."""
         if self.obstacle is not None:
             return self.obstacle
+        if self.is_bounded:
+            return "none: the managed settings set this mode"
         places = dict.fromkeys(f"remove {rule.effect.value} {rule.label}" for rule in self.remove)
         where = f" ({self.mode_at})" if self.mode_at else ""
         mode = [f'set mode = "full"{where}'] if self.needs_full_mode else []

@@ -84,7 +84,7 @@ def trace(  # noqa: PLR0913  # what a verdict depends on, by keyword
     `layers` is what the policy was made from, weakest first: it says who set mode and default.
     """
     memory = cache or NothingRemembered()
-    scalars = _scalars(policy, layers)
+    scalars = _scalars(layers)
     judgement = policy.judge(destination, method, memory)
     about = rules_about(policy.spec.rules, destination.host)
     return Trace(
@@ -103,7 +103,7 @@ def trace(  # noqa: PLR0913  # what a verdict depends on, by keyword
     )
 
 
-def _scalars(policy: Policy, layers: Sequence[LayerPolicy]) -> dict[str, Statement[str]]:
+def _scalars(layers: Sequence[LayerPolicy]) -> dict[str, Statement[str]]:
     """Return who said what holds: the strongest layer that said anything."""
     said: dict[str, Statement[str]] = {}
     for layer in layers:
@@ -111,9 +111,7 @@ def _scalars(policy: Policy, layers: Sequence[LayerPolicy]) -> dict[str, Stateme
             said["default"] = Statement(layer.default.value.value, layer.default.origin)
         if layer.mode is not None:
             said["mode"] = Statement(layer.mode.value.value, layer.mode.origin)
-    # `--ask never` and the managed settings turn an ask into a deny, whoever said it.
-    holding = {"default": policy.spec.default.value, "mode": policy.spec.mode.value}
-    return {key: each for key, each in said.items() if each.value == holding[key]}
+    return said
 
 
 def _deciding_rule(policy: Policy, destination: Destination, judgement: Judgement) -> Rule | None:

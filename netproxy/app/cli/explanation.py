@@ -78,7 +78,7 @@ def fields(explained: Explained) -> dict[str, Any]:
             "line": trace.change.line,
             "remove": [_rule_fields(rule) for rule in trace.change.remove],
             "full_mode": trace.change.needs_full_mode,
-            "possible": trace.change.obstacle is None,
+            "possible": trace.change.is_possible,
         },
     }
     return {**told, **_lookup_fields(explained.found)}

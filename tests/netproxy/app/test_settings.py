@@ -203,10 +203,16 @@ class TestProfile:
         assert problem.startswith(f"{path}:1:1 default_profile: there is no profile 'dew'")
 
 
+def default_places(found: Settings) -> list[str]:
+    """Where each layer says what holds without a rule, weakest first."""
+    return [each.default.origin.place for each in found.layers if each.default is not None]
+
+
 class TestAsk:
     def test_never_turns_a_question_into_a_no(self, home: Path) -> None:
         found = settings(home, "--ask", "never")
         assert (found.ask, found.spec.default) == (Ask.NEVER, Verdict.DENY)
+        assert default_places(found) == ["--ask never"]
         said = found.policy(now=0).judge(to("a.test:443"), "CONNECT", Memory())
         assert (said.verdict, said.reason) == (Verdict.DENY, Reason.NOT_ALLOWED)
 
@@ -296,7 +302,10 @@ class TestManaged:
 
     def test_where_asking_is_forbidden_and_nobody_said_ask_it_is_a_no(self, home: Path) -> None:
         managed(home, "[network]\nmay_ask = false\n")
-        assert settings(home).spec.default is Verdict.DENY
+        found = settings(home)
+        assert found.spec.default is Verdict.DENY
+        (place,) = default_places(found)
+        assert place.endswith("network.may_ask")
 
     def test_what_a_yes_may_be_good_for(self, home: Path) -> None:
         assert (settings(home).max_scope, settings(home).max_grant_seconds) == (None, None)

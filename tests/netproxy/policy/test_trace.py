@@ -161,20 +161,31 @@ def test_the_layers() -> None:
 
 def test_who_said_mode_and_default_is_told() -> None:
     place = Origin(layer=Layer.USER, file=FILE, line=3, column=1, key="mode")
+    bound = Origin(layer=Layer.MANAGED, file="/etc/requirements.toml", line=7, column=1)
     layers = (
         LayerPolicy(layer=Layer.USER, mode=Statement(Mode.LIMITED, place)),
         LayerPolicy(layer=Layer.PROJECT, default=Statement(Verdict.ASK, place)),
+        LayerPolicy(layer=Layer.MANAGED, default=Statement(Verdict.DENY, bound)),
     )
     found = trace(policy(mode=Mode.LIMITED), to("a.b:443"), "CONNECT", now=NOW, layers=layers)
     assert found.layers == (
+        # Somebody said ask, and somebody stronger that nobody is asked.
+        (Layer.MANAGED, ('default = "deny" (requirements.toml:7)',)),
         (Layer.USER, ('mode = "limited" (config.toml:3)',)),
-        # Somebody said ask, and somebody else that nobody is asked.
-        (Layer.DEFAULTS, ('default = "deny"',)),
     )
     assert found.change.text.startswith('set mode = "full" (config.toml:3), and --allow')
+    assert found.change.is_possible
     both = trace(policy(default=Verdict.ASK, mode=Mode.LIMITED), to("a.b:443"), "GET", now=NOW,
-                 layers=layers)  # fmt: skip
+                 layers=layers[:2])  # fmt: skip
     assert [layer for layer, _ in both.layers] == [Layer.USER]
+
+
+def test_a_mode_that_the_managed_settings_set_can_t_be_changed() -> None:
+    bound = Origin(layer=Layer.MANAGED, file="/etc/requirements.toml", line=7, column=1)
+    layers = (LayerPolicy(layer=Layer.MANAGED, mode=Statement(Mode.LIMITED, bound)),)
+    found = trace(policy(mode=Mode.LIMITED), to("a.b:443"), "CONNECT", now=NOW, layers=layers)
+    assert not found.change.is_possible
+    assert found.change.text == "none: the managed settings set this mode"
 
 
 @pytest.mark.parametrize(
