@@ -48,6 +48,8 @@ lock:
 		pyproject.toml -o requirements.lock
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.12 \
 		pyproject.toml --group dev -o requirements-dev.lock
+	@uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.12 \
+		pyproject.toml --group dev --group fuzz -o requirements-fuzz.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .coverage build dist
