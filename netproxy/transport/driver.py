@@ -82,6 +82,11 @@ class Connection(ABC):
         elif self._task is not None:
             self._task.cancel()
 
+    def close_approved(self, approval_id: ApprovalId) -> None:
+        """Cut it if this approval carries it: the grant was revoked."""
+        if self.approval_id == approval_id:
+            self.cut(CloseReason.REVOKED)
+
     def judge_again(self) -> None:
         """Cut it if the policy in force no longer lets its request through."""
         passage = self._passage
@@ -103,9 +108,13 @@ class Connection(ABC):
             self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")
         finally:
             self._task = None
-            if self._relay is None:
-                self._client.close()
-                self._on_closed(self)
+            self._set_up()
+
+    def _set_up(self) -> None:
+        """The set-up is over: without a tunnel nothing is left of it."""
+        if self._relay is None:
+            self._client.close()
+            self._on_closed(self)
 
     @property
     def _broken_off(self) -> CloseReason:

@@ -10,11 +10,13 @@ import errno
 import os
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.model import CloseReason
 from netproxy.transport.http_driver import HttpConnection
+from netproxy.transport.mixed_driver import MixedConnection, driver_for
 from netproxy.transport.readiness import READABLE, Readiness
 from netproxy.transport.services import Services, Vetter
 from netproxy.transport.socks_driver import SocksConnection
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netproxy.config import Limits
+    from netproxy.connection.credentials import Credentials
     from netproxy.connection.gate import Gate
     from netproxy.model import ApprovalId
     from netproxy.ports import AuditSink, Dialer, Resolver
@@ -46,6 +49,12 @@ class ListenerKind(Enum):
 
     HTTP = HttpConnection
     SOCKS5 = SocksConnection
+    MIXED = MixedConnection  # either: the first byte says which
+
+
+class _Listener(NamedTuple):
+    kind: ListenerKind
+    services: Services
 
 
 class ProxyServer:
@@ -78,17 +87,31 @@ class ProxyServer:
             pseudonym=f"netproxy-{os.urandom(4).hex()}",
             buffer=memoryview(bytearray(limits.relay_bytes)),
         )
-        self._listeners: dict[socket.socket, ListenerKind] = {}
+        self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()
         self._to_judge: list[Connection] = []
 
-    def serve(self, listener: socket.socket, kind: ListenerKind) -> None:
-        """Accept clients of a listening socket from now on. The server owns it."""
+    def serve(
+        self,
+        listener: socket.socket,
+        kind: ListenerKind,
+        *,
+        credentials: Credentials | None = None,
+    ) -> None:
+        """Accept clients of a listening socket from now on. The server owns it.
+
+        With `credentials` a client must show a secret before anything it asks for is looked at.
+        """
+        if credentials is not None and kind is not ListenerKind.SOCKS5:
+            raise ValueError("only SOCKS5 clients are asked for a secret")
         listener.setblocking(False)
         with suppress(OSError):  # only TCP has these; accepted sockets inherit the first
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_SECONDS)
-        self._listeners[listener] = kind
+        services = self._services
+        if credentials is not None:
+            services = replace(services, credentials=credentials)
+        self._listeners[listener] = _Listener(kind, services)
         self._watch(listener)
 
     def close_all(self, reason: CloseReason) -> None:
@@ -99,8 +122,7 @@ class ProxyServer:
     def close_approved(self, approval_id: ApprovalId) -> None:
         """Cut the connections that a grant carried: it was revoked."""
         for connection in tuple(self.connections):
-            if connection.approval_id == approval_id:
-                connection.cut(CloseReason.REVOKED)
+            connection.close_approved(approval_id)
 
     def judge_again(self) -> None:
         """Cut what the policy in force no longer lets through: it has changed.
@@ -141,7 +163,7 @@ class ProxyServer:
         self._readiness.watch(listener.fileno(), READABLE, ready)
 
     def _accept(self, listener: socket.socket) -> None:
-        kind = self._listeners[listener]
+        kind, services = self._listeners[listener]
         for _ in range(_ACCEPTS):
             if self._is_full():
                 self._pause(listener)
@@ -157,12 +179,17 @@ class ProxyServer:
                     return
                 continue  # accept(2) reports errors of the client's connection, too
             accepted.setblocking(False)
-            self._begin(accepted, kind, address)
+            stream = Stream(accepted, self._readiness, limit=self._limits.relay_bytes)
+            is_mixed = kind is ListenerKind.MIXED
+            driver = driver_for(stream) if is_mixed else kind.value
+            self._begin(driver, services, stream, address)
 
-    def _begin(self, accepted: socket.socket, kind: ListenerKind, address: object) -> None:
-        connection = kind.value(
-            self._services,
-            Stream(accepted, self._readiness, limit=self._limits.relay_bytes),
+    def _begin(
+        self, driver: type[Connection], services: Services, stream: Stream, address: object
+    ) -> None:
+        connection = driver(
+            services,
+            stream,
             _text(address),
             is_over_limit=len(self.connections) >= self._limits.connections_per_run,
             on_closed=self._closed,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netproxy.config import Limits
+    from netproxy.connection.credentials import Credentials
     from netproxy.connection.gate import Gate, Vetted
     from netproxy.model import Destination
     from netproxy.ports import AuditSink, Dialer, Resolver
@@ -40,6 +41,7 @@ class Services:
     report: Callable[[str], None]  # one line for whoever looks after the gateway
     pseudonym: str  # our name in Via: unique to this process, so that a loop is seen
     buffer: memoryview  # what all relays read into; nothing stays in it between two callbacks
+    credentials: Credentials | None = None  # what clients of this listener show; None: nothing
 
     def note(self, event: Event) -> None:
         """Record what has happened already: a broken journal can't undo it, only be reported."""

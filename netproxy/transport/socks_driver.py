@@ -15,7 +15,16 @@ from netproxy.errors import (
     SocksReply,
 )
 from netproxy.model import ConnectionId, Protocol, Request
-from netproxy.protocol.socks5 import METHOD_CHOSEN, Greeted, Handshake, SocksRequest, reply
+from netproxy.protocol.socks5 import (
+    SECRET_REFUSED,
+    SECRET_TAKEN,
+    Command,
+    Greeted,
+    Handshake,
+    SecretShown,
+    SocksRequest,
+    reply,
+)
 from netproxy.transport.driver import Connection
 from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
@@ -35,12 +44,18 @@ class SocksConnection(Connection):
         except SocksProtocolError as problem:
             await self._malformed(problem)
             return
-        if asked is not None:
-            await self._handle(asked)
+        if asked is None:
+            return
+        match asked.command:
+            case Command.CONNECT:
+                await self._handle(asked)
+            case Command.UDP_ASSOCIATE:
+                self._record_stray("nothing here takes datagrams")
+                await self._farewell(reply(SocksReply.COMMAND_NOT_SUPPORTED))
 
     async def _handshake(self) -> SocksRequest | None:
-        """Read greeting and request within their time; None when the client left or stalled."""
-        handshake = Handshake()
+        """Read all up to the request within its time; None when the client left or stalled."""
+        handshake = Handshake(asks_secret=self._services.credentials is not None)
         data = self._client.receive_now()
         if data:
             event = await self._step(handshake, data)
@@ -61,12 +76,23 @@ class SocksConnection(Connection):
     async def _step(self, handshake: Handshake, data: bytes) -> SocksRequest | None:
         event = handshake.receive(data)
         if isinstance(event, Greeted):
-            await self._client.send(METHOD_CHOSEN)
+            await self._client.send(event.answer)
+            event = handshake.receive(b"")
+        if isinstance(event, SecretShown):
+            self._check(event)
+            handshake.admit()
+            await self._client.send(SECRET_TAKEN)
             event = handshake.receive(b"")
         if isinstance(event, SocksRequest):
             self._client.unread = handshake.unread
             return event
         return None
+
+    def _check(self, shown: SecretShown) -> None:
+        """RFC 1929: whoever shows a wrong secret is told so, and hung up on."""
+        credentials = self._services.credentials
+        if credentials is None or credentials.identify(shown.secret) is None:
+            raise SocksProtocolError("the secret is not one of ours", answer=SECRET_REFUSED)
 
     async def _handle(self, asked: SocksRequest) -> None:
         connection_id = ConnectionId(new_id("c"))

@@ -10,6 +10,7 @@ import socket
 
 import pytest
 
+from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import SocksReply
 from netproxy.model import Verdict
 from netproxy.protocol.socks5 import reply
@@ -106,6 +107,36 @@ def test_no_step_can_be_skipped_and_nothing_else_is_served(data: bytes) -> None:
         assert b"\x05\x00\x00" not in read_all(client)
         assert far.accepted == 0
     assert [decision for decision, _ in near.audit.decisions] in (["deny"], [])
+
+
+GREETING, CONNECT = b"\x05\x02\x00\x02", b"\x05\x01\x00\x01\x7f\x00\x00\x01PORT"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\x05\x01\x00" + CONNECT, id="r82-no-authentication-offered"),
+        pytest.param(GREETING + CONNECT, id="r82-request-straight-away"),
+        pytest.param(GREETING + b"\x01\x01u\x00" + CONNECT, id="r81-empty"),
+        pytest.param(GREETING + b"\x01\x01u\x04righ" + CONNECT, id="r81-a-part-of-it"),
+        pytest.param(GREETING + b"\x01\x05right\x05wrong" + CONNECT, id="r81-as-the-name"),
+        pytest.param(GREETING + b"\x01\x01u\x06right\0" + CONNECT, id="r81-nul"),
+        pytest.param(b"\x04\x01PORT\x7f\x00\x00\x01right\x00", id="r80-as-a-socks4-user"),
+        pytest.param(
+            (GREETING + b"\x01\x01u\x05wrong" + b"\x01\x01u\x05right" + CONNECT), id="second-try"
+        ),
+    ],
+)
+def test_r81_a_listener_that_asks_for_a_secret_serves_nobody_without_it(data: bytes) -> None:
+    setting = Setting(credentials=Credentials.of({Identity("builds"): b"right"}))
+    with origin(echo) as far, proxy(setting) as near, near.socks() as client:
+        client.sendall(data.replace(b"PORT", far.port.to_bytes(2)))
+        client.shutdown(socket.SHUT_WR)
+        assert b"\x05\x00" not in read_all(client)
+        near.settle_after(client)
+        assert far.accepted == 0
+    assert near.setting.policy.judged == []
+    assert near.audit.decisions == [("deny", "invalid_destination")]
 
 
 def test_s22_a_name_that_changes_its_address_between_check_and_dial() -> None:

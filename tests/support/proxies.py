@@ -29,6 +29,7 @@ from tests.support.origins import PATIENCE_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from netproxy.connection.credentials import Credentials
     from netproxy.ports import Dialer, Resolver
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -47,6 +48,7 @@ class Setting:
     resolver: Resolver = field(default_factory=FakeResolver)
     dialer: Callable[[Readiness, Limits], Dialer] = HappyEyeballs
     limits: Limits = LIMITS
+    credentials: Credentials | None = None
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
 
 
@@ -58,7 +60,7 @@ class Proxy:
         self.audit = setting.audit
         self.token = setting.token
         self.reports: list[str] = []
-        self._http, self._socks = _listener(), _listener()
+        self._http, self._socks, self._mixed = _listener(), _listener(), _listener()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -96,6 +98,13 @@ class Proxy:
     def socks(self) -> socket.socket:
         return _client(self._socks_port)
 
+    def mixed(self) -> socket.socket:
+        return _client(self.mixed_port)
+
+    @property
+    def mixed_port(self) -> int:
+        return self._ports[2]
+
     def connect(self, authority: str, *, early: bytes = b"") -> tuple[socket.socket, bytes]:
         """A client after CONNECT, and the head of the answer."""
         client = self.http()
@@ -120,7 +129,8 @@ class Proxy:
         setting = self.setting
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self._ports: tuple[int, int] = (self._http.getsockname()[1], self._socks.getsockname()[1])
+        listeners = (self._http, self._socks, self._mixed)
+        self._ports: tuple[int, ...] = tuple(listener.getsockname()[1] for listener in listeners)
         readiness = Readiness(self._loop, report=self.reports.append)
         self.server = ProxyServer(
             gate=Gate(
@@ -139,7 +149,8 @@ class Proxy:
             report=self.reports.append,
         )
         self.server.serve(self._http, ListenerKind.HTTP)
-        self.server.serve(self._socks, ListenerKind.SOCKS5)
+        self.server.serve(self._socks, ListenerKind.SOCKS5, credentials=setting.credentials)
+        self.server.serve(self._mixed, ListenerKind.MIXED)
         self._ready.set()
         await self._stop.wait()
         await self.server.aclose()

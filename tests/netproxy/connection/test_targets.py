@@ -7,7 +7,7 @@ from netproxy.connection.targets import http_destination, socks_destination
 from netproxy.errors import InvalidDestination
 from netproxy.model import Destination, Protocol
 from netproxy.protocol.http1 import RequestHead, RequestReader
-from netproxy.protocol.socks5 import SocksRequest
+from netproxy.protocol.socks5 import Command, SocksRequest
 
 
 def head(line: str, host: str) -> RequestHead:
@@ -45,9 +45,9 @@ def test_r64_r66_a_connect_target_has_one_spelling(authority: str) -> None:
 
 
 def test_socks() -> None:
-    assert socks_destination(SocksRequest(host=b"A.test", port=22)) == Destination(
-        host="a.test", port=22, protocol=Protocol.SOCKS5_TCP
-    )
+    assert socks_destination(
+        SocksRequest(command=Command.CONNECT, host=b"A.test", port=22)
+    ) == Destination(host="a.test", port=22, protocol=Protocol.SOCKS5_TCP)
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_socks() -> None:
 )  # fmt: skip
 def test_r84_r85_r91_a_socks_name_is_as_strict(host: bytes, port: int) -> None:
     with pytest.raises(InvalidDestination):
-        socks_destination(SocksRequest(host=host, port=port))
+        socks_destination(SocksRequest(command=Command.CONNECT, host=host, port=port))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import SocksReply
 from netproxy.model import Verdict
 from netproxy.protocol.socks5 import reply
@@ -109,6 +110,63 @@ def test_over_the_limit_is_reply_02() -> None:
             client.sendall(GREETING + ask("a.test", 443))
             assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
     assert near.audit.decisions == [("deny", "limit_exceeded")]
+
+
+def secret(text: bytes) -> bytes:
+    return b"\x05\x02\x00\x02\x01\x04user" + bytes([len(text)]) + text
+
+
+def test_a_tunnel_for_whoever_shows_the_secret() -> None:
+    credentials = Credentials.of({Identity("builds"): b"right"})
+    with origin(echo) as far, proxy(Setting(credentials=credentials)) as near:
+        with near.socks() as client:
+            client.sendall(secret(b"right") + ask("127.0.0.1", far.port) + b"early")
+            assert exactly(client, 4) == b"\x05\x02\x01\x00"
+            assert exactly(client, 10)[:2] == b"\x05\x00"
+            client.shutdown(socket.SHUT_WR)
+            assert read_all(client) == b"early"
+        near.settle()
+    assert near.audit.decisions == [("allow", "allowed_by_rule")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        pytest.param(secret(b"wrong"), b"\x05\x02\x01\x01", id="wrong"),
+        pytest.param(GREETING, b"\x05\xff", id="none-offered"),
+        pytest.param(b"\x05\x01\x02\x05\x01\x00", b"\x05\x02\x01\x01", id="step-skipped"),
+    ],
+)
+def test_without_the_secret_nothing_is_judged(sent: bytes, answer: bytes) -> None:
+    credentials = Credentials.of({Identity("builds"): b"right"})
+    with (
+        origin(echo) as far,
+        proxy(Setting(credentials=credentials)) as near,
+        near.socks() as client,
+    ):
+        client.sendall(sent + ask("127.0.0.1", far.port))
+        assert read_all(client) == answer
+        near.settle_after(client)
+        assert far.accepted == 0
+        assert near.setting.policy.judged == []
+    assert near.audit.decisions == [("deny", "invalid_destination")]
+    assert "wrong" not in repr(near.audit.events)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00", id="4"),
+        pytest.param(b"\x04\x01\x00\x50\x00\x00\x00\x01\x00a.test\x00", id="4a"),
+    ],
+)
+def test_socks4_is_refused_in_its_own_words(asked: bytes) -> None:
+    with proxy() as near, near.socks() as client:
+        client.sendall(asked)
+        assert read_all(client) == b"\x00\x5b\x00\x00\x00\x00\x00\x00"
+        near.settle_after(client)
+    assert near.audit.decisions == [("deny", "invalid_destination")]
+    assert not near.token.is_cancelled
 
 
 @pytest.mark.parametrize("start", [b"", b"\x05\x01\x00", b"\x05\x01\x00\x05\x01\x00\x03\xff"])

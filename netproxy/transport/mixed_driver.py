@@ -1,0 +1,92 @@
+"""A client of a listener for HTTP and SOCKS alike: its first byte says which it speaks.
+
+No HTTP request begins with a byte of value 4 or 5 (RFC 9110 section 5.6.2), no SOCKS one with
+another. The kernel usually hands a client over with its first bytes; then its driver is chosen
+before it is made, and a mixed listener costs nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, override
+
+from netproxy.protocol.socks5 import SOCKS4_VERSION, VERSION
+from netproxy.transport.driver import Connection
+from netproxy.transport.http_driver import HttpConnection
+from netproxy.transport.socks_driver import SocksConnection
+
+if TYPE_CHECKING:
+    from netproxy.model import ApprovalId, CloseReason
+    from netproxy.transport.stream import Stream
+
+_SOCKS = frozenset({VERSION, SOCKS4_VERSION})
+
+
+def driver_for(stream: Stream) -> type[Connection]:
+    """Choose by what is there already; what was read stays for the driver."""
+    try:
+        data = stream.receive_now()
+    except OSError:
+        data = b""  # it is gone, which the driver will see, too
+    if data is None:
+        return MixedConnection
+    stream.unread = data
+    return _speaks(data)
+
+
+def _speaks(data: bytes) -> type[Connection]:
+    return SocksConnection if data[:1] and data[0] in _SOCKS else HttpConnection
+
+
+class MixedConnection(Connection):
+    """Waits for the first byte of a slow client; from then on another connection is its heir."""
+
+    __slots__ = ("_heir",)
+
+    _heir: Connection | None
+
+    @property
+    @override
+    def task(self) -> asyncio.Task[None] | None:
+        return self._task if self._heir is None else self._heir.task
+
+    @override
+    def start(self) -> None:
+        self._heir = None
+        super().start()
+
+    @override
+    def cut(self, reason: CloseReason) -> None:
+        if self._heir is None:
+            super().cut(reason)
+        else:
+            self._heir.cut(reason)
+
+    @override
+    def close_approved(self, approval_id: ApprovalId) -> None:
+        if self._heir is not None:
+            self._heir.close_approved(approval_id)
+
+    @override
+    def judge_again(self) -> None:
+        if self._heir is not None:
+            self._heir.judge_again()
+
+    @override
+    async def _serve(self) -> None:
+        async with asyncio.timeout(self._services.limits.head_seconds):
+            data = await self._client.receive()
+        self._client.unread = data
+        self._heir = _speaks(data)(
+            self._services,
+            self._client,
+            self._client_address,
+            is_over_limit=self._is_over_limit,
+            on_closed=lambda _: self._on_closed(self),
+        )
+        self._heir.start()
+
+    @override
+    def _set_up(self) -> None:
+        if self._heir is None:
+            super()._set_up()
