@@ -8,39 +8,31 @@ steady state is a `Relay`, without a task. What is said on the wire: `http_drive
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from typing import TYPE_CHECKING, override
 
 from netproxy.model import CloseReason
+from netproxy.transport.attempt import Attempt, Wait
 from netproxy.transport.relay import Relay
-from netproxy.transport.upstream import Passage, Upstream, reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
-    from netproxy.errors import DestinationUnreachable
-    from netproxy.model import ApprovalId, Decision, Request
     from netproxy.transport.services import Services
     from netproxy.transport.stream import Stream
+    from netproxy.transport.upstream import Upstream
 
 
-class Connection(ABC):
+class Connection(Attempt):
     """One accepted client. `on_closed` is called exactly once, when nothing of it is left."""
 
     __slots__ = (
         "_client",
         "_client_address",
-        "_cut_for",
-        "_is_over_limit",
         "_on_closed",
-        "_passage",
         "_relay",
-        "_services",
-        "_task",
         "_upstream",
-        "approval_id",
     )
 
     def __init__(
@@ -53,27 +45,18 @@ class Connection(ABC):
         on_closed: Callable[[Connection], None],
     ) -> None:
         """Take the client over. Over the run's limit it is read, answered no, and recorded."""
-        self._services = services
+        super().__init__(services, is_over_limit=is_over_limit)
         self._client = client
         self._client_address = client_address
-        self._is_over_limit = is_over_limit
         self._on_closed = on_closed
-        self._task: asyncio.Task[None] | None = None
         self._relay: Relay | None = None
         self._upstream: Upstream | None = None
-        self._cut_for: CloseReason | None = None
-        self._passage: Passage | None = None  # of the request that is let through or asked about
-        self.approval_id: ApprovalId | None = None
-
-    @property
-    def task(self) -> asyncio.Task[None] | None:
-        """The set-up while it runs; None once the connection is a tunnel or gone."""
-        return self._task
 
     def start(self) -> None:
         """Begin, and go as far as it goes without waiting."""
         asyncio.Task(self._run(), loop=self._services.readiness.loop, eager_start=True)
 
+    @override
     def cut(self, reason: CloseReason) -> None:
         """End it now, wherever it stands."""
         self._cut_for = reason
@@ -81,18 +64,6 @@ class Connection(ABC):
             self._relay.end(reason)
         elif self._task is not None:
             self._task.cancel()
-
-    def close_approved(self, approval_id: ApprovalId) -> None:
-        """Cut it if this approval carries it: the grant was revoked."""
-        if self.approval_id == approval_id:
-            self.cut(CloseReason.REVOKED)
-
-    def judge_again(self) -> None:
-        """Cut it if the policy in force no longer lets its request through."""
-        passage = self._passage
-        if passage is None or self._cut_for is not None or passage.is_open(self._services):
-            return
-        self.cut(CloseReason.POLICY_CHANGED)
 
     @abstractmethod
     async def _serve(self) -> None:
@@ -116,52 +87,14 @@ class Connection(ABC):
             self._client.close()
             self._on_closed(self)
 
-    @property
-    def _broken_off(self) -> CloseReason:
-        """Why it ends when it does not end well."""
-        return self._cut_for or CloseReason.RESET
-
+    @override
     def _asking(self) -> AbstractContextManager[object, bool]:
         """While somebody is asked: a client that leaves takes its question with it."""
-        return _Wait(self, self._client.watched(self._left))
-
-    def was_overruled(self) -> bool:
-        """Whether it is the policy that cancelled the wait; then the task goes on to answer."""
-        if self._cut_for is not CloseReason.POLICY_CHANGED or self._task is None:
-            return False
-        self._cut_for = None
-        self._task.uncancel()
-        return True
+        return Wait(self, self._client.watched(self._left))
 
     def _left(self) -> None:
         if self._task is not None:
             self._task.cancel()
-
-    async def _admitted(self, request: Request) -> Decision:
-        gate = self._services.gate
-        if self._is_over_limit:
-            return gate.refuse_over_limit(request, self._services.limits.connections_per_run)
-        self._passage = passage = Passage(request=request)
-        decision = await gate.admit(request, waiting=self._asking)
-        self.approval_id = decision.approval_id
-        passage.is_asked = decision.approval_id is not None
-        if not decision.allowed:
-            self._passage = None
-        return decision
-
-    async def _reach(self, request: Request) -> Upstream | Decision | DestinationUnreachable:
-        """Connect, unless the policy changes before that is done."""
-        passage = self._passage
-        if passage is None or passage.request is not request:
-            raise AssertionError("only what was admitted is dialled")
-        found: Upstream | Decision | DestinationUnreachable | None = None
-        with _Wait(self):
-            found = await reach(self._services, passage)
-        if found is None:
-            found = passage.overruled(self._services)
-        if not isinstance(found, Upstream):
-            self._passage = None
-        return found
 
     async def _tunnel(self, upstream: Upstream, greeting: bytes) -> None:
         """Say that it is open, then get out of the way."""
@@ -207,29 +140,3 @@ class Connection(ABC):
                     pass
         except TimeoutError:
             self._client.abort()
-
-
-class _Wait:
-    """A wait that a change of the policy ends without ending the task: it still has to answer."""
-
-    __slots__ = ("_connection", "_watch")
-
-    def __init__(
-        self, connection: Connection, watch: AbstractContextManager[object] | None = None
-    ) -> None:
-        self._connection = connection
-        self._watch = watch
-
-    def __enter__(self) -> None:
-        if self._watch is not None:
-            self._watch.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        if self._watch is not None:
-            self._watch.__exit__(None, None, None)
-        return kind is asyncio.CancelledError and self._connection.was_overruled()

@@ -31,6 +31,7 @@ COVERED_ELSEWHERE = {
     # What only real sockets show, shown by the drivers that use it.
     "tests/netproxy/transport/test_http_driver.py": (
         "netproxy/config",
+        "netproxy/transport/attempt",
         "netproxy/transport/driver",
         "netproxy/transport/services",
         "netproxy/transport/stream",

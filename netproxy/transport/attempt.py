@@ -1,0 +1,127 @@
+"""One request on its way: decided, connected, cut, or judged again when the policy changes.
+
+What a client's connection and a flow of datagrams have in common. Who asked, how it is told and
+what is relayed is theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from netproxy.model import CloseReason
+from netproxy.transport.upstream import Passage, Upstream, reach
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from netproxy.errors import DestinationUnreachable
+    from netproxy.model import ApprovalId, Decision, Request
+    from netproxy.transport.services import Services
+
+
+class Attempt(ABC):
+    """The part of a request's life that waits: for an answer, for a lookup, for a peer."""
+
+    __slots__ = ("_cut_for", "_is_over_limit", "_passage", "_services", "_task", "approval_id")
+
+    def __init__(self, services: Services, *, is_over_limit: bool) -> None:
+        """Over the run's limit it is answered no, and recorded."""
+        self._services = services
+        self._is_over_limit = is_over_limit
+        self._task: asyncio.Task[None] | None = None
+        self._cut_for: CloseReason | None = None
+        self._passage: Passage | None = None  # of the request that is let through or asked about
+        self.approval_id: ApprovalId | None = None
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """The set-up while it runs; None once the connection is a tunnel or gone."""
+        return self._task
+
+    @abstractmethod
+    def cut(self, reason: CloseReason) -> None:
+        """End it now, wherever it stands."""
+
+    def close_approved(self, approval_id: ApprovalId) -> None:
+        """Cut it if this approval carries it: the grant was revoked."""
+        if self.approval_id == approval_id:
+            self.cut(CloseReason.REVOKED)
+
+    def judge_again(self) -> None:
+        """Cut it if the policy in force no longer lets its request through."""
+        passage = self._passage
+        if passage is None or self._cut_for is not None or passage.is_open(self._services):
+            return
+        self.cut(CloseReason.POLICY_CHANGED)
+
+    def was_overruled(self) -> bool:
+        """Whether it is the policy that cancelled the wait; then the task goes on to answer."""
+        if self._cut_for is not CloseReason.POLICY_CHANGED or self._task is None:
+            return False
+        self._cut_for = None
+        self._task.uncancel()
+        return True
+
+    @property
+    def _broken_off(self) -> CloseReason:
+        """Why it ends when it does not end well."""
+        return self._cut_for or CloseReason.RESET
+
+    async def _admitted(self, request: Request) -> Decision:
+        gate = self._services.gate
+        if self._is_over_limit:
+            return gate.refuse_over_limit(request, self._services.limits.connections_per_run)
+        self._passage = passage = Passage(request=request)
+        decision = await gate.admit(request, waiting=self._asking)
+        self.approval_id = decision.approval_id
+        passage.is_asked = decision.approval_id is not None
+        if not decision.allowed:
+            self._passage = None
+        return decision
+
+    def _asking(self) -> AbstractContextManager[object, bool]:
+        """While somebody is asked."""
+        return Wait(self)
+
+    async def _reach(self, request: Request) -> Upstream | Decision | DestinationUnreachable:
+        """Connect, unless the policy changes before that is done."""
+        passage = self._passage
+        if passage is None or passage.request is not request:
+            raise AssertionError("only what was admitted is dialled")
+        found: Upstream | Decision | DestinationUnreachable | None = None
+        with Wait(self):
+            found = await reach(self._services, passage)
+        if found is None:
+            found = passage.overruled(self._services)
+        if not isinstance(found, Upstream):
+            self._passage = None
+        return found
+
+
+class Wait:
+    """A wait that a change of the policy ends without ending the task: it still has to answer."""
+
+    __slots__ = ("_attempt", "_watch")
+
+    def __init__(
+        self, attempt: Attempt, watch: AbstractContextManager[object] | None = None
+    ) -> None:
+        self._attempt = attempt
+        self._watch = watch
+
+    def __enter__(self) -> None:
+        if self._watch is not None:
+            self._watch.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if self._watch is not None:
+            self._watch.__exit__(None, None, None)
+        return kind is asyncio.CancelledError and self._attempt.was_overruled()
