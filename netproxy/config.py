@@ -27,9 +27,16 @@ class Limits:
     attempt_delay_seconds: float = 0.25
     # A command that opens more is looping; browsers stay below 200.
     connections_per_run: int = 1024
-    # Past that limit so many more are told so (429); then accepting waits, so that a command that
-    # opens and forgets can hold no more of the gateway's descriptors.
+    # All runs of one gateway. Each has two descriptors and some KiB: 16,384 take 160 MiB at most.
+    connections_total: int = 16 * 1024
+    # New connections. None where one run has the gateway to itself: it can only slow down itself.
+    connections_per_second: float | None = None
+    # Over one of these limits so many more are told so (429, 503); then accepting waits, so that a
+    # command that opens and forgets can hold no more of the gateway's descriptors.
     refusals_per_run: int = 64
+    # Kept for what those who are in already need: their origins, a journal segment, the resolver.
+    # Squid keeps 100 back.
+    descriptor_reserve: int = 64
     # Linux pipes hold 64 KiB: one read fills what the other side can take at once.
     relay_bytes: int = 64 * 1024
     # An unread answer to a refused client must not keep its socket for longer.

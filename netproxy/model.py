@@ -161,3 +161,4 @@ class Decision:
     override: bool = False  # a reviewer's yes that replaced a baseline miss
     cancels: bool = False
     retry_after_seconds: int | None = None
+    status: int | None = None  # of HTTP, where the reason has another one

@@ -62,6 +62,8 @@ BYTES_SENT = "netproxy.bytes.sent"  # from the client to the origin
 BYTES_RECEIVED = "netproxy.bytes.received"  # from the origin to the client
 CONNECTION_DURATION = "netproxy.connection.duration_ms"
 CLOSE_REASON = "netproxy.close.reason"
+LIMIT_NAME = "netproxy.limit.name"
+LIMIT_REFUSED = "netproxy.limit.refused"  # clients within the last second
 DIAL_REFUSED = "netproxy.dial.refused_addresses"
 
 # Runs and the gateway.

@@ -206,6 +206,21 @@ class ConnectionClosed(Event):
     status: int | None = maybe_number(a.RESPONSE_STATUS, default=None)  # plain HTTP only
 
 
+class ClientsTurnedAway(Event):
+    """Clients that came over a limit, or without the secret that is asked for: one second's sum."""
+
+    name: ClassVar[str] = "netproxy.clients.turned_away"
+    # connections_per_run | connections_per_second | connections_total | descriptors | credentials
+    limit: str = text(a.LIMIT_NAME)
+    count: int = number(a.LIMIT_REFUSED)
+    client_address: str = text(a.CLIENT_ADDRESS)  # the last one's
+
+    @property
+    def severity(self) -> Severity:
+        """Somebody loops, or somebody tries."""
+        return Severity.WARN
+
+
 class ApprovalRequested(Event):
     """A question was put to reviewers."""
 
@@ -290,6 +305,6 @@ class AuditGap(Event):
 EVENTS: tuple[type[Event], ...] = (
     GatewayStarted, GatewayStopped, PolicyLoaded, ConfigRejected, SessionStarted, SessionEnded,
     RunStarted, RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened,
-    ConnectionFailed, ConnectionClosed, ApprovalRequested, ApprovalReviewed, ReviewerFailed,
-    ApprovalResolved, GrantCreated, GrantEnded, AuditGap,
+    ConnectionFailed, ConnectionClosed, ClientsTurnedAway, ApprovalRequested, ApprovalReviewed,
+    ReviewerFailed, ApprovalResolved, GrantCreated, GrantEnded, AuditGap,
 )  # fmt: skip

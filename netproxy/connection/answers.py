@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from netproxy.connection.authorization import CHALLENGES
 from netproxy.errors import SocksReply
 from netproxy.model import Reason
 
@@ -22,6 +23,7 @@ _PHRASES = {
     400: "Bad Request",
     403: "Forbidden",
     405: "Method Not Allowed",
+    407: "Proxy Authentication Required",
     408: "Request Timeout",
     414: "URI Too Long",
     429: "Too Many Requests",
@@ -66,6 +68,7 @@ class Asked:
 def refusal(decision: Decision, asked: Asked) -> bytes:
     """Answer no, with everything that helps to turn it into a yes."""
     status, error = _STATUSES.get(decision.reason, (403, "http_request_denied"))
+    status = decision.status or status
     fields = [_proxy_status(error, decision.message)]
     if decision.reason is not Reason.INVALID_DESTINATION:
         word = _PROXY_ERRORS.get(decision.reason, "blocked-by-policy")
@@ -101,6 +104,22 @@ def failure(problem: Failure, message: str, asked: Asked) -> bytes:
     return _answer(wire.status, [_proxy_status(wire.proxy_status, message)], body, asked)
 
 
+def unauthenticated(decision: Decision, asked: Asked) -> bytes:
+    """Answer a client whose secret is missing, or nobody's (RFC 9110 section 15.5.8)."""
+    body = _body(
+        asked,
+        status="blocked",
+        decision="deny",
+        source=decision.source.value,
+        reason="unauthenticated",
+        message=decision.message,
+        approval_id=None,
+        hint=None,
+    )
+    fields = [_proxy_status("http_request_denied", decision.message), *CHALLENGES]
+    return _answer(407, fields, body, asked)
+
+
 def malformed(status: int, message: str, asked: Asked) -> bytes:
     """Answer what can't be read, or not by us; the connection closes."""
     error = "proxy_loop_detected" if status == 508 else "http_request_error"  # noqa: PLR2004 Loop
@@ -126,7 +145,7 @@ def socks_reply(outcome: Decision | Failure) -> SocksReply:
 
     if isinstance(outcome, Failure):
         return outcome.value.reply
-    if outcome.reason is Reason.INVALID_DESTINATION:
+    if outcome.reason in {Reason.INVALID_DESTINATION, Reason.LIMIT_EXCEEDED}:
         return SocksReply.GENERAL_FAILURE
     return SocksReply.NOT_ALLOWED
 

@@ -134,12 +134,6 @@ class Gate:
         """
         return self._settle(request, self._overruled(request))
 
-    def refuse_over_limit(self, request: Request, limit: int) -> Decision:
-        """Refuse a connection over the run's limit: nobody's no, so it cancels nothing."""
-        message = f"this command already has {limit} connections open"
-        decision = _state(Reason.LIMIT_EXCEEDED, message)
-        return self._settle(request, replace(decision, retry_after_seconds=1))
-
     def refuse_addresses(
         self, request: Request, vetted: Vetted, *, policy_changed: bool = False
     ) -> Decision:

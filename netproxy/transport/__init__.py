@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netproxy.transport.dialer import HappyEyeballs
+from netproxy.transport.door import Door
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
 from netproxy.transport.server import ListenerKind, ProxyServer
 
-__all__ = ["HappyEyeballs", "ListenerKind", "ProxyServer", "Readiness", "SystemResolver"]
+__all__ = ["Door", "HappyEyeballs", "ListenerKind", "ProxyServer", "Readiness", "SystemResolver"]

@@ -10,6 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from netproxy.connection.overload import turned_away
 from netproxy.model import CloseReason
 from netproxy.transport.upstream import Passage, Upstream, reach
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
+    from netproxy.connection.overload import Overload
     from netproxy.errors import DestinationUnreachable
     from netproxy.model import ApprovalId, Decision, Request
     from netproxy.transport.services import Services
@@ -25,12 +27,12 @@ if TYPE_CHECKING:
 class Attempt(ABC):
     """The part of a request's life that waits: for an answer, for a lookup, for a peer."""
 
-    __slots__ = ("_cut_for", "_is_over_limit", "_passage", "_services", "_task", "approval_id")
+    __slots__ = ("_cut_for", "_overload", "_passage", "_services", "_task", "approval_id")
 
-    def __init__(self, services: Services, *, is_over_limit: bool) -> None:
-        """Over the run's limit it is answered no, and recorded."""
+    def __init__(self, services: Services, *, overload: Overload | None) -> None:
+        """Over a limit it is answered no, and counted."""
         self._services = services
-        self._is_over_limit = is_over_limit
+        self._overload = overload
         self._task: asyncio.Task[None] | None = None
         self._cut_for: CloseReason | None = None
         self._passage: Passage | None = None  # of the request that is let through or asked about
@@ -40,6 +42,11 @@ class Attempt(ABC):
     def task(self) -> asyncio.Task[None] | None:
         """The set-up while it runs; None once the connection is a tunnel or gone."""
         return self._task
+
+    @property
+    def is_turned_away(self) -> bool:
+        """It came over a limit, and is only here to be told so."""
+        return self._overload is not None
 
     @abstractmethod
     def cut(self, reason: CloseReason) -> None:
@@ -71,16 +78,20 @@ class Attempt(ABC):
         return self._cut_for or CloseReason.RESET
 
     async def _admitted(self, request: Request) -> Decision:
-        gate = self._services.gate
-        if self._is_over_limit:
-            return gate.refuse_over_limit(request, self._services.limits.connections_per_run)
+        if self._overload is not None:
+            return self._turned_away(self._overload, request.client_address)
         self._passage = passage = Passage(request=request)
-        decision = await gate.admit(request, waiting=self._asking)
+        decision = await self._services.gate.admit(request, waiting=self._asking)
         self.approval_id = decision.approval_id
         passage.is_asked = decision.approval_id is not None
         if not decision.allowed:
             self._passage = None
         return decision
+
+    def _turned_away(self, cause: Overload, client_address: str) -> Decision:
+        """Count it instead of recording it."""
+        self._services.refusals.add(cause, client_address)
+        return turned_away(cause)
 
     def _asking(self) -> AbstractContextManager[object, bool]:
         """While somebody is asked."""

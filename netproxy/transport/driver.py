@@ -11,6 +11,7 @@ import asyncio
 from abc import abstractmethod
 from typing import TYPE_CHECKING, override
 
+from netproxy.connection.overload import Overload
 from netproxy.model import CloseReason
 from netproxy.transport.attempt import Attempt, Wait
 from netproxy.transport.relay import Relay
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from netproxy.connection.credentials import Identity
+    from netproxy.connection.gate import Stray
+    from netproxy.transport.door import Door
     from netproxy.transport.services import Services
     from netproxy.transport.stream import Stream
     from netproxy.transport.upstream import Upstream
@@ -30,24 +34,29 @@ class Connection(Attempt):
     __slots__ = (
         "_client",
         "_client_address",
+        "_door",
+        "_identity",
         "_on_closed",
         "_relay",
         "_upstream",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 a client, where it came in, and what is known of it
         self,
         services: Services,
         client: Stream,
         client_address: str,
         *,
-        is_over_limit: bool,
+        overload: Overload | None,
         on_closed: Callable[[Connection], None],
+        door: Door | None = None,
     ) -> None:
-        """Take the client over. Over the run's limit it is read, answered no, and recorded."""
-        super().__init__(services, is_over_limit=is_over_limit)
+        """Take the client over. Over a limit it is read, answered no, and counted."""
+        super().__init__(services, overload=overload)
         self._client = client
         self._client_address = client_address
+        self._door = door
+        self._identity: Identity | None = None
         self._on_closed = on_closed
         self._relay: Relay | None = None
         self._upstream: Upstream | None = None
@@ -86,6 +95,44 @@ class Connection(Attempt):
         if self._relay is None:
             self._client.close()
             self._on_closed(self)
+
+    def join(
+        self,
+        services: Services,
+        *,
+        overload: Overload | None,
+        on_closed: Callable[[Connection], None],
+    ) -> None:
+        """Become a connection of another run, before it asked for anything."""
+        self._on_closed(self)
+        self._services = services
+        self._overload = self._overload or overload
+        self._on_closed = on_closed
+
+    def _is_let_in(self, secret: bytes | None) -> bool:
+        """Whether the client may ask for anything, after it showed this where one is asked for.
+
+        From then on it is a client of the run that the secret stands for.
+        """
+        if self._door is None:
+            return True
+        who = self._door.let_in(self, secret, self._identity)
+        if who is not None:
+            self._identity = who
+        return who is not None
+
+    def _record_stray(self, stray: Stray, message: str) -> None:
+        """Put what can't be read on record; of somebody who showed no secret it is only counted."""
+        if self._overload is not None or (self._door is not None and self._identity is None):
+            self._turned_away(self._overload or Overload.CREDENTIALS, stray.client_address)
+        else:
+            self._services.gate.refuse_malformed(stray, message)
+
+    @property
+    def _head_seconds(self) -> float:
+        """How long it may take to say what it wants; whoever gets a no anyway has less."""
+        limits = self._services.limits
+        return limits.head_seconds if self._overload is None else limits.linger_seconds
 
     @override
     def _asking(self) -> AbstractContextManager[object, bool]:

@@ -6,7 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from netproxy.connection import answers
+from netproxy.connection.authorization import shown_secret
 from netproxy.connection.gate import Stray
+from netproxy.connection.overload import Overload
 from netproxy.connection.targets import http_destination
 from netproxy.errors import ClientProtocolError, DestinationUnreachable, InvalidDestination
 from netproxy.model import (
@@ -40,7 +42,10 @@ class HttpConnection(Connection):
         while True:
             try:
                 head = await self._next_head(is_first=is_first)
-                if head is None or not await self._handle(head):
+                if head is None:
+                    return
+                is_let_in = self._door is None or self._is_let_in(shown_secret(head.fields))
+                if not await (self._handle(head) if is_let_in else self._unauthenticated(head)):
                     return
             except ClientProtocolError as problem:
                 await self._malformed(problem)
@@ -68,7 +73,7 @@ class HttpConnection(Connection):
                 if not self._client.unread:
                     return None
             is_idle = False
-            async with asyncio.timeout(limits.head_seconds):
+            async with asyncio.timeout(self._head_seconds):
                 while data := await self._client.receive():
                     head = reader.receive(data)
                     if not isinstance(head, NeedData):
@@ -77,7 +82,7 @@ class HttpConnection(Connection):
         except TimeoutError:
             if is_idle:
                 return None
-            seconds = limits.head_seconds
+            seconds = self._head_seconds
             raise ClientProtocolError(f"no request within {seconds:g} s", status=408) from None
         return None
 
@@ -132,6 +137,11 @@ class HttpConnection(Connection):
             return await self._fail(head, request, failure, message)
         return exchange.keeps_alive
 
+    async def _unauthenticated(self, head: RequestHead) -> bool:
+        decision = self._turned_away(Overload.CREDENTIALS, self._client_address)
+        asked = _asked(head, ConnectionId(new_id("c")), None)
+        return await self._answer(answers.unauthenticated(decision, asked), asked)
+
     async def _refuse(self, head: RequestHead, request: Request, decision: Decision) -> bool:
         asked = _asked(head, request.connection_id, request.destination)
         return await self._answer(answers.refusal(decision, asked), asked)
@@ -164,7 +174,7 @@ class HttpConnection(Connection):
             client_address=self._client_address,
             protocol=Protocol.HTTP,
         )
-        self._services.gate.refuse_malformed(stray, str(problem))
+        self._record_stray(stray, str(problem))
         asked = answers.Asked(
             request_id=stray.connection_id, destination=None, method="none", keeps_alive=False
         )
@@ -179,7 +189,7 @@ class HttpConnection(Connection):
 
 
 def _asked(
-    head: RequestHead, connection_id: ConnectionId, destination: Destination
+    head: RequestHead, connection_id: ConnectionId, destination: Destination | None
 ) -> answers.Asked:
     """After a refusal only a plain request without a body leaves the connection in a known state.
 

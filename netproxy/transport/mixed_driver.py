@@ -74,15 +74,16 @@ class MixedConnection(Connection):
 
     @override
     async def _serve(self) -> None:
-        async with asyncio.timeout(self._services.limits.head_seconds):
+        async with asyncio.timeout(self._head_seconds):
             data = await self._client.receive()
         self._client.unread = data
         self._heir = _speaks(data)(
             self._services,
             self._client,
             self._client_address,
-            is_over_limit=self._is_over_limit,
+            overload=self._overload,
             on_closed=lambda _: self._on_closed(self),
+            door=self._door,
         )
         self._heir.start()
 

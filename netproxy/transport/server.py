@@ -8,16 +8,18 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import socket
 from contextlib import suppress
-from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from netproxy.connection.overload import Overload, TokenBucket
 from netproxy.model import CloseReason
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
 from netproxy.transport.readiness import READABLE, Readiness
+from netproxy.transport.refusals import Refusals
 from netproxy.transport.services import Services, Vetter
 from netproxy.transport.socks_driver import SocksConnection
 from netproxy.transport.stream import Stream
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netproxy.config import Limits
-    from netproxy.connection.credentials import Credentials
     from netproxy.connection.gate import Gate
     from netproxy.model import ApprovalId
     from netproxy.ports import AuditSink, Dialer, Resolver
+    from netproxy.transport.door import Door
     from netproxy.transport.driver import Connection
+    from otel.events import Event
 
 # So many clients are taken at a time; then those that are connected have their turn.
 _ACCEPTS = 32
@@ -54,7 +57,16 @@ class ListenerKind(Enum):
 
 class _Listener(NamedTuple):
     kind: ListenerKind
-    services: Services
+    door: Door | None
+
+
+class Crowd:
+    """How many connections all runs of a gateway have together."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
 class ProxyServer:
@@ -71,10 +83,19 @@ class ProxyServer:
         limits: Limits,
         readiness: Readiness,
         report: Callable[[str], None],
+        crowd: Crowd | None = None,
     ) -> None:
-        self.connections: set[Connection] = set()
+        """`crowd` is shared by the servers of one process."""
+        # In the order in which they came.
+        self.connections: dict[Connection, None] = {}
         self._limits = limits
         self._readiness = readiness
+        self._crowd = crowd or Crowd()
+        self._turned_away = 0
+        rate = limits.connections_per_second
+        self._bucket = None if rate is None else TokenBucket(rate, now=readiness.loop.time())
+        soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._last_descriptor = soft_limit - limits.descriptor_reserve
         self._services = Services(
             gate=gate,
             policy=policy,
@@ -85,6 +106,7 @@ class ProxyServer:
             readiness=readiness,
             report=report,
             pseudonym=f"netproxy-{os.urandom(4).hex()}",
+            refusals=Refusals(readiness.loop, self._note),
             buffer=memoryview(bytearray(limits.relay_bytes)),
         )
         self._listeners: dict[socket.socket, _Listener] = {}
@@ -92,26 +114,17 @@ class ProxyServer:
         self._to_judge: list[Connection] = []
 
     def serve(
-        self,
-        listener: socket.socket,
-        kind: ListenerKind,
-        *,
-        credentials: Credentials | None = None,
+        self, listener: socket.socket, kind: ListenerKind, *, door: Door | None = None
     ) -> None:
         """Accept clients of a listening socket from now on. The server owns it.
 
-        With `credentials` a client must show a secret before anything it asks for is looked at.
+        Behind a `door` they stay this run's until they showed whose they are.
         """
-        if credentials is not None and kind is not ListenerKind.SOCKS5:
-            raise ValueError("only SOCKS5 clients are asked for a secret")
         listener.setblocking(False)
         with suppress(OSError):  # only TCP has these; accepted sockets inherit the first
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_SECONDS)
-        services = self._services
-        if credentials is not None:
-            services = replace(services, credentials=credentials)
-        self._listeners[listener] = _Listener(kind, services)
+        self._listeners[listener] = _Listener(kind, door)
         self._watch(listener)
 
     def close_all(self, reason: CloseReason) -> None:
@@ -155,6 +168,7 @@ class ProxyServer:
         tasks = [connection.task for connection in self.connections]
         self.close_all(reason)
         await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
+        self._services.refusals.flush()
 
     def _watch(self, listener: socket.socket) -> None:
         def ready(_events: int) -> None:
@@ -163,7 +177,7 @@ class ProxyServer:
         self._readiness.watch(listener.fileno(), READABLE, ready)
 
     def _accept(self, listener: socket.socket) -> None:
-        kind, services = self._listeners[listener]
+        kind, door = self._listeners[listener]
         for _ in range(_ACCEPTS):
             if self._is_full():
                 self._pause(listener)
@@ -182,29 +196,70 @@ class ProxyServer:
             stream = Stream(accepted, self._readiness, limit=self._limits.relay_bytes)
             is_mixed = kind is ListenerKind.MIXED
             driver = driver_for(stream) if is_mixed else kind.value
-            self._begin(driver, services, stream, address)
+            self._begin(driver, stream, address, door)
 
     def _begin(
-        self, driver: type[Connection], services: Services, stream: Stream, address: object
+        self, driver: type[Connection], stream: Stream, address: object, door: Door | None
     ) -> None:
+        if door is not None and len(self.connections) >= self._limits.connections_per_run:
+            # They all have shown nothing yet, and whoever has something to show does so at once.
+            self._make_room()
         connection = driver(
-            services,
+            self._services,
             stream,
             _text(address),
-            is_over_limit=len(self.connections) >= self._limits.connections_per_run,
+            overload=self._overload(stream.descriptor, is_outside=door is not None),
             on_closed=self._closed,
+            door=door,
         )
-        self.connections.add(connection)
+        self._add(connection)
         connection.start()
 
+    def _make_room(self) -> None:
+        oldest = next(iter(self.connections))
+        oldest.cut(CloseReason.RESET)  # it is gone when its task had its turn
+        self.connections[oldest] = self.connections.pop(oldest)
+
+    def take_over(self, connection: Connection) -> None:
+        """Fills `netproxy.transport.door.Hosting`."""
+        overload = self._overload(0, is_outside=False)
+        connection.join(self._services, overload=overload, on_closed=self._closed)
+        self._add(connection)
+
+    def _add(self, connection: Connection) -> None:
+        self.connections[connection] = None
+        self._crowd.count += 1
+        self._turned_away += connection.is_turned_away
+
     def _closed(self, connection: Connection) -> None:
-        self.connections.discard(connection)
+        del self.connections[connection]
+        self._crowd.count -= 1
+        self._turned_away -= connection.is_turned_away
         if self._paused:
             self._resume()
 
+    def _note(self, event: Event) -> None:
+        self._services.note(event)
+
     def _is_full(self) -> bool:
+        limits, turned_away = self._limits, self._turned_away
+        if turned_away < limits.refusals_per_run:
+            return False
+        return turned_away > 0 or len(self.connections) >= limits.connections_per_run
+
+    def _overload(self, descriptor: int, *, is_outside: bool) -> Overload | None:
+        """Which limit the next connection is over."""
         limits = self._limits
-        return len(self.connections) >= limits.connections_per_run + limits.refusals_per_run
+        if len(self.connections) >= limits.connections_per_run and not is_outside:
+            return Overload.CONNECTIONS
+        if self._crowd.count >= limits.connections_total:
+            return Overload.TOTAL
+        # The kernel gives out the lowest number that is free: so many are in use.
+        if descriptor >= self._last_descriptor:
+            return Overload.DESCRIPTORS
+        if self._bucket is not None and not self._bucket.take(self._readiness.loop.time()):
+            return Overload.RATE
+        return None
 
     def _pause(self, listener: socket.socket) -> None:
         self._readiness.forget(listener.fileno())

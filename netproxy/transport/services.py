@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netproxy.config import Limits
-    from netproxy.connection.credentials import Credentials
     from netproxy.connection.gate import Gate, Vetted
     from netproxy.model import Destination
     from netproxy.ports import AuditSink, Dialer, Resolver
     from netproxy.transport.readiness import Readiness
+    from netproxy.transport.refusals import Refusals
     from otel.events import Event
 
 
@@ -40,8 +40,8 @@ class Services:
     readiness: Readiness
     report: Callable[[str], None]  # one line for whoever looks after the gateway
     pseudonym: str  # our name in Via: unique to this process, so that a loop is seen
+    refusals: Refusals
     buffer: memoryview  # what all relays read into; nothing stays in it between two callbacks
-    credentials: Credentials | None = None  # what clients of this listener show; None: nothing
 
     def note(self, event: Event) -> None:
         """Record what has happened already: a broken journal can't undo it, only be reported."""

@@ -50,12 +50,12 @@ class SocksConnection(Connection):
             case Command.CONNECT:
                 await self._handle(asked)
             case Command.UDP_ASSOCIATE:
-                self._record_stray("nothing here takes datagrams")
+                self._stray("nothing here takes datagrams")
                 await self._farewell(reply(SocksReply.COMMAND_NOT_SUPPORTED))
 
     async def _handshake(self) -> SocksRequest | None:
         """Read all up to the request within its time; None when the client left or stalled."""
-        handshake = Handshake(asks_secret=self._services.credentials is not None)
+        handshake = Handshake(asks_secret=self._door is not None)
         data = self._client.receive_now()
         if data:
             event = await self._step(handshake, data)
@@ -64,7 +64,7 @@ class SocksConnection(Connection):
         elif data is not None:
             return None
         try:
-            async with asyncio.timeout(self._services.limits.head_seconds):
+            async with asyncio.timeout(self._head_seconds):
                 while data := await self._client.receive():
                     event = await self._step(handshake, data)
                     if event is not None:
@@ -90,8 +90,7 @@ class SocksConnection(Connection):
 
     def _check(self, shown: SecretShown) -> None:
         """RFC 1929: whoever shows a wrong secret is told so, and hung up on."""
-        credentials = self._services.credentials
-        if credentials is None or credentials.identify(shown.secret) is None:
+        if not self._is_let_in(shown.secret):
             raise SocksProtocolError("the secret is not one of ours", answer=SECRET_REFUSED)
 
     async def _handle(self, asked: SocksRequest) -> None:
@@ -99,7 +98,7 @@ class SocksConnection(Connection):
         try:
             destination = socks_destination(asked)
         except InvalidDestination as problem:
-            self._record_stray(str(problem), host=asked.host.decode("ascii", "backslashreplace"))
+            self._stray(str(problem), host=asked.host.decode("ascii", "backslashreplace"))
             await self._farewell(reply(SocksReply.GENERAL_FAILURE))
             return
         request = Request(
@@ -121,18 +120,18 @@ class SocksConnection(Connection):
                 await self._farewell(reply(answers.socks_reply(refused)))
 
     async def _malformed(self, problem: SocksProtocolError) -> None:
-        self._record_stray(str(problem))
+        self._stray(str(problem))
         if problem.answer:
             await self._farewell(problem.answer)
 
-    def _record_stray(self, message: str, *, host: str = "unknown") -> None:
+    def _stray(self, message: str, *, host: str = "unknown") -> None:
         stray = Stray(
             connection_id=ConnectionId(new_id("c")),
             client_address=self._client_address,
             protocol=Protocol.SOCKS5_TCP,
             host=host,
         )
-        self._services.gate.refuse_malformed(stray, message)
+        self._record_stray(stray, message)
 
 
 def _succeeded(connected: socket.socket) -> bytes:

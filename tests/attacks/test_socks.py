@@ -14,6 +14,7 @@ from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import SocksReply
 from netproxy.model import Verdict
 from netproxy.protocol.socks5 import reply
+from otel.events import ClientsTurnedAway
 from tests.support.fakes import FakePolicy, FakeResolver
 from tests.support.origins import echo, origin, read_all
 from tests.support.proxies import LOOPBACK, Setting, proxy
@@ -136,7 +137,9 @@ def test_r81_a_listener_that_asks_for_a_secret_serves_nobody_without_it(data: by
         near.settle_after(client)
         assert far.accepted == 0
     assert near.setting.policy.judged == []
-    assert near.audit.decisions == [("deny", "invalid_destination")]
+    (counted,) = near.audit.events
+    assert isinstance(counted, ClientsTurnedAway)
+    assert (counted.limit, counted.count) == ("credentials", 1)
 
 
 def test_s22_a_name_that_changes_its_address_between_check_and_dial() -> None:

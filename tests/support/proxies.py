@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import uvloop
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
 from netproxy.model import CloseReason, Verdict
-from netproxy.transport import HappyEyeballs, ListenerKind, ProxyServer, Readiness
+from netproxy.transport import Door, HappyEyeballs, ListenerKind, ProxyServer, Readiness
 from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
@@ -125,6 +126,13 @@ class Proxy:
         with asyncio.Runner(loop_factory=self.setting.loop_factory) as runner:
             runner.run(self._main())
 
+    def _door(self) -> Door | None:
+        """Every secret leads into this one run."""
+        credentials = self.setting.credentials
+        if credentials is None:
+            return None
+        return Door(credentials=credentials, runs=defaultdict(lambda: self.server))
+
     async def _main(self) -> None:
         setting = self.setting
         self._loop = asyncio.get_running_loop()
@@ -148,9 +156,9 @@ class Proxy:
             readiness=readiness,
             report=self.reports.append,
         )
-        self.server.serve(self._http, ListenerKind.HTTP)
-        self.server.serve(self._socks, ListenerKind.SOCKS5, credentials=setting.credentials)
-        self.server.serve(self._mixed, ListenerKind.MIXED)
+        self.server.serve(self._http, ListenerKind.HTTP, door=self._door())
+        self.server.serve(self._socks, ListenerKind.SOCKS5, door=self._door())
+        self.server.serve(self._mixed, ListenerKind.MIXED, door=self._door())
         self._ready.set()
         await self._stop.wait()
         await self.server.aclose()

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from netproxy.connection.answers import Asked, failure, malformed, refusal, socks_reply
+from netproxy.connection.answers import (
+    Asked,
+    failure,
+    malformed,
+    refusal,
+    socks_reply,
+    unauthenticated,
+)
 from netproxy.errors import Failure, SocksReply
 from netproxy.model import (
     ApprovalId,
@@ -94,6 +102,25 @@ def test_status_and_word(reason: Reason, status: int, word: str | None) -> None:
     assert (got, fields.get("X-Proxy-Error")) == (status, word)
 
 
+def test_a_missing_secret_is_asked_for() -> None:
+    """RFC 9110 section 15.5.8: a 407 has to say which schemes would do."""
+    answer = unauthenticated(denied(Reason.LIMIT_EXCEEDED, "show a token"), asked())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.decode("ascii").split("\r\n")
+    assert lines[0] == "HTTP/1.1 407 Proxy Authentication Required"
+    assert [line.split()[1] for line in lines if line.startswith("Proxy-Authenticate: ")] == [
+        "Basic",
+        "Bearer",
+    ]
+    assert json.loads(body)["reason"] == "unauthenticated"
+
+
+def test_another_status_than_the_reasons_own() -> None:
+    full = replace(denied(Reason.LIMIT_EXCEEDED, retry_after_seconds=1), status=503)
+    status, fields, _ = parsed(refusal(full, asked()))
+    assert (status, fields["Retry-After"]) == (503, "1")
+
+
 def test_retry_after_and_keep_alive() -> None:
     answer = refusal(
         denied(Reason.APPROVAL_TIMEOUT, retry_after_seconds=15), asked("GET", keeps_alive=True)
@@ -143,7 +170,7 @@ def test_malformed(status: int) -> None:
     ("outcome", "reply"),
     [
         (denied(Reason.NOT_ALLOWED), SocksReply.NOT_ALLOWED),
-        (denied(Reason.LIMIT_EXCEEDED), SocksReply.NOT_ALLOWED),
+        (denied(Reason.LIMIT_EXCEEDED), SocksReply.GENERAL_FAILURE),
         (denied(Reason.INVALID_DESTINATION), SocksReply.GENERAL_FAILURE),
         (Failure.DNS_ERROR, SocksReply.HOST_UNREACHABLE),
         (Failure.CONNECTION_REFUSED, SocksReply.CONNECTION_REFUSED),

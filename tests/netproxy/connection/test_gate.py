@@ -299,14 +299,6 @@ def test_what_never_became_a_request_is_recorded() -> None:
     assert not bench.token.is_cancelled
 
 
-def test_over_the_limit() -> None:
-    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
-    decision = bench.gate().refuse_over_limit(REQUEST, 7)
-    assert (decision.reason, decision.retry_after_seconds) == (Reason.LIMIT_EXCEEDED, 1)
-    assert bench.audit.decisions == [("deny", "limit_exceeded")]
-    assert not bench.token.is_cancelled
-
-
 def interrupted(bench: Bench, then: Verdict) -> Decision:
     """A question that a new policy has answered before any reviewer did."""
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netproxy.connection.credentials import Credentials, Identity
 from netproxy.model import ApprovalId, CloseReason, Reason, Verdict
 from netproxy.transport import HappyEyeballs
 from otel.events import (
+    ClientsTurnedAway,
     ConnectionClosed,
     ConnectionFailed,
     ConnectionOpened,
@@ -376,7 +378,9 @@ def test_over_the_limit_is_a_429_and_cancels_nothing() -> None:
         assert head == OK
         client.close()
         held.pop().close()
-    assert ("deny", "limit_exceeded") in near.audit.decisions
+    (event,) = near.audit.of(ClientsTurnedAway)
+    assert (event.limit, event.count) == ("connections_per_run", 1)
+    assert ("deny", "limit_exceeded") not in near.audit.decisions
     assert not near.token.is_cancelled
 
 
@@ -456,3 +460,72 @@ def test_an_idle_kept_connection_is_closed_without_a_word() -> None:
     with proxy(setting) as near, near.http() as client:
         client.sendall(b"GET http://b.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n")
         assert read_all(client).count(b"HTTP/1.1 ") == 1
+
+
+ASKS = Setting(
+    credentials=Credentials.of({Identity("anna"): b"of-anna", Identity("bert"): b"of-bert"})
+)
+
+
+def authorized(port: int, *fields: str) -> bytes:
+    lines = [f"CONNECT 127.0.0.1:{port} HTTP/1.1", "Host: a", *fields, "\r\n"]
+    return "\r\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("mixed", [False, True], ids=["http", "mixed"])
+def test_a_secret_lets_in(mixed: bool) -> None:
+    with origin(echo) as far, proxy(replace(ASKS, audit=FakeAudit())) as near:
+        with near.mixed() if mixed else near.http() as client:
+            client.sendall(authorized(far.port, "Proxy-Authorization: Bearer of-anna"))
+            assert read_until(client, b"\r\n\r\n") == OK
+        near.settle()
+    assert near.audit.decisions == [("allow", "allowed_by_rule")]
+    assert "of-anna" not in repr(near.audit.events)
+
+
+@pytest.mark.parametrize("fields", [(), ("Proxy-Authorization: Bearer of-ann",)])
+def test_without_it_nothing_is_judged_and_it_is_asked_for(fields: tuple[str, ...]) -> None:
+    setting = replace(ASKS, audit=FakeAudit(), policy=FakePolicy(Verdict.ALLOW))
+    with proxy(setting) as near:
+        for mixed in (near.http, near.mixed):
+            with mixed() as client:
+                client.sendall(authorized(443, *fields))
+                answered = read_all(client)
+                assert status(answered) == 407
+                assert answered.count(b"\r\nProxy-Authenticate: ") == 2
+        with near.http() as client:
+            client.sendall(b"no request at all\r\n\r\n")
+            assert status(read_all(client)) == 400
+    (counted,) = near.audit.events
+    assert isinstance(counted, ClientsTurnedAway)
+    assert (counted.limit, counted.count) == ("credentials", 3)
+    assert setting.policy.judged == []
+
+
+def test_each_request_shows_the_secret_of_the_first() -> None:
+    request = "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n{}\r\n"
+    with proxy(replace(ASKS, audit=FakeAudit())) as near, near.http() as client:
+        for field, code in (
+            ("Proxy-Authorization: Bearer of-anna\r\n", 502),
+            ("", 407),
+            ("Proxy-Authorization: Bearer of-bert\r\n", 407),
+            ("Proxy-Authorization: Bearer of-anna\r\n", 502),
+        ):
+            client.sendall(request.format(field).encode())
+            assert status(read_until(client, b"}\n")) == code
+
+
+def test_among_those_outside_the_oldest_makes_room() -> None:
+    """A thousand silent clients keep nobody out who has something to show."""
+    setting = replace(ASKS, audit=FakeAudit(), limits=replace(LIMITS, connections_per_run=20))
+    with origin(echo) as far, proxy(setting) as near:
+        silent = [near.http() for _ in range(200)]
+        for client in silent:
+            client.sendall(b"C")
+        with near.http() as client:
+            client.sendall(authorized(far.port, "Proxy-Authorization: Bearer of-anna"))
+            head = read_until(client, b"\r\n\r\n")
+        for client in silent:
+            client.close()
+    # The run of this test is the same as the outside, and as full.
+    assert status(head) in {200, 429}

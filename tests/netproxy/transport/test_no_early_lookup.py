@@ -204,9 +204,7 @@ def only_decisions(event: Event) -> bool:
     [
         pytest.param({"audit": FakeAudit(only_decisions)}, None, id="audit-unavailable"),
         pytest.param({"token": FakeToken(is_cancelled=True)}, "proxy_disabled", id="cancelled"),
-        pytest.param(
-            {"limits": replace(LIMITS, connections_per_run=0)}, "limit_exceeded", id="over-limit"
-        ),
+        pytest.param({"limits": replace(LIMITS, connections_per_run=0)}, None, id="over-limit"),
     ],
 )
 def test_what_would_be_allowed_at_another_time(

@@ -16,7 +16,7 @@ import pytest
 from netproxy.connection.gate import Gate
 from netproxy.model import ApprovalId, OnDenial, Reason, Verdict
 from netproxy.transport import HappyEyeballs, ListenerKind, ProxyServer, Readiness
-from otel.events import ConnectionClosed, ConnectionOpened, DialRefused
+from otel.events import ClientsTurnedAway, ConnectionClosed, ConnectionOpened, DialRefused
 from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
@@ -346,7 +346,7 @@ def test_five_thousand_tunnels_are_judged_a_slice_at_a_time() -> None:
 
     async def inside() -> None:
         for _ in range(5000):
-            near.server.connections.add(Tunnel(judged, loop))  # type: ignore[arg-type]  # a stand-in
+            near.server.connections[Tunnel(judged, loop)] = None  # type: ignore[index]  # a stand-in
         near.server.judge_again()
         while len(judged) < 1000:
             turns.append(len(judged))
@@ -365,3 +365,81 @@ def test_five_thousand_tunnels_are_judged_a_slice_at_a_time() -> None:
     assert 6000 <= len(judged) <= 6000 + 64
     assert len(turns) > 6000 / 64 / 2
     assert max(after - before for before, after in pairwise(turns)) <= 128
+
+
+def requested(near: Proxy, *, count: int) -> list[int]:
+    """The statuses that so many clients get, one after the other."""
+    statuses = []
+    for _ in range(count):
+        client, head = near.connect("a.test:443")
+        statuses.append(int(head.split()[1]))
+        client.close()
+    near.settle()
+    return statuses
+
+
+def turned_away(near: Proxy) -> list[tuple[str, int]]:
+    near.call(near.server._services.refusals.flush)
+    return [(each.limit, each.count) for each in near.audit.of(ClientsTurnedAway)]
+
+
+def test_more_new_clients_in_a_second_than_may_come() -> None:
+    setting = Setting(
+        policy=FakePolicy(Verdict.DENY, on_denial=OnDenial.BLOCK),
+        limits=replace(LIMITS, connections_per_second=0.01),
+    )
+    with proxy(setting) as near:
+        assert requested(near, count=10) == [403] + [429] * 9
+        assert turned_away(near) == [("connections_per_second", 9)]
+    assert len(near.audit.decisions) == 1, "the others are a number"
+    assert len(setting.policy.judged) == 1, "and were never asked about"
+
+
+def test_a_socks_client_over_the_rate_is_reply_01() -> None:
+    setting = Setting(limits=replace(LIMITS, connections_per_second=0.01))
+    with proxy(setting) as near:
+        assert requested(near, count=1) == [502]
+        with socks(near, "a.test", 443) as client:
+            assert read_all(client)[:4] == b"\x05\x00\x05\x01"
+
+
+def test_over_the_gateways_own_limits_it_is_the_gateway_that_is_busy() -> None:
+    for limits, name in (
+        (replace(LIMITS, connections_total=0), "connections_total"),
+        (replace(LIMITS, descriptor_reserve=10**9), "descriptors"),
+    ):
+        with proxy(Setting(policy=FakePolicy(Verdict.DENY), limits=limits)) as near:
+            assert requested(near, count=2) == [503, 503]
+            assert turned_away(near) == [(name, 2)]
+        assert near.audit.decisions == []
+
+
+def test_one_runs_connections_count_for_all() -> None:
+    setting = Setting(limits=replace(LIMITS, connections_total=1))
+    with proxy(setting) as near:
+        near.server._crowd.count += 1  # of another run
+        assert requested(near, count=1) == [503]
+        near.server._crowd.count -= 1
+        assert requested(near, count=1) == [502]
+        assert near.server._crowd.count == 0
+
+
+def test_who_is_turned_away_and_says_nothing_does_not_keep_the_others_out() -> None:
+    setting = Setting(
+        policy=FakePolicy(Verdict.DENY),
+        limits=replace(
+            LIMITS,
+            connections_per_second=0.01,
+            refusals_per_run=2,
+            linger_seconds=0.1,
+            head_seconds=9,
+        ),
+    )
+    with proxy(setting) as near:
+        assert requested(near, count=1) == [403]
+        silent = [near.http() for _ in range(6)]
+        for client in silent:
+            client.sendall(b"C")
+        assert requested(near, count=1) == [429]
+        for client in silent:
+            client.close()

@@ -12,7 +12,7 @@ from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import SocksReply
 from netproxy.model import Verdict
 from netproxy.protocol.socks5 import reply
-from otel.events import ConnectionClosed, PolicyDecision
+from otel.events import ClientsTurnedAway, ConnectionClosed, PolicyDecision
 from tests.support.fakes import FakePolicy, FakeResolver
 from tests.support.origins import echo, origin, read_all
 from tests.support.proxies import LIMITS, Setting, proxy
@@ -101,15 +101,16 @@ def test_private_addresses_behind_a_name_are_reply_02() -> None:
         assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
 
 
-def test_over_the_limit_is_reply_02() -> None:
+def test_over_the_limit_is_reply_01() -> None:
     setting = Setting(limits=replace(LIMITS, connections_per_run=1))
     with proxy(setting) as near, near.socks() as held:
         held.sendall(b"\x05")
         time.sleep(0.05)
         with near.socks() as client:
             client.sendall(GREETING + ask("a.test", 443))
-            assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
-    assert near.audit.decisions == [("deny", "limit_exceeded")]
+            assert read_all(client) == b"\x05\x00" + reply(SocksReply.GENERAL_FAILURE)
+    assert near.audit.decisions == []
+    assert [each.count for each in near.audit.of(ClientsTurnedAway)] == [1]
 
 
 def secret(text: bytes) -> bytes:
@@ -149,7 +150,9 @@ def test_without_the_secret_nothing_is_judged(sent: bytes, answer: bytes) -> Non
         near.settle_after(client)
         assert far.accepted == 0
         assert near.setting.policy.judged == []
-    assert near.audit.decisions == [("deny", "invalid_destination")]
+    (counted,) = near.audit.events
+    assert isinstance(counted, ClientsTurnedAway)
+    assert (counted.limit, counted.count) == ("credentials", 1)
     assert "wrong" not in repr(near.audit.events)
 
 
