@@ -39,5 +39,12 @@ class Limits:
     descriptor_reserve: int = 64
     # Linux pipes hold 64 KiB: one read fills what the other side can take at once.
     relay_bytes: int = 64 * 1024
+    # Below about a megabyte a pipe costs more than the copies it saves; most tunnels move less.
+    splice_after_bytes: int = 1024 * 1024
+    # What one move may hold. With 64 or 256 KiB a gigabyte takes 1.9 or 1.3 times the CPU.
+    pipe_bytes: int = 1024 * 1024
+    # So many directions may be moving at once, or be stuck in a slow receiver; others are copied.
+    # Linux gives a user 64 MiB of pipes (/proc/sys/fs/pipe-user-pages-soft): half is left to him.
+    pipes: int = 32
     # An unread answer to a refused client must not keep its socket for longer.
     linger_seconds: float = 2.0

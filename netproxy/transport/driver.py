@@ -154,10 +154,9 @@ class Connection(Attempt):
         early = self._client.unread
         self._upstream = upstream
         self._relay = Relay(
-            self._services.readiness,
+            self._services.relays,
             self._client.release(),
             upstream.socket,
-            buffer=self._services.buffer,
             on_end=self._tunnel_ended,
         )
         try:

@@ -1,13 +1,14 @@
 """The steady state of a tunnel: bytes in both directions, by plain callbacks.
 
-No task and no buffer while nothing moves. Each direction reads only what the other side can take,
-keeps a half-close a half-close, and counts what it delivered. What may be connected to what was
-decided long before; `splice` will enter in `_End.pull`.
+No task, buffer or pipe while nothing moves. Each direction reads only what the other side can take,
+keeps a half-close a half-close, and counts what it delivered. One that has moved enough goes on
+through a pipe, which few tunnels need. What may be connected to what was decided long before.
 """
 
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.model import CloseReason
@@ -17,6 +18,18 @@ from netproxy.transport.stream import abort
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netproxy.transport.pipes import Pipe, PipePool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What all relays of a loop share. Nothing of one stays in the buffer between two callbacks."""
+
+    readiness: Readiness
+    buffer: memoryview
+    pipes: PipePool
+    splice_after: int  # bytes that a direction delivered before it goes through a pipe
+
 
 class Relay:
     """A running tunnel. Owns both sockets until it ends; `on_end` is called exactly once."""
@@ -25,18 +38,17 @@ class Relay:
 
     def __init__(
         self,
-        readiness: Readiness,
+        means: Means,
         client: socket.socket,
         upstream: socket.socket,
         *,
-        buffer: memoryview,
         on_end: Callable[[CloseReason], None],
     ) -> None:
-        """Make a relay that is not running yet. `buffer` is shared by all relays of a loop."""
+        """Make a relay that is not running yet."""
         self._on_end = on_end
         self._is_over = False
-        self._client = _End(self, readiness, client, buffer)
-        self._upstream = _End(self, readiness, upstream, buffer)
+        self._client = _End(self, means, client)
+        self._upstream = _End(self, means, upstream)
         self._client.other, self._upstream.other = self._upstream, self._client
 
     @property
@@ -70,10 +82,9 @@ class _End:
     """One socket of a relay: reads from it go to `other`, `pending` waits to be written to it."""
 
     __slots__ = (
-        "_buffer",
         "_descriptor",
         "_events",
-        "_readiness",
+        "_means",
         "_relay",
         "_socket",
         "delivered",
@@ -85,16 +96,13 @@ class _End:
 
     other: _End
 
-    def __init__(
-        self, relay: Relay, readiness: Readiness, sock: socket.socket, buffer: memoryview
-    ) -> None:
+    def __init__(self, relay: Relay, means: Means, sock: socket.socket) -> None:
         self._relay = relay
-        self._readiness = readiness
+        self._means = means
         self._socket = sock
         self._descriptor = sock.fileno()
-        self._buffer = buffer
         self._events = 0
-        self.pending: memoryview | None = None
+        self.pending: memoryview | Pipe | None = None
         self.delivered = 0
         self.has_ended = False  # it said that it sends nothing more
         self.is_shut = False  # we said so to it
@@ -116,10 +124,30 @@ class _End:
 
     def pull(self) -> None:
         """Read once from here and deliver it there."""
-        count = self._socket.recv_into(self._buffer)
-        if count:
-            self.other.deliver(self._buffer[:count])
+        means = self._means
+        if self.other.delivered >= means.splice_after and (pipe := means.pipes.borrow()):
+            self._pull_through(pipe)
             return
+        count = self._socket.recv_into(means.buffer)
+        if count:
+            self.other.deliver(means.buffer[:count])
+        else:
+            self._end()
+
+    def _pull_through(self, pipe: Pipe) -> None:
+        try:
+            count = pipe.fill(self._descriptor)
+        except OSError:
+            self._means.pipes.give_back(pipe)
+            raise
+        if count:
+            self.other.deliver_from(pipe)
+        else:
+            self._means.pipes.give_back(pipe)
+            self._end()
+
+    def _end(self) -> None:
+        """Pass on that nothing more comes, as soon as all that came is delivered."""
         self.has_ended = True
         if self.other.pending is None:
             self.other.shut()
@@ -140,19 +168,45 @@ class _End:
             self.update()
             self.other.update()
 
+    def deliver_from(self, pipe: Pipe) -> None:
+        """Write what is in a pipe; while not all of it fits the pipe waits, and so does `other`."""
+        self.pending = pipe
+        try:
+            self._drain(pipe)
+        except OSError:
+            self._relay.end(CloseReason.RESET)
+            return
+        if self.pending is not None:
+            self.update()
+            self.other.update()
+
     def flush(self) -> None:
         """Write what waits. Raises `OSError`."""
-        if self.pending is None:
+        waits = self.pending
+        if waits is None:
             return
-        count = self._socket.send(self.pending)
-        self.delivered += count
-        self.pending = self.pending[count:] if count < len(self.pending) else None
+        if isinstance(waits, memoryview):
+            count = self._socket.send(waits)
+            self.delivered += count
+            self.pending = waits[count:] if count < len(waits) else None
+        else:
+            self._drain(waits)
         if self.pending is not None:
             return
         if self.other.has_ended:
             self.shut()
         self.update()
         self.other.update()
+
+    def _drain(self, pipe: Pipe) -> None:
+        held = pipe.held
+        try:
+            pipe.drain(self._descriptor)
+        finally:
+            self.delivered += held - pipe.held
+        if not pipe.held:
+            self.pending = None
+            self._means.pipes.give_back(pipe)
 
     def shut(self) -> None:
         """Pass the other side's half-close on; when both have ended, closing says the same."""
@@ -171,18 +225,21 @@ class _End:
         if events == self._events:
             return
         if not events:
-            self._readiness.forget(self._descriptor)
+            self._means.readiness.forget(self._descriptor)
         elif self._events:
-            self._readiness.change(self._descriptor, events, self.ready)
+            self._means.readiness.change(self._descriptor, events, self.ready)
         else:
-            self._readiness.watch(self._descriptor, events, self.ready)
+            self._means.readiness.watch(self._descriptor, events, self.ready)
         self._events = events
 
     def close(self, reason: CloseReason) -> None:
         """Close for good."""
         if reason is not CloseReason.FINISHED:
             abort(self._socket)
-        self._readiness.drop(self._descriptor)
+        self._means.readiness.drop(self._descriptor)
         self._descriptor = -1
         self._events = 0
+        if self.pending is not None and not isinstance(self.pending, memoryview):
+            self._means.pipes.give_back(self.pending)
+        self.pending = None
         self._socket.close()

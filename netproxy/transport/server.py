@@ -18,8 +18,10 @@ from netproxy.connection.overload import Overload, TokenBucket
 from netproxy.model import CloseReason
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
+from netproxy.transport.pipes import PipePool
 from netproxy.transport.readiness import READABLE, Readiness
 from netproxy.transport.refusals import Refusals
+from netproxy.transport.relay import Means
 from netproxy.transport.services import Services, Vetter
 from netproxy.transport.socks_driver import SocksConnection
 from netproxy.transport.stream import Stream
@@ -107,7 +109,12 @@ class ProxyServer:
             report=report,
             pseudonym=f"netproxy-{os.urandom(4).hex()}",
             refusals=Refusals(readiness.loop, self._note),
-            buffer=memoryview(bytearray(limits.relay_bytes)),
+            relays=Means(
+                readiness=readiness,
+                buffer=memoryview(bytearray(limits.relay_bytes)),
+                pipes=PipePool(count=limits.pipes, size=limits.pipe_bytes),
+                splice_after=limits.splice_after_bytes,
+            ),
         )
         self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()
@@ -169,6 +176,7 @@ class ProxyServer:
         self.close_all(reason)
         await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
         self._services.refusals.flush()
+        self._services.relays.pipes.close()
 
     def _watch(self, listener: socket.socket) -> None:
         def ready(_events: int) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netproxy.ports import AuditSink, Dialer, Resolver
     from netproxy.transport.readiness import Readiness
     from netproxy.transport.refusals import Refusals
+    from netproxy.transport.relay import Means
     from otel.events import Event
 
 
@@ -41,7 +42,7 @@ class Services:
     report: Callable[[str], None]  # one line for whoever looks after the gateway
     pseudonym: str  # our name in Via: unique to this process, so that a loop is seen
     refusals: Refusals
-    buffer: memoryview  # what all relays read into; nothing stays in it between two callbacks
+    relays: Means
 
     def note(self, event: Event) -> None:
         """Record what has happened already: a broken journal can't undo it, only be reported."""
