@@ -37,6 +37,9 @@ class Limits:
     # Kept for what those who are in already need: their origins, a journal segment, the resolver.
     # Squid keeps 100 back.
     descriptor_reserve: int = 64
+    # From SIGTERM to the last connection: most requests are over in a second, and who restarts a
+    # gateway waits for it. squid takes 30.
+    drain_seconds: float = 5.0
     # Linux pipes hold 64 KiB: one read fills what the other side can take at once.
     relay_bytes: int = 64 * 1024
     # Below about a megabyte a pipe costs more than the copies it saves; most tunnels move less.

@@ -44,6 +44,7 @@ class Asker:
     command: str
     directory: str
     on_denial: OnDenial
+    has_command: bool = True  # that a denial could end
 
 
 class ServiceApprover:
@@ -102,7 +103,7 @@ class ServiceApprover:
             directory=self._asker.directory,
             explanation=judgement.explanation,
             hint=judgement.hint,
-            stops_on_denial=on_denial is OnDenial.CANCEL,
+            stops_on_denial=self._asker.has_command and on_denial is OnDenial.CANCEL,
         )
 
 

@@ -1,10 +1,13 @@
-"""Builds the gateway of one run from its settings: who asks, who decides, who relays."""
+"""Builds a gateway from its settings: who asks, who decides, who relays.
+
+`gateway` is that of one command. `netproxy serve` puts the same parts together for many sessions.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,15 +29,17 @@ from netproxy.policy.origin import Layer
 from netproxy.transport.dialer import HappyEyeballs
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
-from netproxy.transport.server import ListenerKind, ProxyServer
+from netproxy.transport.server import Crowd, ListenerKind, ProxyServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    import socket
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from approvals.ports import Reviewer, Screen
     from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
     from netproxy.model import Decision, Request
+    from netproxy.ports import Token
     from sandbox.process import Listeners
     from sandbox.token import CancellationToken
 
@@ -71,22 +76,66 @@ async def gateway(
     report: Callable[[str], None],
 ) -> AsyncIterator[ProxyServer]:
     """Serve the run's listeners until the block ends; then every connection is closed."""
-    service = _service(run, screen, environ)
-    reloader = _reloader(run, partial(_own_host, run, listeners), environ)
-    async with service:
-        server = _server(run, ServiceApprover(service, _asker(run)), report)
-        run.policy.on_swap = server.judge_again
-        try:
-            # It has looked once when it is entered: who is served meets what the files say now.
-            async with reloader:
-                server.serve(listeners.http, ListenerKind.HTTP)
-                server.serve(listeners.socks, ListenerKind.SOCKS5)
-                yield server
-        finally:
-            service.end_run(run.execution_id)
-            await server.aclose()
-            for notice in reloader.notices():
-                report(notice)
+    # Listeners of a sandbox are in its network, not in ours.
+    own = (listeners.http, listeners.socks) if run.settings.no_sandbox else ()
+    shared = Shared(
+        service=approval_service(run, screen, environ),
+        readiness=Readiness(asyncio.get_running_loop(), report=report),
+        crowd=Crowd(),
+        own_listeners=addresses_of(own),
+        environ=environ,
+        report=report,
+    )
+    async with (
+        shared.service,
+        data_plane(
+            run, shared, token=RunToken(run.token), limits=limits_of(run.settings)
+        ) as server,
+    ):
+        server.serve(listeners.http, ListenerKind.HTTP)
+        server.serve(listeners.socks, ListenerKind.SOCKS5)
+        yield server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What all runs of one process have in common."""
+
+    service: ApprovalService
+    readiness: Readiness
+    crowd: Crowd
+    own_listeners: frozenset[tuple[str, int]]  # so that nobody is let go round in circles
+    environ: Mapping[str, str]
+    report: Callable[[str], None]  # one line for whoever looks after the gateway
+
+
+def addresses_of(listeners: Iterable[socket.socket]) -> frozenset[tuple[str, int]]:
+    """Where they listen: literal and port."""
+    return frozenset(listener.getsockname()[:2] for listener in listeners)
+
+
+@asynccontextmanager
+async def data_plane(
+    run: Run, shared: Shared, *, token: Token, limits: Limits
+) -> AsyncIterator[ProxyServer]:
+    """Make the server of one run; its policy follows the files until the block ends."""
+    reloader = _reloader(run, partial(_own_host, shared.own_listeners), shared.environ)
+    server = _server(run, shared, token, limits)
+    run.policy.on_swap = server.judge_again
+    try:
+        # It has looked once when it is entered: who is served meets what the files say now.
+        async with reloader:
+            yield server
+    finally:
+        shared.service.end_run(run.execution_id)
+        await server.aclose()
+        for notice in reloader.notices():
+            shared.report(notice)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What one client of a run may cost."""
+    return Limits(resolve_seconds=settings.resolve_seconds)
 
 
 def _reloader(run: Run, own_host: Callable[[], Host], environ: Mapping[str, str]) -> Reloader:
@@ -102,16 +151,13 @@ def _reloader(run: Run, own_host: Callable[[], Host], environ: Mapping[str, str]
     return Reloader(reread, held, run.policy, audit=run.trail, wanted=run.reload_wanted)
 
 
-def _own_host(run: Run, listeners: Listeners) -> Host:
-    """What is this host's own. Listeners of a sandbox are in its network, not in ours."""
-    own = (listeners.http, listeners.socks) if run.settings.no_sandbox else ()
-    return Host(
-        addresses=host_addresses(),
-        listeners=frozenset(listener.getsockname() for listener in own),
-    )
+def _own_host(listeners: frozenset[tuple[str, int]]) -> Host:
+    """What is this host's own."""
+    return Host(addresses=host_addresses(), listeners=listeners)
 
 
-def _service(run: Run, screen: Screen, environ: Mapping[str, str]) -> ApprovalService:
+def approval_service(run: Run, screen: Screen, environ: Mapping[str, str]) -> ApprovalService:
+    """Who is asked, by this run's settings. Sessions never share an answer."""
     return ApprovalService(
         reviewers=_reviewers(run.settings, screen, run.user, environ),
         sink=run.trail,
@@ -132,19 +178,19 @@ def _asker(run: Run) -> Asker:
         command=run.command,
         directory=run.directory,
         on_denial=run.settings.spec.on_denial,
+        has_command=bool(run.settings.command),
     )
 
 
-def _server(run: Run, approver: ServiceApprover, report: Callable[[str], None]) -> ProxyServer:
-    settings = run.settings
-    limits = Limits(resolve_seconds=settings.resolve_seconds)
-    readiness = Readiness(asyncio.get_running_loop(), report=report)
+def _server(run: Run, shared: Shared, token: Token, limits: Limits) -> ProxyServer:
+    settings, readiness = run.settings, shared.readiness
+    approver = ServiceApprover(shared.service, _asker(run))
     gate = Gate(
         policy=run.policy,
         cache=approver,
         approver=approver,
         audit=run.trail,
-        token=RunToken(run.token),
+        token=token,
     )
     return ProxyServer(
         gate=gate,
@@ -156,7 +202,8 @@ def _server(run: Run, approver: ServiceApprover, report: Callable[[str], None]) 
         audit=run.trail,
         limits=limits,
         readiness=readiness,
-        report=report,
+        report=shared.report,
+        crowd=shared.crowd,
     )
 
 

@@ -36,6 +36,8 @@ class Connection(Attempt):
         "_client_address",
         "_door",
         "_identity",
+        "_is_idle",
+        "_is_retiring",
         "_on_closed",
         "_relay",
         "_upstream",
@@ -57,6 +59,8 @@ class Connection(Attempt):
         self._client_address = client_address
         self._door = door
         self._identity: Identity | None = None
+        self._is_idle = False  # between two requests
+        self._is_retiring = False
         self._on_closed = on_closed
         self._relay: Relay | None = None
         self._upstream: Upstream | None = None
@@ -95,6 +99,12 @@ class Connection(Attempt):
         if self._relay is None:
             self._client.close()
             self._on_closed(self)
+
+    def retire(self) -> None:
+        """Finish what was begun, and serve nothing more."""
+        self._is_retiring = True
+        if self._is_idle:
+            self.cut(CloseReason.FINISHED)
 
     def join(
         self,

@@ -47,6 +47,8 @@ class HttpConnection(Connection):
                 is_let_in = self._door is None or self._is_let_in(shown_secret(head.fields))
                 if not await (self._handle(head) if is_let_in else self._unauthenticated(head)):
                     return
+                if self._is_retiring:
+                    return
             except ClientProtocolError as problem:
                 await self._malformed(problem)
                 return
@@ -68,8 +70,10 @@ class HttpConnection(Connection):
         is_idle = not is_first and reader.is_empty
         try:
             if is_idle:
+                self._is_idle = True
                 async with asyncio.timeout(limits.keep_alive_seconds):
                     self._client.unread = await self._client.receive()
+                self._is_idle = False
                 if not self._client.unread:
                     return None
             is_idle = False

@@ -63,6 +63,12 @@ class MixedConnection(Connection):
             self._heir.cut(reason)
 
     @override
+    def retire(self) -> None:
+        super().retire()
+        if self._heir is not None:
+            self._heir.retire()
+
+    @override
     def close_approved(self, approval_id: ApprovalId) -> None:
         if self._heir is not None:
             self._heir.close_approved(approval_id)

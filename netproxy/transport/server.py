@@ -119,6 +119,7 @@ class ProxyServer:
         self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()
         self._to_judge: list[Connection] = []
+        self._left: asyncio.Future[None] | None = None
 
     def serve(
         self, listener: socket.socket, kind: ListenerKind, *, door: Door | None = None
@@ -165,13 +166,28 @@ class ProxyServer:
         if self._to_judge:
             self._readiness.loop.call_soon(self._judge_some)
 
-    async def aclose(self, reason: CloseReason = CloseReason.RUN_ENDED) -> None:
-        """Stop accepting, cut what is left, and wait until nothing of it is."""
+    def stop_accepting(self) -> None:
+        """Close the listeners: whoever comes now learns at once that nobody is here."""
         for listener in self._listeners:
             self._readiness.drop(listener.fileno())
             listener.close()
         self._listeners.clear()
         self._paused.clear()
+
+    def retire(self) -> None:
+        """Let those who are in finish what they began, and serve them nothing more."""
+        for connection in tuple(self.connections):
+            connection.retire()
+
+    async def emptied(self) -> None:
+        """Wait until the last of them has left. Without a limit of its own."""
+        while self.connections:
+            self._left = self._readiness.loop.create_future()
+            await self._left
+
+    async def aclose(self, reason: CloseReason = CloseReason.RUN_ENDED) -> None:
+        """Stop accepting, cut what is left, and wait until nothing of it is."""
+        self.stop_accepting()
         tasks = [connection.task for connection in self.connections]
         self.close_all(reason)
         await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
@@ -243,6 +259,8 @@ class ProxyServer:
         del self.connections[connection]
         self._crowd.count -= 1
         self._turned_away -= connection.is_turned_away
+        if self._left is not None and not self._left.done():
+            self._left.set_result(None)
         if self._paused:
             self._resume()
 

@@ -48,6 +48,12 @@ COVERED_ELSEWHERE = {
         "sandbox/process",
         "sandbox/tree",
     ),
+    "tests/scenarios/test_serve.py": (
+        "netproxy/app/cli/serve",
+        "netproxy/app/serve",
+        "netproxy/app/serving",
+        "netproxy/app/sessions",
+    ),
     "tests/scenarios/test_bad_input.py": ("netproxy/app/cli/__init__", "netproxy/app/cli/usage"),
     "tests/scenarios/test_terminal.py": (
         "netproxy/app/screen",

@@ -11,6 +11,7 @@ import sys
 
 VERBS = {
     "run": "run a command that reaches the network only where someone said yes",
+    "serve": "serve clients outside a sandbox, by the same rules",
     "connect": "open one tunnel through the sandbox's proxy (for ssh's ProxyCommand)",
     "policy": "check, test and explain rules, and read those of other tools",
     "trust": "let a project's own netproxy.toml take part",

@@ -122,6 +122,25 @@ def policy_options(given: argparse.Namespace) -> RunOptions:
     )
 
 
+def add_gateway_options(parser: argparse.ArgumentParser) -> None:
+    """Add those that a gateway has without a command to run."""
+    add_policy_options(parser)
+    for flag in _GATEWAY_FLAGS:
+        parser.add_argument(flag, **_OPTIONS[flag])
+    parser.set_defaults(resolve=[])
+
+
+def gateway_options(given: argparse.Namespace) -> RunOptions:
+    """Return what they said."""
+    return replace(
+        policy_options(given),
+        session=given.session,
+        audit_directory=given.audit_dir,
+        otlp=given.otlp,
+        resolve=_gathered(given.resolve),
+    )
+
+
 def _one(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     """Turn a parser of ours into argparse's kind, which reports one error type in full."""
 
@@ -143,13 +162,15 @@ def _rule(effect: Effect) -> Callable[[str], Rule | BundleUse]:
     return _one(read)
 
 
-def _path(text: str) -> Path:
+def read_path(text: str) -> Path:
+    """Read a path, as an option's type."""
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"{shown(text)} is not a path")
     return Path(text).absolute()
 
 
-def _seconds(text: str) -> float:
+def read_seconds(text: str) -> float:
+    """Read a time above 0, as an option's type."""
     if not _SECONDS.fullmatch(text) or not float(text):
         raise argparse.ArgumentTypeError(f"{shown(text)} is not a number of seconds above 0")
     return float(text)
@@ -215,7 +236,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--config": {
         "metavar": "FILE",
-        "type": _path,
+        "type": read_path,
         "help": "read this file in place of the user's own",
     },
     "--profile": {"metavar": "NAME", "help": "which profile of the settings file holds"},
@@ -226,7 +247,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--session": {"metavar": "NAME", "type": _session, "help": "a label for the records"},
     "--timeout": {
         "metavar": "SECONDS",
-        "type": _seconds,
+        "type": read_seconds,
         "help": "end the command after this time",
     },
     "--resolve": {
@@ -236,7 +257,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "where this name is, instead of a lookup; --allow-private still decides what may be"
         " reached (repeatable)",
     },
-    "--audit-dir": {"metavar": "DIR", "type": _path, "help": "where the audit journal is kept"},
+    "--audit-dir": {"metavar": "DIR", "type": read_path, "help": "where the audit journal is kept"},
     "--otlp": {
         "metavar": "URL",
         "type": _collector,
@@ -245,7 +266,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--write": {
         "action": "append",
         "metavar": "PATH",
-        "type": _path,
+        "type": read_path,
         "help": "let the command write here too (repeatable)",
     },
     "--no-sandbox": {
@@ -257,6 +278,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _POLICY_FLAGS = (
     "--allow", "--deny", "--allow-private", "--ask", "--config", "--profile", "--no-project",
 )  # fmt: skip
+
+# And those that a gateway has besides.
+_GATEWAY_FLAGS = ("--session", "--resolve", "--audit-dir", "--otlp")
 
 
 def _parser() -> UsageParser:

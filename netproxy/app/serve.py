@@ -1,0 +1,140 @@
+"""`netproxy serve`, from settings to exit status: what is needed before the event loop, and after.
+
+Whatever can't be had is said before anybody is served. What happens in the loop is
+`netproxy.app.serving`.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from netproxy.app.advice import advice
+from netproxy.app.listening import ListenRefused, listen
+from netproxy.app.serving import Listening, Service
+from netproxy.app.sessions import session_of, sessions_of
+from netproxy.app.token_file import credentials_of, read_token_file
+from netproxy.transport.server import ListenerKind
+from otel import AuditError, AuditTrail, Journal, ship_command, visible
+from otel.events import GatewayStarted, GatewayStopped
+from sandbox.process import start_background
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from netproxy.app.cli.serve_options import ServeOptions
+    from netproxy.app.listening import ListenAddress
+    from netproxy.app.sessions import Session
+    from netproxy.app.settings import Settings
+    from netproxy.app.token_file import Holder
+
+EXIT_OURS = 125
+_OPEN_TO_ALL = (
+    "warning: without --token-file every user and program of this host can use it, "
+    "and the record can't say who did"
+)
+
+
+def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
+    """Serve until told to stop; return what to exit with. Raises `InvalidSettings`."""
+    holders = () if options.token_file is None else read_token_file(options.token_file, environ)
+    sessions = _sessions(options, environ, holders)
+    warnings = [
+        line for each in sessions.values() for line in advice(each.settings, now=time.time())
+    ]
+    for line in dict.fromkeys(warnings):
+        say(f"warning: {line}")
+    if not holders:
+        say(_OPEN_TO_ALL)
+    _take_descriptors()
+    try:
+        with ExitStack() as stack:
+            listening = _listen(options, stack)
+            service = Service(
+                sessions=sessions,
+                listening=listening,
+                credentials=credentials_of(holders) if holders else None,
+                drain_seconds=options.drain_seconds,
+                environ=environ,
+                say=say,
+            )
+            return _on_record(service, next(iter(sessions.values())).settings)
+    except (ListenRefused, AuditError, OSError) as failed:
+        say(str(failed))
+        return EXIT_OURS
+
+
+def say(text: str) -> None:
+    """One line on stderr. Whatever a client had a hand in is made visible."""
+    sys.stderr.write(f"netproxy serve: {visible(text)}\n")
+    sys.stderr.flush()
+
+
+def _sessions(
+    options: ServeOptions, environ: Mapping[str, str], holders: tuple[Holder, ...]
+) -> dict[str | None, Session]:
+    """By who has a token, or without tokens by the profile that a listener names."""
+    if holders:
+        return sessions_of(options.gateway, environ, holders)
+    profiles = dict.fromkeys(each.profile for each in (*options.listen, *options.socks))
+    return {
+        profile: session_of(options.gateway, environ, profile=profile, name=None)
+        for profile in profiles
+    }
+
+
+def _take_descriptors() -> None:
+    """Take as many as the administrator allows: the soft limit is for programs that use select."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _listen(options: ServeOptions, stack: ExitStack) -> Listening:
+    """Open every listener, or none. Raises `ListenRefused`."""
+
+    def opened(address: ListenAddress) -> socket.socket:
+        return stack.enter_context(closing(listen(address)))
+
+    kind = ListenerKind.HTTP if options.socks else ListenerKind.MIXED
+    return Listening(
+        proxies=(
+            *((opened(each), kind, each.profile) for each in options.listen),
+            *((opened(each), ListenerKind.SOCKS5, each.profile) for each in options.socks),
+        ),
+        health=None if options.health is None else opened(options.health),
+    )
+
+
+def _on_record(service: Service, settings: Settings) -> int:
+    """Serve, between the first record and the last. Raises `AuditError`."""
+    import uvloop
+
+    from netproxy import VERSION
+
+    with closing(Journal.open(settings.audit_directory)) as journal:
+        trail = AuditTrail(journal, {"sandbox.enforced": False})
+        trail.record(
+            GatewayStarted(
+                service_version=VERSION,
+                pid=os.getpid(),
+                torn_bytes=journal.torn_bytes,
+                previous_shutdown=journal.previous_shutdown,
+            )
+        )
+        journal.start_syncing()
+        if settings.otlp is not None:
+            command, environment = ship_command(
+                settings.otlp, settings.audit_directory, journal.writer, start=journal.opened_at
+            )
+            start_background(command, environment)
+        # What is loaded by now stays to the end: no collection needs to look at it again.
+        gc.freeze()
+        uvloop.run(service.run(trail))
+        trail.record(GatewayStopped())
+    return 0
