@@ -49,5 +49,22 @@ class Limits:
     # So many directions may be moving at once, or be stuck in a slow receiver; others are copied.
     # Linux gives a user 64 MiB of pipes (/proc/sys/fs/pipe-user-pages-soft): half is left to him.
     pipes: int = 32
+    # UDP ASSOCIATE: programs open one for each socket that they would have had; games and calls
+    # have a handful. Each holds a connection besides.
+    udp_associations_per_run: int = 64
+    # A resolver has a few servers, a call some dozen candidates; a scanner has thousands.
+    udp_peers_per_association: int = 64
+    # Each is a descriptor, of 1024 that a process usually has.
+    udp_flows_per_run: int = 256
+    # While a person is asked or a name looked up: a request and its repetitions, not a stream.
+    udp_held_datagrams: int = 4
+    # RFC 4787 REQ-5: not below two minutes. Only what the client sends counts (REQ-6).
+    udp_idle_seconds: float = 120.0
+    # Then it is decided and looked up again, however busy it is: few names keep their addresses
+    # for longer than that.
+    udp_lifetime_seconds: float = 3600.0
+    # What was refused is not judged again at once: resolvers repeat after 5 s (resolv.conf(5)),
+    # everything else sooner.
+    udp_refusal_seconds: float = 4.0
     # An unread answer to a refused client must not keep its socket for longer.
     linger_seconds: float = 2.0

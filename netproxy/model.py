@@ -89,6 +89,7 @@ class CloseReason(StrEnum):
     FINISHED = "finished"  # both sides said all they had to say
     RESET = "reset"  # one side broke off
     IDLE = "idle"
+    LIFETIME = "lifetime"  # it was busy for as long as one may be
     REVOKED = "revoked"  # the grant that carried it is gone
     POLICY_CHANGED = "policy_changed"  # the policy in force no longer lets it through
     RUN_CANCELLED = "run_cancelled"

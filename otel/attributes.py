@@ -60,6 +60,10 @@ GRANT_END = "netproxy.grant.end_reason"
 # Connections.
 BYTES_SENT = "netproxy.bytes.sent"  # from the client to the origin
 BYTES_RECEIVED = "netproxy.bytes.received"  # from the origin to the client
+DATAGRAMS_SENT = "netproxy.datagrams.sent"
+DATAGRAMS_RECEIVED = "netproxy.datagrams.received"
+DATAGRAMS_DROPPED = "netproxy.datagrams.dropped"
+ASSOCIATION_FLOWS = "netproxy.association.flows"
 CONNECTION_DURATION = "netproxy.connection.duration_ms"
 CLOSE_REASON = "netproxy.close.reason"
 LIMIT_NAME = "netproxy.limit.name"

@@ -201,16 +201,31 @@ class ConnectionClosed(Event):
     bytes_sent: int = number(a.BYTES_SENT)
     bytes_received: int = number(a.BYTES_RECEIVED)
     duration_ms: int = number(a.CONNECTION_DURATION)
-    # finished | reset | idle | revoked | policy_changed | run_cancelled | run_ended
+    # finished | reset | idle | lifetime | revoked | policy_changed | run_cancelled | run_ended
     close_reason: str = text(a.CLOSE_REASON)
     status: int | None = maybe_number(a.RESPONSE_STATUS, default=None)  # plain HTTP only
+    datagrams_sent: int | None = maybe_number(a.DATAGRAMS_SENT, default=None)  # UDP only
+    datagrams_received: int | None = maybe_number(a.DATAGRAMS_RECEIVED, default=None)
+
+
+class AssociationClosed(Event):
+    """A client's SOCKS5 association for UDP is over; what it sent where is in its connections'."""
+
+    name: ClassVar[str] = "netproxy.association.closed"
+    connection_id: str = text(a.CONNECTION_ID)  # of the association, not of a flow
+    client_address: str = text(a.CLIENT_ADDRESS)
+    flows: int = number(a.ASSOCIATION_FLOWS)  # destinations that were let through
+    dropped: int = number(a.DATAGRAMS_DROPPED)  # datagrams of the client that went nowhere
+    duration_ms: int = number(a.CONNECTION_DURATION)
+    close_reason: str = text(a.CLOSE_REASON)
 
 
 class ClientsTurnedAway(Event):
     """Clients that came over a limit, or without the secret that is asked for: one second's sum."""
 
     name: ClassVar[str] = "netproxy.clients.turned_away"
-    # connections_per_run | connections_per_second | connections_total | descriptors | credentials
+    # connections_per_run | connections_per_second | connections_total | descriptors | credentials |
+    # udp_associations_per_run | udp_flows
     limit: str = text(a.LIMIT_NAME)
     count: int = number(a.LIMIT_REFUSED)
     client_address: str = text(a.CLIENT_ADDRESS)  # the last one's
@@ -305,6 +320,6 @@ class AuditGap(Event):
 EVENTS: tuple[type[Event], ...] = (
     GatewayStarted, GatewayStopped, PolicyLoaded, ConfigRejected, SessionStarted, SessionEnded,
     RunStarted, RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened,
-    ConnectionFailed, ConnectionClosed, ClientsTurnedAway, ApprovalRequested, ApprovalReviewed,
-    ReviewerFailed, ApprovalResolved, GrantCreated, GrantEnded, AuditGap,
+    ConnectionFailed, ConnectionClosed, AssociationClosed, ClientsTurnedAway, ApprovalRequested,
+    ApprovalReviewed, ReviewerFailed, ApprovalResolved, GrantCreated, GrantEnded, AuditGap,
 )  # fmt: skip

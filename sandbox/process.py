@@ -52,10 +52,21 @@ _DIAGNOSTIC_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
-    """The run's own listening sockets. They are the gateway's to accept on, and to close."""
+    """The run's own sockets. They are the gateway's to accept on, and to close.
+
+    `datagrams` is for SOCKS associations (`sandbox.linux.namespace`); None where each can have a
+    socket of its own, because the gateway and the command share a network.
+    """
 
     http: socket.socket
     socks: socket.socket
+    datagrams: socket.socket | None = None
+
+    def close(self) -> None:
+        """Take nothing more; once is enough."""
+        for each in (self.http, self.socks, self.datagrams):
+            if each is not None:
+                each.close()
 
     def addresses(self) -> ProxyAddresses:
         """Where they are, as the command sees them."""
@@ -165,13 +176,14 @@ class Fence:
         self._info = None
         try:
             self.init = os.pidfd_open(pid)
-            self._insider = Insider(pid, (HTTP_PORT, SOCKS_PORT))
-            http, socks = self._insider.listen()
+            ports = (HTTP_PORT, SOCKS_PORT)
+            self._insider = Insider(pid, ports, datagrams=SOCKS_PORT)
+            http, socks, datagrams = self._insider.listen()
         except (OSError, LaunchFailed) as error:
             # bwrap reports its child before it mounts anything; a mount that fails ends both.
             raise self.failure() from error
         self._unblock()
-        return Listeners(http=http, socks=socks)
+        return Listeners(http=http, socks=socks, datagrams=datagrams)
 
     def _read_info(self, info: int) -> int:
         text = b""

@@ -60,6 +60,7 @@ class Reception:
     ) -> None:
         """Make it inside a running loop; `open_gateway` is called once or not at all."""
         self._loop = asyncio.get_running_loop()
+        self._listeners = listeners
         self._sockets = (listeners.http, listeners.socks)
         self._open_gateway = open_gateway
         self._patience_seconds = patience_seconds
@@ -78,7 +79,7 @@ class Reception:
         self._is_closing.set()
         if self._serving is None:
             self._stop_waiting()
-            self._close_listeners()
+            self._listeners.close()
         else:
             await self._serving
 
@@ -98,13 +99,9 @@ class Reception:
         finally:
             # Without a gateway a client that waits in the queue learns at once that it waits for
             # nothing.
-            self._close_listeners()
+            self._listeners.close()
 
     def _stop_waiting(self) -> None:
         self._timer.cancel()
         for listener in self._sockets:
             self._loop.remove_reader(listener)
-
-    def _close_listeners(self) -> None:
-        for listener in self._sockets:
-            listener.close()

@@ -19,6 +19,7 @@ from netproxy.app.reception import Run
 from netproxy.app.settings import load_settings
 from netproxy.app.wiring import data_plane, limits_of
 from netproxy.policy.origin import Layer
+from netproxy.transport.udp_ports import OwnPorts
 from otel import new_id
 from otel.events import PolicyLoaded, SessionEnded, SessionStarted
 from sandbox.token import CancellationToken
@@ -119,7 +120,8 @@ async def served(run: Run, shared: Shared) -> AsyncIterator[ProxyServer]:
     loaded = PolicyLoaded(digest=run.digest, rules=run.policy.current.rule_count, source="start")
     run.trail.record(loaded)
     limits = shared_limits(run.settings)
-    async with data_plane(run, shared, token=NobodyToStop(), limits=limits) as server:
+    ports = OwnPorts(shared.readiness)
+    async with data_plane(run, shared, token=NobodyToStop(), limits=limits, ports=ports) as server:
         yield server
     run.trail.record(SessionEnded(session_name=name))
 

@@ -30,6 +30,7 @@ from netproxy.transport.dialer import HappyEyeballs
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
 from netproxy.transport.server import Crowd, ListenerKind, ProxyServer
+from netproxy.transport.udp_ports import OwnPorts, SharedPorts
 
 if TYPE_CHECKING:
     import socket
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from netproxy.app.settings import Settings
     from netproxy.model import Decision, Request
     from netproxy.ports import Token
+    from netproxy.transport.udp_ports import Ports
     from sandbox.process import Listeners
     from sandbox.token import CancellationToken
 
@@ -89,7 +91,11 @@ async def gateway(
     async with (
         shared.service,
         data_plane(
-            run, shared, token=RunToken(run.token), limits=limits_of(run.settings)
+            run,
+            shared,
+            token=RunToken(run.token),
+            limits=limits_of(run.settings),
+            ports=_ports(listeners, shared.readiness),
         ) as server,
     ):
         server.serve(listeners.http, ListenerKind.HTTP)
@@ -116,11 +122,11 @@ def addresses_of(listeners: Iterable[socket.socket]) -> frozenset[tuple[str, int
 
 @asynccontextmanager
 async def data_plane(
-    run: Run, shared: Shared, *, token: Token, limits: Limits
+    run: Run, shared: Shared, *, token: Token, limits: Limits, ports: Ports
 ) -> AsyncIterator[ProxyServer]:
     """Make the server of one run; its policy follows the files until the block ends."""
     reloader = _reloader(run, partial(_own_host, shared.own_listeners), shared.environ)
-    server = _server(run, shared, token, limits)
+    server = _server(run, shared, token, limits, ports)
     run.policy.on_swap = server.judge_again
     try:
         # It has looked once when it is entered: who is served meets what the files say now.
@@ -182,7 +188,7 @@ def _asker(run: Run) -> Asker:
     )
 
 
-def _server(run: Run, shared: Shared, token: Token, limits: Limits) -> ProxyServer:
+def _server(run: Run, shared: Shared, token: Token, limits: Limits, ports: Ports) -> ProxyServer:
     settings, readiness = run.settings, shared.readiness
     approver = ServiceApprover(shared.service, _asker(run))
     gate = Gate(
@@ -204,7 +210,17 @@ def _server(run: Run, shared: Shared, token: Token, limits: Limits) -> ProxyServ
         readiness=readiness,
         report=shared.report,
         crowd=shared.crowd,
+        ports=ports,
     )
+
+
+def _ports(listeners: Listeners, readiness: Readiness) -> Ports:
+    """Where the command's datagrams are taken. On the host only its own user's are."""
+    if listeners.datagrams is not None:
+        return SharedPorts(listeners.datagrams, readiness)
+    from sandbox.loopback import OwnDatagrams
+
+    return OwnPorts(readiness, OwnDatagrams)
 
 
 def _reviewers(

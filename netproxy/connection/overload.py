@@ -21,6 +21,8 @@ class Overload(StrEnum):
     RATE = "connections_per_second"
     TOTAL = "connections_total"
     DESCRIPTORS = "descriptors"
+    ASSOCIATIONS = "udp_associations_per_run"
+    FLOWS = "udp_flows"  # of one association, or of all of a run
     CREDENTIALS = "credentials"  # no limit, but just as many may come: a secret is missing or wrong
 
 
@@ -29,6 +31,8 @@ _SAID = {
     Overload.RATE: "too many new connections within a second",
     Overload.TOTAL: "the gateway has as many connections as it takes",
     Overload.DESCRIPTORS: "the gateway has no descriptor to spare",
+    Overload.ASSOCIATIONS: "too many associations for UDP are open already",
+    Overload.FLOWS: "datagrams go to too many destinations already",
     Overload.CREDENTIALS: "this proxy asks for a token that it knows",
 }
 # What one run did, it can undo; the rest is the whole gateway's.

@@ -10,6 +10,7 @@ from netproxy.policy.hosts import destination, parse_authority
 if TYPE_CHECKING:
     from netproxy.protocol.http1 import RequestHead
     from netproxy.protocol.socks5 import SocksRequest
+    from netproxy.protocol.socks5_udp import Datagram
 
 _HTTP_PORT = 80
 
@@ -26,3 +27,8 @@ def http_destination(head: RequestHead) -> Destination:
 def socks_destination(request: SocksRequest) -> Destination:
     """Read names and numbers alike as text: a name field may hold an address. May raise too."""
     return destination(request.host, request.port, Protocol.SOCKS5_TCP)
+
+
+def datagram_destination(datagram: Datagram) -> Destination:
+    """Read one datagram's own, in the same way. Raises `InvalidDestination`."""
+    return destination(datagram.host, datagram.port, Protocol.SOCKS5_UDP)

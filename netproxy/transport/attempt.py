@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netproxy.connection.overload import Overload
     from netproxy.errors import DestinationUnreachable
     from netproxy.model import ApprovalId, Decision, Request
+    from netproxy.ports import Dialer
     from netproxy.transport.services import Services
 
 
@@ -47,6 +48,11 @@ class Attempt(ABC):
     def is_turned_away(self) -> bool:
         """It came over a limit, and is only here to be told so."""
         return self._overload is not None
+
+    @property
+    def _dialer(self) -> Dialer:
+        """What connects it."""
+        return self._services.dialer
 
     @abstractmethod
     def cut(self, reason: CloseReason) -> None:
@@ -104,7 +110,7 @@ class Attempt(ABC):
             raise AssertionError("only what was admitted is dialled")
         found: Upstream | Decision | DestinationUnreachable | None = None
         with Wait(self):
-            found = await reach(self._services, passage)
+            found = await reach(self._services, passage, self._dialer)
         if found is None:
             found = passage.overruled(self._services)
         if not isinstance(found, Upstream):

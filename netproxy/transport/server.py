@@ -25,6 +25,7 @@ from netproxy.transport.relay import Means
 from netproxy.transport.services import Services, Vetter
 from netproxy.transport.socks_driver import SocksConnection
 from netproxy.transport.stream import Stream
+from netproxy.transport.udp_association import Associations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from netproxy.ports import AuditSink, Dialer, Resolver
     from netproxy.transport.door import Door
     from netproxy.transport.driver import Connection
+    from netproxy.transport.udp_ports import Ports
     from otel.events import Event
 
 # So many clients are taken at a time; then those that are connected have their turn.
@@ -86,8 +88,12 @@ class ProxyServer:
         readiness: Readiness,
         report: Callable[[str], None],
         crowd: Crowd | None = None,
+        ports: Ports | None = None,
     ) -> None:
-        """`crowd` is shared by the servers of one process."""
+        """`crowd` is shared by the servers of one process.
+
+        `ports` is where associations take datagrams; without it UDP is not served.
+        """
         # In the order in which they came.
         self.connections: dict[Connection, None] = {}
         self._limits = limits
@@ -115,6 +121,7 @@ class ProxyServer:
                 pipes=PipePool(count=limits.pipes, size=limits.pipe_bytes),
                 splice_after=limits.splice_after_bytes,
             ),
+            associations=None if ports is None else Associations(ports, limits),
         )
         self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()
@@ -191,6 +198,8 @@ class ProxyServer:
         tasks = [connection.task for connection in self.connections]
         self.close_all(reason)
         await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
+        if self._services.associations is not None:
+            self._services.associations.close()
         self._services.refusals.flush()
         self._services.relays.pipes.close()
 

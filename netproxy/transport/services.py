@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netproxy.transport.readiness import Readiness
     from netproxy.transport.refusals import Refusals
     from netproxy.transport.relay import Means
+    from netproxy.transport.udp_association import Associations
     from otel.events import Event
 
 
@@ -43,6 +44,7 @@ class Services:
     pseudonym: str  # our name in Via: unique to this process, so that a loop is seen
     refusals: Refusals
     relays: Means
+    associations: Associations | None = None  # for UDP; None serves none
 
     def note(self, event: Event) -> None:
         """Record what has happened already: a broken journal can't undo it, only be reported."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import socket
+from typing import TYPE_CHECKING, override
 
 from netproxy.connection import answers
 from netproxy.connection.gate import Stray
+from netproxy.connection.overload import Overload
 from netproxy.connection.targets import socks_destination
 from netproxy.errors import (
     DestinationUnreachable,
@@ -14,7 +16,7 @@ from netproxy.errors import (
     SocksProtocolError,
     SocksReply,
 )
-from netproxy.model import ConnectionId, Protocol, Request
+from netproxy.model import CloseReason, ConnectionId, Protocol, Request
 from netproxy.protocol.socks5 import (
     SECRET_REFUSED,
     SECRET_TAKEN,
@@ -30,14 +32,27 @@ from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
 
 if TYPE_CHECKING:
-    import socket
+    from netproxy.model import ApprovalId
+    from netproxy.transport.udp_association import Association
+
+# A client that can't say where its datagrams will come from sends zeros (RFC 1928 section 4); one
+# that names another host is behind an address translator, and does not know its port either.
+_ANY = (b"0.0.0.0", b"::")
 
 
 class SocksConnection(Connection):
     """Serves one request (RFC 1928)."""
 
-    __slots__ = ()
+    __slots__ = ("_association",)
 
+    _association: Association | None
+
+    @override
+    def start(self) -> None:
+        self._association = None
+        super().start()
+
+    @override
     async def _serve(self) -> None:
         try:
             asked = await self._handshake()
@@ -50,8 +65,19 @@ class SocksConnection(Connection):
             case Command.CONNECT:
                 await self._handle(asked)
             case Command.UDP_ASSOCIATE:
-                self._stray("nothing here takes datagrams")
-                await self._farewell(reply(SocksReply.COMMAND_NOT_SUPPORTED))
+                await self._associate(asked)
+
+    @override
+    def judge_again(self) -> None:
+        super().judge_again()
+        if self._association is not None:
+            self._association.judge_again()
+
+    @override
+    def close_approved(self, approval_id: ApprovalId) -> None:
+        super().close_approved(approval_id)
+        if self._association is not None:
+            self._association.close_approved(approval_id)
 
     async def _handshake(self) -> SocksRequest | None:
         """Read all up to the request within its time; None when the client left or stalled."""
@@ -119,16 +145,57 @@ class SocksConnection(Connection):
             case refused:
                 await self._farewell(reply(answers.socks_reply(refused)))
 
+    async def _associate(self, asked: SocksRequest) -> None:
+        """Serve datagrams for as long as the client stays connected."""
+        try:
+            association = self._new_association(asked)
+        except SocksProtocolError as refused:
+            await self._farewell(refused.answer)
+            return
+        self._association = association
+        address, port = association.port.address
+        try:
+            await self._client.send(reply(SocksReply.SUCCEEDED, address=address, port=port))
+            while await self._client.receive():
+                pass  # there is nothing to say on this connection any more
+        finally:
+            self._association = None
+            await association.aclose(self._cut_for or CloseReason.FINISHED)
+
+    def _new_association(self, asked: SocksRequest) -> Association:
+        """Raises `SocksProtocolError` with the answer; that it was refused is on record."""
+        together = self._services.associations
+        if together is None:
+            self._stray("nothing here takes datagrams", protocol=Protocol.SOCKS5_UDP)
+            answer = reply(SocksReply.COMMAND_NOT_SUPPORTED)
+            raise SocksProtocolError("no UDP here", answer=answer)
+        overload = Overload.ASSOCIATIONS if together.is_full else self._overload
+        if overload is not None:
+            decision = self._turned_away(overload, self._client_address)
+            raise SocksProtocolError(decision.message, answer=reply(answers.socks_reply(decision)))
+        sock = self._client.socket
+        try:
+            client, near = sock.getpeername()[:2], sock.getsockname()[0]
+            # Where nobody else would notice that the client is gone.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            announced = asked.port if asked.host in {client[0].encode(), *_ANY} else 0
+            return together.open(self._services, near=near, client=client, announced=announced)
+        except OSError as failed:
+            answer = reply(SocksReply.GENERAL_FAILURE)
+            raise SocksProtocolError(str(failed), answer=answer) from failed
+
     async def _malformed(self, problem: SocksProtocolError) -> None:
         self._stray(str(problem))
         if problem.answer:
             await self._farewell(problem.answer)
 
-    def _stray(self, message: str, *, host: str = "unknown") -> None:
+    def _stray(
+        self, message: str, *, host: str = "unknown", protocol: Protocol = Protocol.SOCKS5_TCP
+    ) -> None:
         stray = Stray(
             connection_id=ConnectionId(new_id("c")),
             client_address=self._client_address,
-            protocol=Protocol.SOCKS5_TCP,
+            protocol=protocol,
             host=host,
         )
         self._record_stray(stray, message)

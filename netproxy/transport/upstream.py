@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netproxy.model import CloseReason, Decision, Request
+    from netproxy.ports import Dialer
     from netproxy.transport.services import Services
 
 _MILLISECONDS = 1000
@@ -61,9 +62,15 @@ class Upstream:
     opened_at: float
 
     def closed(
-        self, reason: CloseReason, *, sent: int, received: int, status: int | None = None
+        self,
+        reason: CloseReason,
+        *,
+        sent: int,
+        received: int,
+        status: int | None = None,
+        datagrams: tuple[int, int] | None = None,
     ) -> None:
-        """Record how much flowed, for how long, and why it ended."""
+        """Record how much flowed, for how long, and why it ended. `datagrams`: sent, received."""
         where = self.request.destination
         seconds = self.services.readiness.loop.time() - self.opened_at
         self.services.note(
@@ -76,12 +83,14 @@ class Upstream:
                 duration_ms=round(seconds * _MILLISECONDS),
                 close_reason=reason.value,
                 status=status,
+                datagrams_sent=datagrams and datagrams[0],
+                datagrams_received=datagrams and datagrams[1],
             )
         )
 
 
 async def reach(
-    services: Services, passage: Passage
+    services: Services, passage: Passage, dialer: Dialer
 ) -> Upstream | Decision | DestinationUnreachable:
     """Connect to what was asked for. A refusal and a failure are outcomes, both on record."""
     request = passage.request
@@ -95,7 +104,7 @@ async def reach(
             if found and not vetted.passed:
                 return services.gate.refuse_addresses(request, vetted)
             addresses = passage.addresses = vetted.passed
-        connected = await services.dialer.dial(addresses, where.port)
+        connected = await dialer.dial(addresses, where.port)
         return _opened(services, passage, connected)
     except DestinationUnreachable as problem:
         services.note(

@@ -1,4 +1,4 @@
-"""The short-lived helper that enters the sandbox's namespaces: listeners, then sealed mounts.
+"""The short-lived helper that enters the sandbox's namespaces: sockets, then sealed mounts.
 
 Theory: a socket belongs to the network namespace in which it was created, whoever holds it. So a
 forked child of ours enters the sandbox's namespace from outside, listens on its loopback, passes
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from sandbox.model import Identity
 
+_IP_PKTINFO = 8  # linux/in.h; the socket module does not have it before Python 3.14
 _NS_GET_USERNS = 0xB701  # linux/nsfs.h: _IO(0xb7, 0x1)
 _MS_REC, _MS_PRIVATE = 0x4000, 1 << 18  # linux/mount.h
 _RETRY_SECONDS = 0.0005
@@ -39,23 +40,26 @@ _MAX_MESSAGE = 1 << 16
 class Insider:
     """A child of ours in the namespaces of `pid`. `listen`, then `seal`; `end` at any time."""
 
-    def __init__(self, pid: int, ports: tuple[int, ...]) -> None:
+    def __init__(self, pid: int, ports: tuple[int, ...], *, datagrams: int) -> None:
+        """Listen on TCP `ports`, and take datagrams on UDP port `datagrams`."""
         self._ports = ports
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.settimeout(2 * BUILD_SECONDS)
         self._child = os.fork()
         if self._child == 0:
             self._channel.close()
-            _help(theirs, pid, ports)
+            _help(theirs, pid, ports, datagrams)
         theirs.close()
 
     def listen(self) -> tuple[socket.socket, ...]:
         """Listening TCP sockets on 127.0.0.1 of the network namespace, one for each port.
 
+        The last one is the UDP socket: bound to every address there is, with IP_PKTINFO.
         Blocks for about 2 ms. Raises LaunchFailed with the helper's own words.
         """
-        message, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_MESSAGE, len(self._ports))
-        if len(descriptors) != len(self._ports):
+        count = len(self._ports) + 1
+        message, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_MESSAGE, count)
+        if len(descriptors) != count:
             for descriptor in descriptors:
                 os.close(descriptor)
             raise LaunchFailed(f"the helper could not listen inside the sandbox: {_words(message)}")
@@ -91,15 +95,15 @@ def _adopt(descriptor: int) -> socket.socket:
     return listener
 
 
-def _help(channel: socket.socket, pid: int, ports: tuple[int, ...]) -> None:
+def _help(channel: socket.socket, pid: int, ports: tuple[int, ...], datagrams: int) -> None:
     """Run in the forked child; never returns, never runs the parent's clean-up."""
     try:
         mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         _enter(pid)
-        listeners = [_listen(port) for port in ports]
-        socket.send_fds(channel, [b"+"], [listener.fileno() for listener in listeners])
-        for listener in listeners:
-            listener.close()
+        sockets = [*(_listen(port) for port in ports), _take_datagrams(datagrams)]
+        socket.send_fds(channel, [b"+"], [each.fileno() for each in sockets])
+        for each in sockets:
+            each.close()
         _seal(channel, mounts)
     except OSError as error:
         with suppress(OSError):
@@ -148,3 +152,15 @@ def _listen(port: int) -> socket.socket:
             time.sleep(_RETRY_SECONDS)
     listener.listen(LISTEN_BACKLOG)
     return listener
+
+
+def _take_datagrams(port: int) -> socket.socket:
+    """For all of 127.0.0.0/8: each SOCKS association gets an address of its own there.
+
+    The namespace has no interface but the loopback. A socket can't be made in it later, and the
+    command can't run before this option is set: whatever comes says which address it came to.
+    """
+    taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taker.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    taker.bind(("", port))
+    return taker

@@ -37,6 +37,7 @@ COVERED_ELSEWHERE = {
         "netproxy/transport/stream",
         "netproxy/transport/upstream",
     ),
+    "tests/netproxy/transport/test_udp_association.py": ("netproxy/transport/udp_flow",),
     "tests/netproxy/transport/test_relay.py": ("netproxy/transport/readiness",),
     # What only a real run shows: processes, namespaces, terminals.
     "tests/scenarios/test_run.py": (

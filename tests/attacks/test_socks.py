@@ -96,7 +96,6 @@ def test_s3_a_mapped_address_is_judged_as_what_it_maps_to() -> None:
         pytest.param(b"CONNECT 127.0.0.1:80 HTTP/1.1\r\n\r\n", id="r80-http"),
         pytest.param(b"\x05\x01\x00\x05\x01\x01\x01\x7f\x00\x00\x01PORT", id="r90-reserved"),
         pytest.param(b"\x05\x01\x00\x05\x02\x00\x01\x7f\x00\x00\x01PORT", id="r88-bind"),
-        pytest.param(b"\x05\x01\x00\x05\x03\x00\x01\x7f\x00\x00\x01PORT", id="r88-udp"),
         pytest.param(b"\x05\x01\x00\x05\x01\x00\x02\x7f\x00\x00\x01PORT", id="r89-atyp"),
         pytest.param(b"\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x00", id="r91-port-0"),
     ],

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from sandbox.loopback import OwnListener
+from sandbox.loopback import OwnDatagrams, OwnListener
 
 
 def test_our_own_client_is_accepted() -> None:
@@ -43,6 +43,59 @@ def test_another_user_is_hung_up_on() -> None:
         with pytest.raises(TimeoutError):
             listener.accept()
         assert os.waitstatus_to_exitcode(os.waitpid(stranger, 0)[1]) == 0
+
+
+def taker() -> OwnDatagrams:
+    sock = OwnDatagrams(socket.AF_INET)
+    sock.bind(("127.0.0.1", 0))
+    sock.settimeout(0.2)
+    return sock
+
+
+@pytest.mark.parametrize(
+    ("family", "address"),
+    [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, ""), (socket.AF_INET6, "")],
+    ids=["bound", "wildcard", "ipv6"],
+)
+def test_our_own_datagrams_are_taken(family: socket.AddressFamily, address: str) -> None:
+    buffer = memoryview(bytearray(16))
+    with taker() as sock, socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.bind((address, 0))
+        mapped = "::ffff:127.0.0.1" if family == socket.AF_INET6 else "127.0.0.1"
+        for data in (b"one", b"two"):
+            client.sendto(data, (mapped, sock.getsockname()[1]))
+            count, source = sock.recvfrom_into(buffer)
+            assert (bytes(buffer[:count]), source[1]) == (data, client.getsockname()[1])
+
+
+def test_a_datagram_of_a_socket_that_is_gone_is_nobodys() -> None:
+    with taker() as sock:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(b"x", sock.getsockname())
+        with pytest.raises(TimeoutError):
+            sock.recvfrom_into(memoryview(bytearray(16)))
+
+
+def test_another_users_datagrams_are_dropped() -> None:
+    if os.getuid() != 0:
+        pytest.skip("being another user needs root")
+    with taker() as sock:
+        asked, told = os.pipe()
+        stranger = os.fork()  # an interpreter under a closed home could not be executed
+        if stranger == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
+                theirs.sendto(b"x", sock.getsockname())
+                os.read(asked, 1)
+            os._exit(0)
+        with pytest.raises(TimeoutError):
+            sock.recvfrom_into(memoryview(bytearray(16)))
+        os.write(told, b"+")
+        os.waitpid(stranger, 0)
+        os.close(asked)
+        os.close(told)
 
 
 def _as_nobody(address: tuple[str, int]) -> int:

@@ -16,7 +16,14 @@ import uvloop
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
 from netproxy.model import CloseReason, Verdict
-from netproxy.transport import Door, HappyEyeballs, ListenerKind, ProxyServer, Readiness
+from netproxy.transport import (
+    Door,
+    HappyEyeballs,
+    ListenerKind,
+    OwnPorts,
+    ProxyServer,
+    Readiness,
+)
 from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 
     from netproxy.connection.credentials import Credentials
     from netproxy.ports import Dialer, Resolver
+    from netproxy.transport.udp_ports import Ports
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 LIMITS = replace(Limits(), head_seconds=5.0, linger_seconds=0.5)
@@ -50,6 +58,7 @@ class Setting:
     dialer: Callable[[Readiness, Limits], Dialer] = HappyEyeballs
     limits: Limits = LIMITS
     credentials: Credentials | None = None
+    ports: Callable[[Readiness], Ports | None] = OwnPorts
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
 
 
@@ -155,6 +164,7 @@ class Proxy:
             limits=setting.limits,
             readiness=readiness,
             report=self.reports.append,
+            ports=setting.ports(readiness),
         )
         self.server.serve(self._http, ListenerKind.HTTP, door=self._door())
         self.server.serve(self._socks, ListenerKind.SOCKS5, door=self._door())

@@ -66,8 +66,7 @@ class Built:
         return ending.status
 
     def close(self) -> None:
-        self.listeners.http.close()
-        self.listeners.socks.close()
+        self.listeners.close()
 
 
 @pytest.fixture
