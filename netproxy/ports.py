@@ -69,9 +69,9 @@ class Resolver(Protocol):
 
 
 class Dialer(Protocol):
-    """Opens a TCP connection to one of several addresses that were checked. Never takes a name."""
+    """Connects to one of several addresses that were checked, whatever the destination's name."""
 
-    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
         """A connected, non-blocking socket. Raises `errors.DestinationUnreachable`."""
 
 

@@ -1,7 +1,7 @@
 """UDP to one of several checked addresses: a socket that is connected to it, and to nobody else.
 
 The kernel hands a connected socket only what comes from exactly that address and port, so whoever
-was not asked can't answer. Takes addresses, never a name.
+was not asked can't answer. Dials addresses, never a name.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from netproxy.transport.dialer import FAILURES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from netproxy.model import Destination
+
 
 class DatagramDialer:
     """Fills `ports.Dialer`. Nothing is sent: the first address that has a route is taken."""
 
-    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
         """Return a connected, non-blocking UDP socket. Raises `DestinationUnreachable`."""
         problem = DestinationUnreachable(Failure.DNS_ERROR, "no address to send to")
         for address in addresses:
@@ -27,13 +29,13 @@ class DatagramDialer:
             try:
                 connected = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
             except OSError as failed:
-                problem = _problem(failed, address, port)
+                problem = _problem(failed, address, destination.port)
                 continue
             try:
-                connected.connect((address, port))
+                connected.connect((address, destination.port))
             except OSError as failed:
                 connected.close()
-                problem = _problem(failed, address, port)
+                problem = _problem(failed, address, destination.port)
                 continue
             return connected
         raise problem

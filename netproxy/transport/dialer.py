@@ -1,6 +1,6 @@
 """Opens a TCP connection to one of several checked addresses: Happy Eyeballs (RFC 8305).
 
-Takes addresses, never a name. Attempts start one after the other, a quarter of a second apart or
+Dials addresses, never a name. Attempts start one after the other, a quarter of a second apart or
 as soon as one fails; the first that connects wins and the rest are closed. Callbacks only: a race
 of one address is the common case and costs no task.
 """
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netproxy.config import Limits
+    from netproxy.model import Destination
 
 _IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN})
 _CONNECTED = frozenset({0, errno.EISCONN})
@@ -47,9 +48,9 @@ class HappyEyeballs:
         self._readiness = readiness
         self._limits = limits
 
-    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
         """Return a connected, non-blocking socket. Raises `DestinationUnreachable`."""
-        race = _Race(self._readiness, tuple(addresses), port, self._limits)
+        race = _Race(self._readiness, tuple(addresses), destination.port, self._limits)
         try:
             winner = race.start()
             return winner if winner is not None else await race.outcome

@@ -104,7 +104,7 @@ async def reach(
             if found and not vetted.passed:
                 return services.gate.refuse_addresses(request, vetted)
             addresses = passage.addresses = vetted.passed
-        connected = await dialer.dial(addresses, where.port)
+        connected = await dialer.dial(where, addresses)
         return _opened(services, passage, connected)
     except DestinationUnreachable as problem:
         services.note(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netproxy.config import Limits
+    from netproxy.model import Destination
     from netproxy.transport import Readiness
 
 
@@ -28,7 +29,7 @@ class FailingDialer:
     def __call__(self, readiness: Readiness, limits: Limits) -> FailingDialer:
         return self
 
-    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
         raise self._problem
 
 

@@ -8,11 +8,14 @@ import socket
 import pytest
 
 from netproxy.errors import DestinationUnreachable, Failure
+from netproxy.model import Destination, Protocol
 from netproxy.transport.datagrams import DatagramDialer
+
+TO = Destination(host="a.test", port=9, protocol=Protocol.SOCKS5_UDP)
 
 
 def dial(*addresses: str) -> socket.socket:
-    return asyncio.run(DatagramDialer().dial(addresses, 9))
+    return asyncio.run(DatagramDialer().dial(TO, addresses))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])

@@ -13,6 +13,7 @@ import pytest
 
 from netproxy.config import Limits
 from netproxy.errors import DestinationUnreachable, Failure
+from netproxy.model import Destination, Protocol
 from netproxy.transport.dialer import HappyEyeballs
 from netproxy.transport.readiness import Readiness
 
@@ -37,6 +38,10 @@ def listening(address: str, port: int = 0, *, is_deaf: bool = False) -> Iterator
         yield listener.getsockname()[1]
 
 
+def to(port: int) -> Destination:
+    return Destination(host="a.test", port=port, protocol=Protocol.HTTPS)
+
+
 def dial(addresses: tuple[str, ...], port: int, limits: Limits = LIMITS) -> str:
     async def inside() -> str:
         def report(line: str) -> None:
@@ -44,7 +49,7 @@ def dial(addresses: tuple[str, ...], port: int, limits: Limits = LIMITS) -> str:
 
         readiness = Readiness(asyncio.get_running_loop(), report=report)
         try:
-            with await HappyEyeballs(readiness, limits).dial(addresses, port) as connected:
+            with await HappyEyeballs(readiness, limits).dial(to(port), addresses) as connected:
                 assert connected.gettimeout() == 0
                 assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
                 peer: str = connected.getpeername()[0]
@@ -105,7 +110,7 @@ def test_a_cancelled_dial_leaves_nothing_open() -> None:
         dialer = HappyEyeballs(readiness, LIMITS)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await dialer.dial(("127.0.0.2", "127.0.0.3"), port)
+                await dialer.dial(to(port), ("127.0.0.2", "127.0.0.3"))
         assert readiness._handlers == {}
         readiness.close()
 

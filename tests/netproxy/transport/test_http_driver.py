@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netproxy.config import Limits
+    from netproxy.model import Destination
     from netproxy.transport import Readiness
 
 END = b"\r\n"
@@ -54,10 +55,10 @@ class HeldDialer:
         self.asked: list[tuple[str, ...]] = []
         self.go = asyncio.Event()
 
-    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
         self.asked.append(tuple(addresses))
         await self.go.wait()
-        return await self._dialer.dial(addresses, port)
+        return await self._dialer.dial(destination, addresses)
 
 
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, None], ids=["asyncio", "uvloop"])

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netproxy.config import Limits
-    from netproxy.model import CloseReason
+    from netproxy.model import CloseReason, Destination
 
 
 class Reluctant(socket.socket):
@@ -169,10 +169,10 @@ class Holding:
             await self._hold()
         return ("127.0.0.1", "127.0.0.2")
 
-    async def dial(self, addresses: Sequence[str], port: int) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
         if "dial" in self._held:
             await self._hold()
-        return await self._dialer.dial(addresses, port)
+        return await self._dialer.dial(destination, addresses)
 
     async def _hold(self) -> None:
         self.asked.set()
