@@ -1,0 +1,88 @@
+"""Descriptors run out: nobody is let out unrecorded, nobody hangs, and it goes on afterwards."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.origins import echo, origin, read_all
+from tests.support.runs import Netproxy
+from tests.support.services import Service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.people import Person
+
+ASKED = b"CONNECT refused.test:443 HTTP/1.1\r\nHost: refused.test\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture
+def netproxy(me: Person, base: Path) -> Netproxy:
+    return Netproxy(me, base)
+
+
+def answered(service: Service) -> bytes:
+    with socket.create_connection(service.where, 10) as client:
+        client.sendall(ASKED)
+        return read_all(client)[:12]
+
+
+def test_it_turns_away_while_they_are_scarce_and_recovers(netproxy: Netproxy) -> None:
+    with (
+        Service(netproxy, "--ask", "never", prefix=("prlimit", "--nofile=128")) as service,
+        ExitStack() as stack,
+    ):
+        assert answered(service) == b"HTTP/1.1 403"
+        held = [stack.enter_context(socket.create_connection(service.where, 10)) for _ in range(60)]
+        for client in held:
+            client.sendall(b"C")
+        deadline = time.monotonic() + 10
+        while answered(service) != b"HTTP/1.1 503":
+            assert time.monotonic() < deadline
+        for client in held:
+            client.close()
+        deadline = time.monotonic() + 10
+        while answered(service) != b"HTTP/1.1 403":
+            assert time.monotonic() < deadline
+        assert service.stop() == 0
+    (first, *_) = netproxy.events("netproxy.clients.turned_away")
+    assert first["netproxy.limit.name"] == "descriptors"
+
+
+def test_when_there_is_none_at_all_it_waits_and_goes_on(netproxy: Netproxy) -> None:
+    """So few that accept(2) itself fails, with EMFILE."""
+    with (
+        origin(echo) as far,
+        Service(
+            netproxy,
+            "--ask",
+            "never",
+            "--allow",
+            f"127.0.0.1:{far.port}",
+            prefix=("prlimit", "--nofile=40"),
+        ) as service,
+    ):
+        with ExitStack() as stack:
+            for _ in range(80):
+                client = stack.enter_context(socket.create_connection(service.where, 10))
+                with suppress(OSError):
+                    client.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: a\r\n\r\n" % far.port)
+            time.sleep(0.3)
+            used = len(list(_descriptors(service)))
+            assert used <= 40
+        deadline = time.monotonic() + 10
+        while answered(service)[:8] != b"HTTP/1.1":
+            assert time.monotonic() < deadline
+        assert service.stop() == 0
+    assert netproxy("audit", "verify", "--audit-dir", str(netproxy.audit)).status == 0
+
+
+def _descriptors(service: Service) -> list[str]:
+    from pathlib import Path
+
+    return [each.name for each in Path(f"/proc/{service.process.pid}/fd").iterdir()]
