@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Final
 
 from netproxy.errors import ClientProtocolError, SocksProtocolError, SocksReply
@@ -49,11 +49,17 @@ class Command(IntEnum):
     UDP_ASSOCIATE = 3
 
 
+_COMMANDS = frozenset(Command)
+
+
 @dataclass(frozen=True, slots=True)
 class Greeted:
     """The client offered a method that we take, and waits for `answer`."""
 
     answer: bytes
+
+
+_GREETED, _GREETED_FOR_SECRET = Greeted(METHOD_CHOSEN), Greeted(SECRET_WANTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,7 @@ class Handshake:
             raise SocksProtocolError("no acceptable method", answer=NO_ACCEPTABLE_METHOD)
         self._buffer = buffer[end:]
         self._state = _State.SECRET if self._asks_secret else _State.REQUEST
-        return Greeted(SECRET_WANTED if self._asks_secret else METHOD_CHOSEN)
+        return _GREETED_FOR_SECRET if self._asks_secret else _GREETED
 
     def _secret(self) -> NeedData | SecretShown:
         """RFC 1929 section 2. A name of no length is let pass: the secret alone counts."""
@@ -180,9 +186,12 @@ def read_address(buffer: bytes, at: int) -> tuple[bytes, int, int] | None:
 
 def write_address(address: str, port: int) -> bytes:
     """ATYP, address and port of an address in canonical text."""
-    packed = ip_address(address).packed
-    atyp = _ATYP_IPV4 if len(packed) == _ADDRESS_BYTES[_ATYP_IPV4] else _ATYP_IPV6
-    return bytes((atyp,)) + packed + port.to_bytes(_PORT_BYTES)
+    # By hand: every tunnel has one, and the module for it takes as long as the rest of the reply.
+    if ":" in address:
+        packed = bytes((_ATYP_IPV6,)) + IPv6Address(address).packed
+    else:
+        packed = bytes((_ATYP_IPV4, *map(int, address.split("."))))
+    return packed + port.to_bytes(_PORT_BYTES)
 
 
 def reply(code: SocksReply, *, address: str = _NO_ADDRESS, port: int = 0) -> bytes:
@@ -206,7 +215,7 @@ def _refuse_bad_start(buffer: bytes) -> None:
     """Check each octet of VER CMD RSV ATYP as soon as it is there."""
     if buffer[:1] not in {b"", b"\x05"}:
         raise _refusal("the request is not SOCKS version 5", SocksReply.GENERAL_FAILURE)
-    if len(buffer) > 1 and buffer[1] not in Command:
+    if len(buffer) > 1 and buffer[1] not in _COMMANDS:
         raise _refusal("only CONNECT and UDP ASSOCIATE", SocksReply.COMMAND_NOT_SUPPORTED)
     if len(buffer) > _RSV and buffer[_RSV] != 0:
         raise _refusal("the reserved octet is not zero", SocksReply.GENERAL_FAILURE)
@@ -215,10 +224,13 @@ def _refuse_bad_start(buffer: bytes) -> None:
 
 
 def _host(atyp: int, octets: bytes) -> bytes:
-    if atyp == _ATYP_NAME:
-        return octets
-    number = IPv4Address(octets) if atyp == _ATYP_IPV4 else IPv6Address(octets)
-    return str(number).encode("ascii")
+    match atyp:
+        case 1:
+            return b"%d.%d.%d.%d" % tuple(octets)
+        case 4:
+            return str(IPv6Address(octets)).encode("ascii")
+        case _:
+            return octets
 
 
 def _refusal(message: str, code: SocksReply) -> ClientProtocolError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import TYPE_CHECKING, override
 
@@ -80,7 +79,7 @@ class SocksConnection(Connection):
             self._association.close_approved(approval_id)
 
     async def _handshake(self) -> SocksRequest | None:
-        """Read all up to the request within its time; None when the client left or stalled."""
+        """Read all up to the request; None when the client left. Whoever stalls is hung up on."""
         handshake = Handshake(asks_secret=self._door is not None)
         data = self._client.receive_now()
         if data:
@@ -89,14 +88,15 @@ class SocksConnection(Connection):
                 return event
         elif data is not None:
             return None
+        # Not asyncio.timeout: it costs more than all that is read here.
+        timer = self._services.readiness.loop.call_later(self._head_seconds, self._left)
         try:
-            async with asyncio.timeout(self._head_seconds):
-                while data := await self._client.receive():
-                    event = await self._step(handshake, data)
-                    if event is not None:
-                        return event
-        except TimeoutError:
-            return None
+            while data := await self._client.receive():
+                event = await self._step(handshake, data)
+                if event is not None:
+                    return event
+        finally:
+            timer.cancel()
         return None
 
     async def _step(self, handshake: Handshake, data: bytes) -> SocksRequest | None:
