@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from netproxy.errors import DestinationUnreachable, Failure
@@ -41,6 +42,17 @@ FAILURES: Final = {
 }
 
 
+def interleaved(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Give the two families turns, in the order given (RFC 6724), first come first (RFC 8305)."""
+    if len(addresses) < 3:  # noqa: PLR2004 of two, each has its turn already
+        return tuple(addresses)
+    families: dict[bool, list[str]] = {}
+    for address in addresses:
+        families.setdefault(":" in address, []).append(address)
+    rows = zip_longest(*families.values())
+    return tuple(address for row in rows for address in row if address is not None)
+
+
 class HappyEyeballs:
     """Fills `ports.Dialer`."""
 
@@ -50,7 +62,8 @@ class HappyEyeballs:
 
     async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
         """Return a connected, non-blocking socket. Raises `DestinationUnreachable`."""
-        race = _Race(self._readiness, tuple(addresses), destination.port, self._limits)
+        turns = interleaved(addresses)
+        race = _Race(self._readiness, turns, destination.port, self._limits)
         try:
             winner = race.start()
             return winner if winner is not None else await race.outcome
@@ -69,10 +82,11 @@ class _Race:
         "_attempts",
         "_limits",
         "_next",
+        "_next_turn",
         "_port",
         "_problem",
         "_readiness",
-        "_timers",
+        "_time_limit",
         "outcome",
     )
 
@@ -85,7 +99,8 @@ class _Race:
         self._limits = limits
         self._next = 0
         self._attempts: dict[int, socket.socket] = {}
-        self._timers: list[asyncio.TimerHandle] = []
+        self._time_limit: asyncio.TimerHandle | None = None
+        self._next_turn: asyncio.TimerHandle | None = None
         self.outcome: asyncio.Future[socket.socket] = readiness.loop.create_future()
         self._problem = DestinationUnreachable(Failure.DNS_ERROR, "no address to connect to")
 
@@ -97,14 +112,15 @@ class _Race:
         if not self._attempts:
             raise self._problem
         loop = self._readiness.loop
-        self._timers.append(loop.call_later(self._limits.connect_seconds, self._time_is_up))
+        self._time_limit = loop.call_later(self._limits.connect_seconds, self._time_is_up)
         self._stagger()
         return None
 
     def close(self) -> None:
         """Close every attempt but the one that was given away."""
-        for timer in self._timers:
-            timer.cancel()
+        for timer in (self._time_limit, self._next_turn):
+            if timer is not None:
+                timer.cancel()
         for descriptor, attempt in self._attempts.items():
             self._readiness.drop(descriptor)
             attempt.close()
@@ -158,7 +174,9 @@ class _Race:
         winner = self._attempt_next()
         if winner is not None:
             self._won(winner)
-        elif not self._attempts and not self.outcome.done():
+        elif self._attempts:
+            self._stagger()
+        elif not self.outcome.done():
             self.outcome.set_exception(self._problem)
 
     def _taken(self, descriptor: int) -> socket.socket:
@@ -172,10 +190,12 @@ class _Race:
             self.outcome.set_result(winner)
 
     def _stagger(self) -> None:
+        """Count the delay from the last attempt, whatever started it (RFC 8305 section 5)."""
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         if self._next < len(self._addresses):
-            loop = self._readiness.loop
             delay = self._limits.attempt_delay_seconds
-            self._timers.append(loop.call_later(delay, self._next_in_turn))
+            self._next_turn = self._readiness.loop.call_later(delay, self._next_in_turn)
 
     def _next_in_turn(self) -> None:
         if self.outcome.done():

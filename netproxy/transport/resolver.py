@@ -12,13 +12,18 @@ import threading
 from typing import TYPE_CHECKING
 
 from netproxy.errors import DestinationUnreachable, Failure
+from netproxy.transport.dialer import interleaved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 # getaddrinfo can't be interrupted, so a name server that never answers holds a thread for half a
-# minute. So many may hang at once; the next lookups wait for one of them within their own limit.
+# minute. So many of one run may hang at once; its next lookups wait for one of them within their
+# own limit, and those of other runs don't.
 _THREADS = 16
+# Only so many are tried before the time to connect is over, and whoever owns a name could point it
+# at thousands: one request must not become a scan.
+_ADDRESSES = 32
 
 type _Entry = tuple[
     int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
@@ -46,6 +51,9 @@ class SystemResolver:
         self._timeout_seconds = timeout_seconds
         self._lookup = lookup
         self._threads = asyncio.Semaphore(_THREADS)
+        # A lookup that is under way answers everybody who asks for the name meanwhile. An answer
+        # isn't kept: the next request has a lookup of its own, and what it says is checked anew.
+        self._under_way: dict[str, asyncio.Future[Entries | Exception]] = {}
 
     async def resolve(self, host: str) -> Sequence[str]:
         """Addresses in order of preference, families in turn. Raises `DestinationUnreachable`."""
@@ -63,65 +71,69 @@ class SystemResolver:
             raise DestinationUnreachable(
                 Failure.DNS_ERROR, f"{host} could not be resolved: {_why(refused)}"
             ) from refused
-        addresses = interleaved(entries)
+        addresses = addresses_of(entries)
         if not addresses:
             raise DestinationUnreachable(Failure.DNS_ERROR, f"{host} has no address")
         return addresses
 
     async def _looked_up(self, host: str) -> Entries:
-        """Run the lookup in a thread of its own: a daemon, so that a hung one can't delay exit."""
-        await self._threads.acquire()
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Entries] = loop.create_future()
-
-        def deliver(entries: Entries | None, problem: Exception | None) -> None:
-            self._threads.release()
-            if answer.done():
-                return
-            if entries is None:
-                answer.set_exception(problem or OSError("no answer"))
+        if (shared := self._under_way.get(host)) is None:
+            await self._threads.acquire()
+            # Somebody else may have had the same wait, and be first.
+            if (shared := self._under_way.get(host)) is None:
+                shared = self._started(host)
             else:
-                answer.set_result(entries)
+                self._threads.release()
+        # Whoever leaves must not take the answer away from the others.
+        answer = await asyncio.shield(shared)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _started(self, host: str) -> asyncio.Future[Entries | Exception]:
+        """Run the lookup in a thread of its own: a daemon, so that a hung one can't delay exit."""
+        loop = asyncio.get_running_loop()
+        answer = self._under_way[host] = loop.create_future()
+
+        def deliver(found: Entries | Exception) -> None:
+            self._threads.release()
+            del self._under_way[host]
+            answer.set_result(found)
 
         arguments = (self._lookup, host, loop, deliver)
         try:
             threading.Thread(target=_run, args=arguments, name="lookup", daemon=True).start()
         except RuntimeError as refused:
-            self._threads.release()
-            raise OSError(str(refused)) from refused
-        return await answer
+            deliver(OSError(str(refused)))
+        return answer
 
 
 def _run(
     lookup: Lookup,
     host: str,
     loop: asyncio.AbstractEventLoop,
-    deliver: Callable[[Entries | None, Exception | None], None],
+    deliver: Callable[[Entries | Exception], None],
 ) -> None:
-    entries, problem = None, None
+    found: Entries | Exception
     try:
-        entries = lookup(host)
+        found = lookup(host)
     except Exception as failed:  # noqa: BLE001 root of the thread: carried to whoever waits
-        problem = failed
+        found = failed
     try:
-        loop.call_soon_threadsafe(deliver, entries, problem)
+        loop.call_soon_threadsafe(deliver, found)
     except RuntimeError:
         return  # the loop is closed: nobody waits any more
 
 
-def interleaved(entries: Entries) -> tuple[str, ...]:
-    """Give the two families turns, in the order given (RFC 6724), first come first (RFC 8305)."""
-    families: dict[int, list[str]] = {}
+def addresses_of(entries: Entries) -> tuple[str, ...]:
+    """Read the addresses that can be dialled, each once, families in turn, bounded."""
+    found: dict[str, None] = {}
     for family, _, _, _, address in entries:
         text = str(address[0])
         # A scope id makes sense on one link only, and nothing on a link may be dialled by a name.
         if family in {socket.AF_INET, socket.AF_INET6} and "%" not in text:
-            known = families.setdefault(family, [])
-            if text not in known:
-                known.append(text)
-    columns = list(families.values())
-    longest = max(map(len, columns), default=0)
-    return tuple(column[row] for row in range(longest) for column in columns if row < len(column))
+            found[text] = None
+    return interleaved(tuple(found))[:_ADDRESSES]
 
 
 def _why(refused: Exception) -> str:

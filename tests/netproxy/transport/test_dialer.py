@@ -14,7 +14,7 @@ import pytest
 from netproxy.config import Limits
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.model import Destination, Protocol
-from netproxy.transport.dialer import HappyEyeballs
+from netproxy.transport.dialer import HappyEyeballs, interleaved
 from netproxy.transport.readiness import Readiness
 
 if TYPE_CHECKING:
@@ -116,3 +116,25 @@ def test_a_cancelled_dial_leaves_nothing_open() -> None:
 
     with listening("127.0.0.2", is_deaf=True) as port, listening("127.0.0.3", port, is_deaf=True):
         asyncio.run(inside(port))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", ""),
+        ("::1 ::2", "::1 ::2"),
+        ("::1 ::2 ::3 1.1.1.1", "::1 1.1.1.1 ::2 ::3"),
+        ("1.1.1.1 2.2.2.2 ::1", "1.1.1.1 ::1 2.2.2.2"),
+    ],
+)
+def test_families_take_turns_in_what_was_checked(given: str, expected: str) -> None:
+    """RFC 8305 section 4, with a first family count of one."""
+    assert interleaved(given.split()) == tuple(expected.split())
+
+
+def test_a_dropped_address_does_not_hold_back_the_other_family() -> None:
+    """What the policy refused left two of one family in a row."""
+    with listening("127.0.0.1") as port:
+        limits = replace(LIMITS, attempt_delay_seconds=0.2, connect_seconds=0.3)
+        with listening("127.0.0.2", port, is_deaf=True), listening("::1", port):
+            assert dial(("127.0.0.2", "127.0.0.2", "::1"), port, limits) == "::1"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.errors import DestinationUnreachable, Failure
-from netproxy.transport.resolver import SystemResolver, interleaved
+from netproxy.transport.resolver import SystemResolver, addresses_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def resolve(lookup: Lookup, host: str = "a.test", timeout_seconds: float = 5.0) 
     ],
 )
 def test_families_take_turns(given: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    assert interleaved(entries(*given)) == expected
+    assert addresses_of(entries(*given)) == expected
 
 
 def test_pinned_names_are_not_looked_up() -> None:
@@ -110,5 +110,65 @@ def test_lookups_do_not_wait_for_each_other() -> None:
     async def inside() -> None:
         resolver = SystemResolver(hosts={}, timeout_seconds=5, lookup=meets)
         await asyncio.gather(*(resolver.resolve(f"{n}.test") for n in range(4)))
+
+    asyncio.run(inside())
+
+
+def test_a_lookup_that_is_under_way_answers_everybody_and_is_then_forgotten() -> None:
+    asked: list[str] = []
+    go = threading.Event()
+
+    def waits(host: str) -> Entries:
+        asked.append(host)
+        assert go.wait(5)
+        return entries(f"1.1.1.{len(asked)}")
+
+    async def inside() -> None:
+        resolver = SystemResolver(hosts={}, timeout_seconds=5, lookup=waits)
+        together = [asyncio.ensure_future(resolver.resolve("a.test")) for _ in range(40)]
+        await asyncio.sleep(0)
+        together.pop().cancel()
+        go.set()
+        assert set(await asyncio.gather(*together)) == {("1.1.1.1",)}
+        assert asked == ["a.test"]
+        assert await resolver.resolve("a.test") == ("1.1.1.2",)
+
+    asyncio.run(inside())
+
+
+def test_waiting_for_a_thread_one_may_find_the_lookup_under_way() -> None:
+    asked: list[str] = []
+    go = threading.Event()
+
+    def waits(host: str) -> Entries:
+        asked.append(host)
+        assert go.wait(5)
+        return entries("1.1.1.1")
+
+    async def inside() -> None:
+        resolver = SystemResolver(hosts={}, timeout_seconds=5, lookup=waits)
+        hosts = [f"{n}.test" for n in range(16)] + ["late.test"] * 3
+        together = [asyncio.ensure_future(resolver.resolve(host)) for host in hosts]
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(*together)
+        assert asked.count("late.test") == 1
+        assert len(asked) == 17
+
+    asyncio.run(inside())
+
+
+def test_no_thread_to_be_had_is_a_failed_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def inside() -> None:
+        resolver = SystemResolver(hosts={}, timeout_seconds=5, lookup=lambda _: entries("1.1.1.1"))
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", no_thread)
+            with pytest.raises(DestinationUnreachable, match="new thread") as failed:
+                await resolver.resolve("a.test")
+        assert failed.value.failure is Failure.DNS_ERROR
+        assert await resolver.resolve("a.test") == ("1.1.1.1",)
 
     asyncio.run(inside())
