@@ -66,5 +66,11 @@ class Limits:
     # What was refused is not judged again at once: resolvers repeat after 5 s (resolv.conf(5)),
     # everything else sooner.
     udp_refusal_seconds: float = 4.0
+    # A tunnel without a byte. HAProxy's and envoy's hour: ssh sends keep-alives more often.
+    idle_seconds: float = 3600.0
+    # Longer than a working day, so that a forgotten tunnel ends some day; squid has the same.
+    lifetime_seconds: float = 24 * 3600.0
+    # Both directions of one tunnel together. None: how much a run may move is not ours to guess.
+    tunnel_bytes: int | None = None
     # An unread answer to a refused client must not keep its socket for longer.
     linger_seconds: float = 2.0

@@ -89,7 +89,8 @@ class CloseReason(StrEnum):
     FINISHED = "finished"  # both sides said all they had to say
     RESET = "reset"  # one side broke off
     IDLE = "idle"
-    LIFETIME = "lifetime"  # it was busy for as long as one may be
+    LIFETIME = "lifetime"  # it was open for as long as one may be
+    BYTE_LIMIT = "byte_limit"  # it carried as much as a tunnel may
     REVOKED = "revoked"  # the grant that carried it is gone
     POLICY_CHANGED = "policy_changed"  # the policy in force no longer lets it through
     RUN_CANCELLED = "run_cancelled"

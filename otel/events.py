@@ -201,7 +201,8 @@ class ConnectionClosed(Event):
     bytes_sent: int = number(a.BYTES_SENT)
     bytes_received: int = number(a.BYTES_RECEIVED)
     duration_ms: int = number(a.CONNECTION_DURATION)
-    # finished | reset | idle | lifetime | revoked | policy_changed | run_cancelled | run_ended
+    # finished | reset | idle | lifetime | byte_limit | revoked | policy_changed | run_cancelled
+    # | run_ended
     close_reason: str = text(a.CLOSE_REASON)
     status: int | None = maybe_number(a.RESPONSE_STATUS, default=None)  # plain HTTP only
     datagrams_sent: int | None = maybe_number(a.DATAGRAMS_SENT, default=None)  # UDP only

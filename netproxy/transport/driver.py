@@ -175,6 +175,16 @@ class Connection(Attempt):
             self._relay.end(CloseReason.RESET)
             raise
 
+    def expire(self, now: float) -> None:
+        """Fills `netproxy.transport.sweep.Mortal`: only tunnels have no timer of their own."""
+        relay, upstream, limits = self._relay, self._upstream, self._services.limits
+        if relay is None or upstream is None:
+            return
+        if now - upstream.opened_at >= limits.lifetime_seconds:
+            self.cut(CloseReason.LIFETIME)
+        elif now - relay.quiet_since(now) >= limits.idle_seconds:
+            self.cut(CloseReason.IDLE)
+
     def _tunnel_ended(self, reason: CloseReason) -> None:
         relay, upstream = self._relay, self._upstream
         if relay is None or upstream is None:

@@ -74,6 +74,11 @@ class MixedConnection(Connection):
             self._heir.close_approved(approval_id)
 
     @override
+    def expire(self, now: float) -> None:
+        if self._heir is not None:
+            self._heir.expire(now)
+
+    @override
     def judge_again(self) -> None:
         if self._heir is not None:
             self._heir.judge_again()

@@ -48,13 +48,13 @@ class Pipe:
 class PipePool:
     """The pipes of one gateway."""
 
-    __slots__ = ("_free", "_is_open", "_left", "_size")
+    __slots__ = ("_free", "_is_open", "_left", "size")
 
     def __init__(self, *, count: int, size: int) -> None:
         """At most `count` pipes that hold `size` bytes each; made when they are needed."""
         self._free: list[Pipe] = []
         self._left = count
-        self._size = size
+        self.size = size
         self._is_open = True
 
     def borrow(self) -> Pipe | None:
@@ -64,7 +64,7 @@ class PipePool:
         if not self._left:
             return None
         try:
-            pipe = Pipe(self._size)
+            pipe = Pipe(self.size)
         except OSError:
             return None
         self._left -= 1

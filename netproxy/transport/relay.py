@@ -29,12 +29,13 @@ class Means:
     buffer: memoryview
     pipes: PipePool
     splice_after: int  # bytes that a direction delivered before it goes through a pipe
+    tunnel_bytes: int | None = None  # that both directions of one tunnel may carry together
 
 
 class Relay:
     """A running tunnel. Owns both sockets until it ends; `on_end` is called exactly once."""
 
-    __slots__ = ("_client", "_is_over", "_on_end", "_upstream")
+    __slots__ = ("_client", "_is_over", "_moved", "_moved_at", "_on_end", "_upstream")
 
     def __init__(
         self,
@@ -47,6 +48,8 @@ class Relay:
         """Make a relay that is not running yet."""
         self._on_end = on_end
         self._is_over = False
+        self._moved = -1  # when it was last asked
+        self._moved_at = 0.0
         self._client = _End(self, means, client)
         self._upstream = _End(self, means, upstream)
         self._client.other, self._upstream.other = self._upstream, self._client
@@ -60,6 +63,18 @@ class Relay:
     def bytes_received(self) -> int:
         """Delivered from the origin to the client."""
         return self._client.delivered
+
+    @property
+    def bytes_taken(self) -> int:
+        """Taken in from both sides, delivered or not."""
+        return self._client.taken + self._upstream.taken
+
+    def quiet_since(self, now: float) -> float:
+        """Since when no byte was delivered, as far as those know who ask now and then."""
+        moved = self.bytes_sent + self.bytes_received
+        if moved != self._moved:
+            self._moved, self._moved_at = moved, now
+        return self._moved_at
 
     def start(self, early: bytes) -> None:
         """Deliver what the client sent early, then whatever comes."""
@@ -107,6 +122,14 @@ class _End:
         self.has_ended = False  # it said that it sends nothing more
         self.is_shut = False  # we said so to it
 
+    @property
+    def taken(self) -> int:
+        """What was delivered to here, and what waits for it."""
+        waits = self.pending
+        if waits is None:
+            return self.delivered
+        return self.delivered + (len(waits) if isinstance(waits, memoryview) else waits.held)
+
     def ready(self, events: int) -> None:
         """Do what can be done without waiting. The callback."""
         try:
@@ -125,12 +148,29 @@ class _End:
     def pull(self) -> None:
         """Read once from here and deliver it there."""
         means = self._means
+        if means.tunnel_bytes is not None:
+            room = means.tunnel_bytes - self._relay.bytes_taken
+            if room < means.pipes.size:
+                self._pull_within(room)
+                return
         if self.other.delivered >= means.splice_after and (pipe := means.pipes.borrow()):
             self._pull_through(pipe)
             return
         count = self._socket.recv_into(means.buffer)
         if count:
             self.other.deliver(means.buffer[:count])
+        else:
+            self._end()
+
+    def _pull_within(self, room: int) -> None:
+        """Take in no more than the limit leaves; what comes beyond it ends the tunnel."""
+        buffer = self._means.buffer
+        # With no room left one byte more tells an end from too much.
+        count = self._socket.recv_into(buffer, min(len(buffer), max(room, 1)))
+        if count > room:
+            self._relay.end(CloseReason.BYTE_LIMIT)
+        elif count:
+            self.other.deliver(buffer[:count])
         else:
             self._end()
 

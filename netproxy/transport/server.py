@@ -25,6 +25,7 @@ from netproxy.transport.relay import Means
 from netproxy.transport.services import Services, Vetter
 from netproxy.transport.socks_driver import SocksConnection
 from netproxy.transport.stream import Stream
+from netproxy.transport.sweep import Sweep
 from netproxy.transport.udp_association import Associations
 
 if TYPE_CHECKING:
@@ -115,18 +116,18 @@ class ProxyServer:
             report=report,
             pseudonym=f"netproxy-{os.urandom(4).hex()}",
             refusals=Refusals(readiness.loop, self._note),
-            relays=Means(
-                readiness=readiness,
-                buffer=memoryview(bytearray(limits.relay_bytes)),
-                pipes=PipePool(count=limits.pipes, size=limits.pipe_bytes),
-                splice_after=limits.splice_after_bytes,
-            ),
             associations=None if ports is None else Associations(ports, limits),
+            relays=_means(readiness, limits),
         )
         self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()
         self._to_judge: list[Connection] = []
         self._left: asyncio.Future[None] | None = None
+        self._sweep = Sweep(
+            readiness.loop,
+            self.connections,
+            limit_seconds=min(limits.idle_seconds, limits.lifetime_seconds),
+        )
 
     def serve(
         self, listener: socket.socket, kind: ListenerKind, *, door: Door | None = None
@@ -200,6 +201,7 @@ class ProxyServer:
         await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
         if self._services.associations is not None:
             self._services.associations.close()
+        self._sweep.stop()
         self._services.refusals.flush()
         self._services.relays.pipes.close()
 
@@ -261,6 +263,7 @@ class ProxyServer:
 
     def _add(self, connection: Connection) -> None:
         self.connections[connection] = None
+        self._sweep.wake()
         self._crowd.count += 1
         self._turned_away += connection.is_turned_away
 
@@ -303,6 +306,16 @@ class ProxyServer:
     def _resume(self) -> None:
         while self._paused:
             self._watch(self._paused.pop())
+
+
+def _means(readiness: Readiness, limits: Limits) -> Means:
+    return Means(
+        readiness=readiness,
+        buffer=memoryview(bytearray(limits.relay_bytes)),
+        pipes=PipePool(count=limits.pipes, size=limits.pipe_bytes),
+        splice_after=limits.splice_after_bytes,
+        tunnel_bytes=limits.tunnel_bytes,
+    )
 
 
 def _text(address: object) -> str:
