@@ -1,4 +1,4 @@
-"""Sockets on this host's loopback that serve their own user only. For `--no-sandbox`.
+"""Whose socket is at the other end, on this host: for listeners that serve one user only.
 
 Anybody on the host can connect to a loopback port, and send to it; whose socket it is stands in
 /proc/net/tcp and its like (proc_pid_net(5)). They are read anew for each client: slow with very
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import override
 
-_TABLE = Path("/proc/net/tcp")
+_TABLE, _TABLE_IPV6 = Path("/proc/net/tcp"), Path("/proc/net/tcp6")
 # A socket of IPv6 can send datagrams over IPv4, too.
 _DATAGRAM_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 _LOCAL, _REMOTE, _USER, _INODE = 1, 2, 7, 9  # columns of the table
@@ -37,29 +37,15 @@ class OwnListener(socket.socket):
             client.close()
 
 
-class OwnDatagrams(socket.socket):
-    """A UDP socket; datagrams from sockets of other users are dropped, and never seen."""
+def is_same_user(source: tuple[str, int], client: tuple[str, int], server: tuple[str, int]) -> bool:
+    """Whether a datagram may come from the program whose TCP connection to us this is.
 
-    def __init__(self, family: socket.AddressFamily) -> None:
-        super().__init__(family, socket.SOCK_DGRAM)
-        self._known: object = None  # who was the last to be looked up, and is ours
-
-    @override
-    def recvfrom_into(  # type: ignore[override]  # of all that it takes, what is needed
-        self, buffer: memoryview
-    ) -> tuple[int, tuple[str, int]]:
-        while True:
-            count, source = super().recvfrom_into(buffer)
-            if source == self._known or _is_ours(source):
-                self._known = source
-                return count, source
-
-
-def _is_ours(source: tuple[str, int]) -> bool:
-    """Whether a UDP socket that may have sent from there is our own user's; False without one.
-
-    Several may share an address and port; which one of them has sent can't be told, so all count.
+    On this host it has to be a socket of the same user: several may share an address and port, and
+    which one has sent can't be told, so all of them. Of another host nothing is known here.
     """
+    owner = _owner(client, server)
+    if owner is None:
+        return not (client[0].startswith("127.") or client[0] == "::1")
     address, port = _spelled(source).split(":")
     mapped = f"0000000000000000FFFF0000{address}"
     wanted = {f"{local}:{port}" for local in (address, "0" * 8, mapped, "0" * 32)}
@@ -70,7 +56,7 @@ def _is_ours(source: tuple[str, int]) -> bool:
         for words in map(str.split, table.read_text(encoding="ascii").splitlines())
         if words[_LOCAL] in wanted
     }
-    return owners == {os.getuid()}
+    return owners == {owner}
 
 
 def _owner(client: tuple[str, int], server: tuple[str, int]) -> int | None:
@@ -79,7 +65,8 @@ def _owner(client: tuple[str, int], server: tuple[str, int]) -> int | None:
     The kernel shows such a socket as root's, without an inode.
     """
     wanted = [_spelled(client), _spelled(server)]
-    for line in _TABLE.read_text(encoding="ascii").splitlines():
+    table = _TABLE_IPV6 if ":" in client[0] else _TABLE
+    for line in table.read_text(encoding="ascii").splitlines():
         words = line.split()
         if words[_LOCAL : _REMOTE + 1] == wanted:
             return int(words[_USER]) if words[_INODE] != "0" else None
@@ -87,7 +74,8 @@ def _owner(client: tuple[str, int], server: tuple[str, int]) -> int | None:
 
 
 def _spelled(address: tuple[str, int]) -> str:
-    """As the table has it: the address as a number in the byte order of this machine."""
+    """As the tables have it: words of four bytes as numbers in the byte order of this machine."""
     host, port = address
-    number = int.from_bytes(socket.inet_aton(host), sys.byteorder)
-    return f"{number:08X}:{port:04X}"
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    words = (packed[at : at + 4] for at in range(0, len(packed), 4))
+    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words) + f":{port:04X}"

@@ -22,6 +22,7 @@ from netproxy.policy.origin import Layer
 from netproxy.transport.udp_ports import OwnPorts
 from otel import new_id
 from otel.events import PolicyLoaded, SessionEnded, SessionStarted
+from sandbox.loopback import is_same_user
 from sandbox.token import CancellationToken
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ async def served(run: Run, shared: Shared) -> AsyncIterator[ProxyServer]:
     loaded = PolicyLoaded(digest=run.digest, rules=run.policy.current.rule_count, source="start")
     run.trail.record(loaded)
     limits = shared_limits(run.settings)
-    ports = OwnPorts(shared.readiness)
+    ports = OwnPorts(shared.readiness, is_same_user)
     async with data_plane(run, shared, token=NobodyToStop(), limits=limits, ports=ports) as server:
         yield server
     run.trail.record(SessionEnded(session_name=name))

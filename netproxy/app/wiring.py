@@ -218,9 +218,9 @@ def _ports(listeners: Listeners, readiness: Readiness) -> Ports:
     """Where the command's datagrams are taken. On the host only its own user's are."""
     if listeners.datagrams is not None:
         return SharedPorts(listeners.datagrams, readiness)
-    from sandbox.loopback import OwnDatagrams
+    from sandbox.loopback import is_same_user
 
-    return OwnPorts(readiness, OwnDatagrams)
+    return OwnPorts(readiness, is_same_user)
 
 
 def _reviewers(

@@ -51,14 +51,14 @@ class Associations:
         return self.flows < self._limits.udp_flows_per_run
 
     def open(
-        self, services: Services, *, near: str, client: Address, announced: int
+        self, services: Services, *, near: Address, client: Address, announced: int
     ) -> Association:
         """Make one for the client at the other end of a connection. Raises `OSError`.
 
         `near` is our end of it, `announced` the port that its datagrams come from, 0 if unknown.
         """
         association = Association(self, services, client, announced)
-        association.port = self._ports.open(near, association.receive)
+        association.port = self._ports.open(near, client, association.receive)
         self.count += 1
         return association
 

@@ -51,8 +51,8 @@ class Port(Protocol):
 class Ports(Protocol):
     """Where ports come from."""
 
-    def open(self, near: str, receive: Receiver) -> Port:
-        """Make one; `near` is our end of the client's own connection. Raises `OSError`.
+    def open(self, near: Address, client: Address, receive: Receiver) -> Port:
+        """Make one for who is connected from `client` to us, at `near`. Raises `OSError`.
 
         What `receive` is given lives until it returns.
         """
@@ -75,9 +75,9 @@ class SharedPorts:
         sock.setblocking(False)
         readiness.watch(sock.fileno(), READABLE, self._ready)
 
-    def open(self, near: str, receive: Receiver) -> Port:
+    def open(self, near: Address, client: Address, receive: Receiver) -> Port:
         """Take an address that nobody has had, as far as chance can tell: 1 of 16 million."""
-        del near
+        del near, client  # whoever is in there is of one run
         packed = _some_address()
         while packed in self._receivers:
             packed = _some_address()
@@ -142,40 +142,51 @@ def _some_address() -> bytes:
     return b"\x7f" + chosen[0] + bytes((1 + low[0] % 254,))
 
 
-def datagram_socket(family: socket.AddressFamily) -> socket.socket:
-    """Make a plain one."""
-    return socket.socket(family, socket.SOCK_DGRAM)
+# Whether a datagram from the first address may be of the program that is connected from the second
+# to the third, which is ours.
+type Guard = Callable[[Address, Address, Address], bool]
 
 
 class OwnPorts:
-    """A socket for each association, on the address that the client is connected to."""
+    """A socket for each association, on the address that the client is connected to.
 
-    def __init__(
-        self,
-        readiness: Readiness,
-        make: Callable[[socket.AddressFamily], socket.socket] = datagram_socket,
-    ) -> None:
+    Other users of the client's host can send to it as well: `guard` tells them apart.
+    """
+
+    def __init__(self, readiness: Readiness, guard: Guard) -> None:
         self._readiness = readiness
-        self._make = make
+        self._guard = guard
 
-    def open(self, near: str, receive: Receiver) -> Port:
+    def open(self, near: Address, client: Address, receive: Receiver) -> Port:
         """Bind a free port there. Raises `OSError`."""
-        sock = self._make(socket.AF_INET6 if ":" in near else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in near[0] else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            sock.setblocking(False)
-            sock.bind((near, 0))
+            sock.bind((near[0], 0))
         except OSError:
             sock.close()
             raise
-        return _OwnPort(sock, self._readiness, receive)
+
+        def is_clients(source: Address) -> bool:
+            return self._guard(source, client, near)
+
+        return _OwnPort(sock, self._readiness, receive, is_clients)
 
     def close(self) -> None:
         """Nothing is held here."""
 
 
 class _OwnPort:
-    def __init__(self, sock: socket.socket, readiness: Readiness, receive: Receiver) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        readiness: Readiness,
+        receive: Receiver,
+        is_clients: Callable[[Address], bool],
+    ) -> None:
         self._socket = sock
+        self._is_clients = is_clients
+        self._known: Address | None = None  # who was looked at last, and is the client's
         self._readiness = readiness
         self._receive = receive
         self._buffer = memoryview(bytearray(_DATAGRAM_BYTES))
@@ -199,6 +210,11 @@ class _OwnPort:
                 count, source = self._socket.recvfrom_into(self._buffer)
             except OSError:  # nothing more for now, or an error of what was sent to the client
                 return
-            self._receive(self._buffer[:count], source[:2])
+            address: Address = source[:2]
+            if address != self._known:
+                if not self._is_clients(address):
+                    continue
+                self._known = address
+            self._receive(self._buffer[:count], address)
             if self._socket.fileno() < 0:
                 return

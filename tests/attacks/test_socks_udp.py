@@ -7,6 +7,7 @@ belongs to one source; and nothing is ever sent in reply to what is dropped.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from dataclasses import replace
 
 import pytest
 
+from netproxy.connection.credentials import Credentials, Identity
 from netproxy.model import OnDenial, Verdict
 from otel.events import ClientsTurnedAway, ConnectionOpened, PolicyDecision
 from tests.support.datagrams import Associated, header, peer
@@ -85,6 +87,28 @@ def test_an_association_is_not_taken_over_from_another_address() -> None:
         client.send("127.0.0.1", far.port, b"mine")
         assert client.receive()[2] == b"mine"
         assert far.received == [b"mine"]
+
+
+def test_another_user_of_the_host_is_never_first() -> None:
+    """On a shared gateway an association was had for a secret that he does not know."""
+    if os.getuid() != 0:
+        pytest.skip("being another user needs root")
+    setting = Setting(credentials=Credentials.of({Identity("anna"): b"hers"}))
+    with peer() as far, proxy(setting) as near:
+        with Associated(near.socks(), secret=b"hers") as client:
+            stranger = os.fork()  # an interpreter under a closed home could not be executed
+            if stranger == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+                with datagram_socket() as thief:
+                    thief.sendto(header("127.0.0.1", far.port) + b"stolen", client.port)
+                    time.sleep(0.1)
+                os._exit(0)
+            os.waitpid(stranger, 0)
+            client.send("127.0.0.1", far.port, b"hers")
+            assert client.receive()[2] == b"hers"
+        assert far.received == [b"hers"]
 
 
 def test_what_is_no_socks_does_not_take_an_association_over() -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.loopback import OwnDatagrams, OwnListener
+from sandbox.loopback import OwnListener, is_same_user
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_our_own_client_is_accepted() -> None:
@@ -45,57 +49,81 @@ def test_another_user_is_hung_up_on() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(stranger, 0)[1]) == 0
 
 
-def taker() -> OwnDatagrams:
-    sock = OwnDatagrams(socket.AF_INET)
-    sock.bind(("127.0.0.1", 0))
-    sock.settimeout(0.2)
-    return sock
+@pytest.fixture(params=[socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"])
+def tcp(request: pytest.FixtureRequest) -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
+    """Both ends of a connection of ours."""
+    host = "::1" if request.param == socket.AF_INET6 else "127.0.0.1"
+    with (
+        socket.create_server((host, 0), family=request.param) as server,
+        socket.create_connection(server.getsockname()[:2]) as client,
+    ):
+        yield client.getsockname()[:2], server.getsockname()[:2]
 
 
-@pytest.mark.parametrize(
-    ("family", "address"),
-    [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, ""), (socket.AF_INET6, "")],
-    ids=["bound", "wildcard", "ipv6"],
-)
-def test_our_own_datagrams_are_taken(family: socket.AddressFamily, address: str) -> None:
-    buffer = memoryview(bytearray(16))
-    with taker() as sock, socket.socket(family, socket.SOCK_DGRAM) as client:
-        client.bind((address, 0))
-        mapped = "::ffff:127.0.0.1" if family == socket.AF_INET6 else "127.0.0.1"
-        for data in (b"one", b"two"):
-            client.sendto(data, (mapped, sock.getsockname()[1]))
-            count, source = sock.recvfrom_into(buffer)
-            assert (bytes(buffer[:count]), source[1]) == (data, client.getsockname()[1])
+type Ends = tuple[tuple[str, int], tuple[str, int]]
 
 
-def test_a_datagram_of_a_socket_that_is_gone_is_nobodys() -> None:
-    with taker() as sock:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.sendto(b"x", sock.getsockname())
-        with pytest.raises(TimeoutError):
-            sock.recvfrom_into(memoryview(bytearray(16)))
+@pytest.mark.parametrize("local", ["bound", "wildcard"])
+def test_a_datagram_socket_of_the_clients_own_user(tcp: Ends, local: str) -> None:
+    client, server = tcp
+    family = socket.AF_INET6 if ":" in client[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.bind((client[0] if local == "bound" else "", 0))
+        assert is_same_user((client[0], sock.getsockname()[1]), client, server)
 
 
-def test_another_users_datagrams_are_dropped() -> None:
+def test_a_socket_for_both_families_counts() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock,
+    ):
+        sock.bind(("", 0))
+        source = ("127.0.0.1", sock.getsockname()[1])
+        assert is_same_user(source, client.getsockname(), server.getsockname())
+
+
+def test_a_datagram_socket_that_is_gone_is_nobodys(tcp: Ends) -> None:
+    client, server = tcp
+    family = socket.AF_INET6 if ":" in client[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.bind((client[0], 0))
+        source = sock.getsockname()[:2]
+    assert not is_same_user(source, client, server)
+
+
+def test_without_the_connection_nobody_on_this_host_is_the_client(tcp: Ends) -> None:
+    client, server = tcp
+    assert not is_same_user(client, (client[0], 1), server)
+
+
+def test_of_another_host_nothing_is_known() -> None:
+    assert is_same_user(("192.0.2.1", 5), ("192.0.2.1", 4), ("192.0.2.2", 3))
+
+
+@pytest.mark.parametrize("tcp", [socket.AF_INET], indirect=True)
+def test_another_users_datagrams_are_told_apart(tcp: Ends) -> None:
     if os.getuid() != 0:
         pytest.skip("being another user needs root")
-    with taker() as sock:
-        asked, told = os.pipe()
-        stranger = os.fork()  # an interpreter under a closed home could not be executed
-        if stranger == 0:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
-                theirs.sendto(b"x", sock.getsockname())
-                os.read(asked, 1)
-            os._exit(0)
-        with pytest.raises(TimeoutError):
-            sock.recvfrom_into(memoryview(bytearray(16)))
+    client, server = tcp
+    (asked, told), (read, write) = os.pipe(), os.pipe()
+    stranger = os.fork()  # an interpreter under a closed home could not be executed
+    if stranger == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs:
+            theirs.bind(("127.0.0.1", 0))
+            os.write(write, str(theirs.getsockname()[1]).encode())
+            os.read(asked, 1)
+        os._exit(0)
+    try:
+        assert not is_same_user(("127.0.0.1", int(os.read(read, 10))), client, server)
+    finally:
         os.write(told, b"+")
         os.waitpid(stranger, 0)
-        os.close(asked)
-        os.close(told)
+        for descriptor in (asked, told, read, write):
+            os.close(descriptor)
 
 
 def _as_nobody(address: tuple[str, int]) -> int:

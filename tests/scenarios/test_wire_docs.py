@@ -11,6 +11,8 @@ from netproxy.config import Limits
 from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.model import Reason, Verdict
+from otel.events import AssociationClosed
+from tests.support.datagrams import Associated, peer
 from tests.support.fakes import FakePolicy, judgement
 from tests.support.origins import Recorder, origin, read_all
 from tests.support.people import ROOT
@@ -189,6 +191,16 @@ def test_socks(open_to_all: Proxy, row: list[str]) -> None:
     with open_to_all.socks() as client:
         client.sendall(bytes.fromhex(row[0]))
         assert read_all(client) == bytes.fromhex(row[1])
+
+
+@each("datagram to the association, in hex")
+def test_a_datagram_is_dropped(row: list[str]) -> None:
+    with peer() as far, proxy() as near, Associated(near.socks()) as client:
+        client.send_raw(bytes.fromhex(row[0]))
+        client.send("127.0.0.1", far.port, b"this one is not")
+        assert client.receive() == ("127.0.0.1", far.port, b"this one is not")
+        near.settle_after(client.control)
+        assert [event.dropped for event in near.audit.of(AssociationClosed)] == [1]
 
 
 class Failing:

@@ -89,14 +89,21 @@ class Refused(Exception):
 class Associated:
     """A program with an association. The first thing to close is `control`."""
 
-    def __init__(self, control: socket.socket, *, announces: bool = False) -> None:
+    def __init__(
+        self, control: socket.socket, *, announces: bool = False, secret: bytes | None = None
+    ) -> None:
         self.control = control
         self.socket = socket.socket(control.family, socket.SOCK_DGRAM)
         self.socket.settimeout(PATIENCE_SECONDS)
         self.socket.bind((control.getsockname()[0], 0))
         port = self.socket.getsockname()[1] if announces else 0
-        control.sendall(b"\x05\x01\x00\x05\x03\x00\x01\x00\x00\x00\x00" + port.to_bytes(2))
-        assert _exactly(control, 2) == b"\x05\x00"
+        if secret is None:
+            hello, greeted = b"\x05\x01\x00", b"\x05\x00"
+        else:
+            shown = b"\x01\x01x" + bytes([len(secret)]) + secret
+            hello, greeted = b"\x05\x01\x02" + shown, b"\x05\x02\x01\x00"
+        control.sendall(hello + b"\x05\x03\x00\x01\x00\x00\x00\x00" + port.to_bytes(2))
+        assert _exactly(control, len(greeted)) == greeted
         _, code, _, kind = _exactly(control, 4)
         bound = _exactly(control, 4 if kind == 1 else 16)
         self.port = (str(ip_address(bound)), int.from_bytes(_exactly(control, 2)))

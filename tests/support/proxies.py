@@ -24,6 +24,7 @@ from netproxy.transport import (
     ProxyServer,
     Readiness,
 )
+from sandbox.loopback import is_same_user
 from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
@@ -58,7 +59,7 @@ class Setting:
     dialer: Callable[[Readiness, Limits], Dialer] = HappyEyeballs
     limits: Limits = LIMITS
     credentials: Credentials | None = None
-    ports: Callable[[Readiness], Ports | None] = OwnPorts
+    ports: Callable[[Readiness], Ports | None] = lambda readiness: OwnPorts(readiness, is_same_user)
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
 
 

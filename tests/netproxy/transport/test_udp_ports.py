@@ -13,6 +13,7 @@ from netproxy.transport import OwnPorts, Readiness, SharedPorts
 if TYPE_CHECKING:
     from netproxy.transport.udp_ports import Address, Port, Ports
 
+NEAR, CLIENT = ("127.0.0.1", 1080), ("127.0.0.1", 40000)
 KINDS = pytest.mark.parametrize("kind", ["own", "shared"])
 
 
@@ -28,7 +29,7 @@ class Association:
 
 def ports(kind: str, readiness: Readiness) -> Ports:
     if kind == "own":
-        return OwnPorts(readiness)
+        return OwnPorts(readiness, lambda *_: True)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
     sock.setsockopt(socket.IPPROTO_IP, 8, 1)
@@ -42,7 +43,7 @@ def test_each_takes_its_own_datagrams_and_answers_from_its_own_address(kind: str
         readiness = Readiness(asyncio.get_running_loop(), report=pytest.fail)
         made = ports(kind, readiness)
         one, two = Association(), Association()
-        ends: list[Port] = [made.open("127.0.0.1", each.take) for each in (one, two)]
+        ends: list[Port] = [made.open(NEAR, CLIENT, each.take) for each in (one, two)]
         assert len({end.address for end in ends}) == 2
         assert "127.0.0.1" not in {end.address[0] for end in ends} or kind == "own"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
@@ -74,7 +75,7 @@ def test_nobody_is_where_the_listeners_are_nor_at_the_broadcast_address() -> Non
     async def story() -> set[str]:
         readiness = Readiness(asyncio.get_running_loop(), report=pytest.fail)
         made = ports("shared", readiness)
-        found = {made.open("127.0.0.1", Association().take).address[0] for _ in range(2000)}
+        found = {made.open(NEAR, CLIENT, Association().take).address[0] for _ in range(2000)}
         made.close()
         readiness.close()
         return found
@@ -94,7 +95,7 @@ def test_a_closed_port_in_the_middle_of_a_batch_takes_no_more() -> None:
             received.append(bytes(data))
             end.close()
 
-        end = OwnPorts(readiness).open("127.0.0.1", once)
+        end = ports("own", readiness).open(NEAR, CLIENT, once)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             for number in range(5):
                 client.sendto(b"%d" % number, end.address)
@@ -109,7 +110,41 @@ def test_an_address_that_is_not_ours_is_refused() -> None:
     async def story() -> None:
         readiness = Readiness(asyncio.get_running_loop(), report=pytest.fail)
         with pytest.raises(OSError, match="assign"):
-            OwnPorts(readiness).open("192.0.2.1", Association().take)
+            OwnPorts(readiness, lambda *_: True).open(
+                ("192.0.2.1", 1080), CLIENT, Association().take
+            )
+        readiness.close()
+
+    asyncio.run(story())
+
+
+def test_what_is_not_the_clients_is_not_taken() -> None:
+    async def story() -> None:
+        readiness = Readiness(asyncio.get_running_loop(), report=pytest.fail)
+        association = Association()
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs,
+        ):
+            for each in (ours, theirs):
+                each.bind(("127.0.0.1", 0))
+
+            allowed: Address = ours.getsockname()
+            asked: list[tuple[Address, Address, Address]] = []
+
+            def guard(source: Address, client: Address, near: Address) -> bool:
+                asked.append((source, client, near))
+                return source == allowed
+
+            end = OwnPorts(readiness, guard).open(NEAR, CLIENT, association.take)
+            for sock in (theirs, ours, ours, theirs, ours):
+                sock.sendto(b"x", end.address)
+            await asyncio.sleep(0.02)
+            assert association.received == [(b"x", ours.getsockname())] * 3
+            # Who was looked at is known; a stranger is looked at each time.
+            assert len(asked) == 3
+            assert {(client, near) for _, client, near in asked} == {(CLIENT, NEAR)}
+            end.close()
         readiness.close()
 
     asyncio.run(story())
