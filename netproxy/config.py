@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,8 @@ class Limits:
     connections_total: int = 16 * 1024
     # New connections. None where one run has the gateway to itself: it can only slow down itself.
     connections_per_second: float | None = None
+    # Both directions of all its connections. None: whoever pays for traffic knows how much.
+    bytes_per_run: int | None = None
     # Over one of these limits so many more are told so (429, 503); then accepting waits, so that a
     # command that opens and forgets can hold no more of the gateway's descriptors.
     refusals_per_run: int = 64
@@ -74,3 +76,21 @@ class Limits:
     tunnel_bytes: int | None = None
     # An unread answer to a refused client must not keep its socket for longer.
     linger_seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenLimits:
+    """What a settings file says of them, by the same names. None: nothing."""
+
+    connections_per_run: int | None = None
+    connections_per_second: float | None = None
+    connections_total: int | None = None
+    bytes_per_run: int | None = None
+    tunnel_bytes: int | None = None
+    idle_seconds: float | None = None
+    lifetime_seconds: float | None = None
+
+    def over(self, limits: Limits) -> Limits:
+        """Put what was chosen in place of those."""
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(limits, **{name: value for name, value in said.items() if value is not None})

@@ -90,7 +90,7 @@ class CloseReason(StrEnum):
     RESET = "reset"  # one side broke off
     IDLE = "idle"
     LIFETIME = "lifetime"  # it was open for as long as one may be
-    BYTE_LIMIT = "byte_limit"  # it carried as much as a tunnel may
+    BYTE_LIMIT = "byte_limit"  # it, or its whole run, carried as much as may be
     REVOKED = "revoked"  # the grant that carried it is gone
     POLICY_CHANGED = "policy_changed"  # the policy in force no longer lets it through
     RUN_CANCELLED = "run_cancelled"

@@ -226,7 +226,7 @@ class ClientsTurnedAway(Event):
 
     name: ClassVar[str] = "netproxy.clients.turned_away"
     # connections_per_run | connections_per_second | connections_total | descriptors | credentials |
-    # udp_associations_per_run | udp_flows
+    # udp_associations_per_run | udp_flows | bytes_per_run
     limit: str = text(a.LIMIT_NAME)
     count: int = number(a.LIMIT_REFUSED)
     client_address: str = text(a.CLIENT_ADDRESS)  # the last one's

@@ -129,4 +129,7 @@ async def served(run: Run, shared: Shared) -> AsyncIterator[ProxyServer]:
 
 def shared_limits(settings: Settings) -> Limits:
     """What one session may take of a gateway that others want something of, too."""
-    return replace(limits_of(settings), connections_per_second=_PER_SECOND)
+    limits = limits_of(settings)
+    if limits.connections_per_second is not None:
+        return limits
+    return replace(limits, connections_per_second=_PER_SECOND)

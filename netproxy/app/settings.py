@@ -25,7 +25,7 @@ from netproxy.app.layer_files import (
     violations,
     with_managed,
 )
-from netproxy.config import Limits
+from netproxy.config import ChosenLimits, Limits
 from netproxy.errors import InvalidRule, InvalidSettings
 from netproxy.model import Verdict
 from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
@@ -77,6 +77,7 @@ class Settings:
     timeout_seconds: float | None
     resolver_hosts: Mapping[str, tuple[str, ...]]
     resolve_seconds: float
+    limits: ChosenLimits
     audit_directory: Path
     otlp: OtlpSettings | None  # where the audit records are exported to
     write_paths: tuple[Path, ...]
@@ -227,6 +228,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         timeout_seconds=options.timeout_seconds,
         resolver_hosts={**(document.resolver_hosts if document else {}), **options.resolve},
         resolve_seconds=(document and document.resolve_seconds) or Limits().resolve_seconds,
+        limits=document.limits if document else ChosenLimits(),
         audit_directory=_audit_directory(options, document, read),
         otlp=read.collector(options.otlp),
         write_paths=(*_write_paths(document, read), *options.write),

@@ -141,7 +141,7 @@ async def data_plane(
 
 def limits_of(settings: Settings) -> Limits:
     """What one client of a run may cost."""
-    return Limits(resolve_seconds=settings.resolve_seconds)
+    return settings.limits.over(Limits(resolve_seconds=settings.resolve_seconds))
 
 
 def _reloader(run: Run, own_host: Callable[[], Host], environ: Mapping[str, str]) -> Reloader:

@@ -25,6 +25,7 @@ _PHRASES = {
     405: "Method Not Allowed",
     407: "Proxy Authentication Required",
     408: "Request Timeout",
+    413: "Content Too Large",
     414: "URI Too Long",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",

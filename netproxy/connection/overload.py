@@ -23,6 +23,7 @@ class Overload(StrEnum):
     DESCRIPTORS = "descriptors"
     ASSOCIATIONS = "udp_associations_per_run"
     FLOWS = "udp_flows"  # of one association, or of all of a run
+    BYTES = "bytes_per_run"
     CREDENTIALS = "credentials"  # no limit, but just as many may come: a secret is missing or wrong
 
 
@@ -33,6 +34,7 @@ _SAID = {
     Overload.DESCRIPTORS: "the gateway has no descriptor to spare",
     Overload.ASSOCIATIONS: "too many associations for UDP are open already",
     Overload.FLOWS: "datagrams go to too many destinations already",
+    Overload.BYTES: "as many bytes were moved as may be",
     Overload.CREDENTIALS: "this proxy asks for a token that it knows",
 }
 # What one run did, it can undo; the rest is the whole gateway's.
@@ -46,7 +48,8 @@ def turned_away(overload: Overload) -> Decision:
         source=Source.PROXY_STATE,
         reason=Reason.LIMIT_EXCEEDED,
         message=_SAID[overload],
-        retry_after_seconds=1,
+        # Bytes don't come back.
+        retry_after_seconds=None if overload is Overload.BYTES else 1,
         status=_SERVICE_UNAVAILABLE if overload in _OF_THE_GATEWAY else None,
     )
 

@@ -30,6 +30,13 @@ from netproxy.policy.fields import (
 # Longer than a working day is a forgotten question; longer than a minute is no resolver.
 _HOLD_LIMIT_SECONDS = 12 * 3600
 _RESOLVE_LIMIT_SECONDS = 60
+# Each takes two descriptors, and Linux gives a process a million (fs.nr_open).
+_CONNECTIONS_LIMIT = 500_000
+_YEAR_SECONDS = 366 * 24 * 3600
+# TOML's integers end there.
+_BYTES_LIMIT = 2**63 - 1
+# More than any machine can do is no limit.
+_RATE_LIMIT = 1_000_000
 
 
 class Network(Strict):
@@ -91,6 +98,42 @@ class Sandbox(Strict):
     )
 
 
+class Limits(Strict):
+    """What one run, or one session of a service, may take: fields of `netproxy.config.Limits`."""
+
+    connections_per_run: (
+        Annotated[int, Field(ge=1, le=_CONNECTIONS_LIMIT, description="open at once, of one run")]
+        | None
+    ) = None
+    connections_per_second: (
+        Annotated[float, Field(gt=0, le=_RATE_LIMIT, description="new ones of one run")] | None
+    ) = None
+    connections_total: (
+        Annotated[
+            int, Field(ge=1, le=_CONNECTIONS_LIMIT, description="open at once, of a whole gateway")
+        ]
+        | None
+    ) = None
+    bytes_per_run: (
+        Annotated[int, Field(ge=1, le=_BYTES_LIMIT, description="both directions together")] | None
+    ) = None
+    tunnel_bytes: (
+        Annotated[
+            int, Field(ge=1, le=_BYTES_LIMIT, description="both directions of one tunnel together")
+        ]
+        | None
+    ) = None
+    idle_seconds: (
+        Annotated[
+            float, Field(gt=0, le=_YEAR_SECONDS, description="a tunnel in which nothing moves")
+        ]
+        | None
+    ) = None
+    lifetime_seconds: (
+        Annotated[float, Field(gt=0, le=_YEAR_SECONDS, description="a tunnel, however busy")] | None
+    ) = None
+
+
 class Projects(Strict):
     """What trusted project files may allow beyond the user's own rules."""
 
@@ -117,4 +160,5 @@ class File(ProjectFile):
     approvals: Approvals = Approvals()
     audit: Audit = Audit()
     sandbox: Sandbox = Sandbox()
+    limits: Limits = Limits()
     projects: Projects = Projects()

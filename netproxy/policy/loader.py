@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from netproxy.config import ChosenLimits
 from netproxy.model import OnDenial, Verdict
 from netproxy.policy.bundles import Bundle
 from netproxy.policy.document import File, ProjectFile
@@ -48,6 +49,7 @@ class Document:
     audit_mode: str | None
     otlp_endpoint: str | None
     write_paths: tuple[str, ...]
+    limits: ChosenLimits
     reading: Reading
 
     def problem(self, path: Path, what: str) -> str:
@@ -122,6 +124,7 @@ class _Maker:
             audit_mode=file.audit.mode,
             otlp_endpoint=file.audit.otlp,
             write_paths=tuple(file.sandbox.write),
+            limits=ChosenLimits(**dict(file.limits)),
             reading=self.reading,
         )
 

@@ -10,7 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from netproxy.connection.overload import turned_away
+from netproxy.connection.overload import Overload, turned_away
 from netproxy.model import CloseReason
 from netproxy.transport.upstream import Passage, Upstream, reach
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
-    from netproxy.connection.overload import Overload
     from netproxy.errors import DestinationUnreachable
     from netproxy.model import ApprovalId, Decision, Request
     from netproxy.ports import Dialer
@@ -48,6 +47,11 @@ class Attempt(ABC):
     def is_turned_away(self) -> bool:
         """It came over a limit, and is only here to be told so."""
         return self._overload is not None
+
+    @property
+    def in_flight(self) -> int:
+        """Bytes that moved, both ways, and are not on record as closed yet."""
+        return 0
 
     @property
     def _dialer(self) -> Dialer:
@@ -86,6 +90,8 @@ class Attempt(ABC):
     async def _admitted(self, request: Request) -> Decision:
         if self._overload is not None:
             return self._turned_away(self._overload, request.client_address)
+        if self._services.allowance.is_spent:
+            return self._turned_away(Overload.BYTES, request.client_address)
         self._passage = passage = Passage(request=request)
         decision = await self._services.gate.admit(request, waiting=self._asking)
         self.approval_id = decision.approval_id

@@ -78,6 +78,12 @@ class Connection(Attempt):
         elif self._task is not None:
             self._task.cancel()
 
+    @property
+    @override
+    def in_flight(self) -> int:
+        relay = self._relay
+        return 0 if relay is None else relay.bytes_sent + relay.bytes_received
+
     @abstractmethod
     async def _serve(self) -> None:
         """Talk to the client until it is refused, gone, or a tunnel."""

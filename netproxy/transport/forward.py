@@ -71,6 +71,11 @@ class Exchange:
             self._failed(Failure.HTTP_PROTOCOL_ERROR, str(problem))
 
     @property
+    def in_flight(self) -> int:
+        """Bytes that were exchanged with the origin so far."""
+        return self._sent + self._received
+
+    @property
     def has_answered(self) -> bool:
         """The client has the head of a final response: no other answer can follow."""
         return self._status is not None

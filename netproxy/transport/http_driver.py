@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, override
 
 from netproxy.connection import answers
 from netproxy.connection.authorization import shown_secret
@@ -20,7 +21,7 @@ from netproxy.model import (
     Request,
 )
 from netproxy.protocol.buffer import NeedData
-from netproxy.protocol.fields import NO_BODY
+from netproxy.protocol.fields import NO_BODY, Length
 from netproxy.protocol.http1 import RequestHead, RequestReader
 from netproxy.protocol.http1_forward import refuse_unforwardable
 from netproxy.transport.driver import Connection
@@ -32,10 +33,28 @@ if TYPE_CHECKING:
     from netproxy.errors import Failure
 
 
+# Half of an answer must not look like a whole one, when it is us who cut it off.
+_BROKEN_OFF = frozenset({CloseReason.POLICY_CHANGED, CloseReason.BYTE_LIMIT})
+# RFC 9110 section 15.5.14.
+_CONTENT_TOO_LARGE = 413
+
+
 class HttpConnection(Connection):
     """Serves requests in order, each decided on its own."""
 
-    __slots__ = ()
+    __slots__ = ("_running",)
+
+    _running: Exchange | None
+
+    @override
+    def start(self) -> None:
+        self._running = None
+        super().start()
+
+    @property
+    @override
+    def in_flight(self) -> int:
+        return super().in_flight if self._running is None else self._running.in_flight
 
     async def _serve(self) -> None:
         is_first = True
@@ -106,7 +125,7 @@ class HttpConnection(Connection):
             connection_id=connection_id,
             client_address=self._client_address,
         )
-        decision = await self._admitted(request)
+        decision = self._too_large(head) or await self._admitted(request)
         if not decision.allowed:
             return await self._refuse(head, request, decision)
         match await self._reach(request):
@@ -120,8 +139,18 @@ class HttpConnection(Connection):
             case refused:
                 return await self._refuse(head, request, refused)
 
+    def _too_large(self, head: RequestHead) -> Decision | None:
+        """Refuse a body that says it is longer than what the run may still move."""
+        if not isinstance(head.framing, Length) or not head.framing.octets:
+            return None
+        left = self._services.allowance.left
+        if left is None or head.framing.octets <= left:
+            return None
+        decision = self._turned_away(Overload.BYTES, self._client_address)
+        return replace(decision, status=_CONTENT_TOO_LARGE)
+
     async def _exchange(self, head: RequestHead, upstream: Upstream) -> bool:
-        exchange = Exchange(self._client, head, upstream)
+        exchange = self._running = Exchange(self._client, head, upstream)
         request = upstream.request
         try:
             await exchange.run()
@@ -132,10 +161,10 @@ class HttpConnection(Connection):
                 await self._farewell(answers.malformed(problem.status, str(problem), asked))
             return False
         finally:
-            self._passage = None
+            self._passage = self._running = None
             exchange.close(self._broken_off)
-            if self._cut_for is CloseReason.POLICY_CHANGED:
-                self._client.abort()  # half of an answer must not look like a whole one
+            if self._cut_for in _BROKEN_OFF:
+                self._client.abort()
         if exchange.failure is not None:
             failure, message = exchange.failure
             return await self._fail(head, request, failure, message)

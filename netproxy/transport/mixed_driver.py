@@ -62,6 +62,11 @@ class MixedConnection(Connection):
         else:
             self._heir.cut(reason)
 
+    @property
+    @override
+    def in_flight(self) -> int:
+        return 0 if self._heir is None else self._heir.in_flight
+
     @override
     def retire(self) -> None:
         super().retire()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.connection.overload import Overload, TokenBucket
 from netproxy.model import CloseReason
+from netproxy.transport.allowance import Allowance
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
 from netproxy.transport.pipes import PipePool
@@ -116,6 +117,7 @@ class ProxyServer:
             report=report,
             pseudonym=f"netproxy-{os.urandom(4).hex()}",
             refusals=Refusals(readiness.loop, self._note),
+            allowance=self._allowance(),
             associations=None if ports is None else Associations(ports, limits),
             relays=_means(readiness, limits),
         )
@@ -203,6 +205,7 @@ class ProxyServer:
             self._services.associations.close()
         self._sweep.stop()
         self._services.refusals.flush()
+        self._services.allowance.close()
         self._services.relays.pipes.close()
 
     def _watch(self, listener: socket.socket) -> None:
@@ -275,6 +278,23 @@ class ProxyServer:
             self._left.set_result(None)
         if self._paused:
             self._resume()
+
+    def _allowance(self) -> Allowance:
+        return Allowance(
+            self._limits.bytes_per_run,
+            self._readiness.loop,
+            in_flight=self._in_flight,
+            on_spent=self._spent,
+        )
+
+    def _in_flight(self) -> int:
+        return sum(connection.in_flight for connection in self.connections)
+
+    def _spent(self) -> None:
+        """Cut what moves bytes; who asks for something is told why not."""
+        for connection in tuple(self.connections):
+            if connection.in_flight:
+                connection.cut(CloseReason.BYTE_LIMIT)
 
     def _note(self, event: Event) -> None:
         self._services.note(event)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netproxy.connection.gate import Gate, Vetted
     from netproxy.model import Destination
     from netproxy.ports import AuditSink, Dialer, Resolver
+    from netproxy.transport.allowance import Allowance
     from netproxy.transport.readiness import Readiness
     from netproxy.transport.refusals import Refusals
     from netproxy.transport.relay import Means
@@ -43,6 +44,7 @@ class Services:
     report: Callable[[str], None]  # one line for whoever looks after the gateway
     pseudonym: str  # our name in Via: unique to this process, so that a loop is seen
     refusals: Refusals
+    allowance: Allowance
     relays: Means
     associations: Associations | None = None  # for UDP; None serves none
 

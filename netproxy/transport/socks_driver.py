@@ -66,6 +66,12 @@ class SocksConnection(Connection):
             case Command.UDP_ASSOCIATE:
                 await self._associate(asked)
 
+    @property
+    @override
+    def in_flight(self) -> int:
+        association = self._association
+        return super().in_flight if association is None else association.in_flight
+
     @override
     def judge_again(self) -> None:
         super().judge_again()

@@ -95,6 +95,11 @@ class Association:
         if not self._pass_on(data, source):
             self._dropped += 1
 
+    @property
+    def in_flight(self) -> int:
+        """Bytes that its flows moved."""
+        return sum(flow.in_flight for flow in self._flows.values())
+
     def judge_again(self) -> None:
         """Cut every flow that the policy in force no longer lets through."""
         for flow in tuple(self._flows.values()):

@@ -88,6 +88,11 @@ class Flow(Attempt):
         self.last_sent_at = self._services.readiness.loop.time()
         return self._pass_on(self._upstream, data)
 
+    @property
+    @override
+    def in_flight(self) -> int:
+        return 0 if self._upstream is None else sum(self._bytes)
+
     @override
     def cut(self, reason: CloseReason) -> None:
         self._cut_for = reason

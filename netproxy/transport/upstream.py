@@ -72,6 +72,7 @@ class Upstream:
     ) -> None:
         """Record how much flowed, for how long, and why it ended. `datagrams`: sent, received."""
         where = self.request.destination
+        self.services.allowance.moved += sent + received
         seconds = self.services.readiness.loop.time() - self.opened_at
         self.services.note(
             ConnectionClosed(

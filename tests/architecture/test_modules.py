@@ -30,7 +30,6 @@ COVERED_ELSEWHERE = {
     "tests/sandbox/test_plan.py": ("sandbox/errors", "sandbox/model"),
     # What only real sockets show, shown by the drivers that use it.
     "tests/netproxy/transport/test_http_driver.py": (
-        "netproxy/config",
         "netproxy/transport/attempt",
         "netproxy/transport/driver",
         "netproxy/transport/services",

@@ -304,3 +304,19 @@ def test_what_can_not_be_had_is_one_line(netproxy: Netproxy) -> None:
     assert (done.status, done.err.count("\n")) == (78, 1)
     assert "nowhere" in done.err
     assert ANNA not in done.err
+
+
+def test_limits_of_the_users_file_hold(netproxy: Netproxy, site: Site) -> None:
+    path = settings(netproxy, site)
+    path.write_text(path.read_text() + "\n[limits]\nconnections_per_second = 0.01\n")
+    with Service(netproxy) as service:
+        assert curl(f"http://{service.address}", url(site)) == (0, "000/200")
+        assert curl(f"http://{service.address}", url(site)) == (0, "000/429")
+        assert service.stop() == 0
+    (event,) = netproxy.events("netproxy.clients.turned_away")
+    assert event["netproxy.limit.name"] == "connections_per_second"
+    path.write_text(path.read_text() + "connections_per_run = -1\n")
+    done = netproxy("serve", "--listen", "127.0.0.1:0")
+    assert done.status == 78
+    assert f"{path}:17:1 " in done.err
+    assert "limits.connections_per_run" in done.err

@@ -18,6 +18,7 @@ from netproxy.app.settings import (
     load_settings,
 )
 from netproxy.app.trust import TrustStore
+from netproxy.config import ChosenLimits
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Reason, Verdict
 from netproxy.policy.origin import Layer
@@ -52,6 +53,9 @@ otlp = "http://collector.test:4318"
 
 [sandbox]
 write = ["/srv/cache", "~/.cache"]
+
+[limits]
+connections_per_run = 10
 """
 
 
@@ -117,6 +121,7 @@ def test_the_users_file_is_read(home: Path) -> None:
     assert [rule.label for rule in found.spec.rules] == ["pypi.org:443 (config.toml:6)"]
     assert [str(block) for block in found.spec.allow_private.blocks] == ["10.0.0.0/8"]
     assert (found.hold_seconds, found.resolve_seconds) == (7, 2)
+    assert found.limits == ChosenLimits(connections_per_run=10)
     assert found.audit_directory == home / "audit"
     assert endpoint(found) == "http://collector.test:4318/v1/logs"
     assert found.resolver_hosts == {"a.test": ("10.0.0.1",), "b.test": ("10.0.0.2",)}

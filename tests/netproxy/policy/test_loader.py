@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netproxy.config import ChosenLimits
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Verdict
 from netproxy.policy.layers import Statement
@@ -56,6 +57,11 @@ otlp = "http://127.0.0.1:4318"
 
 [sandbox]
 write = ["~/.cache"]
+
+[limits]
+connections_per_run = 100
+connections_per_second = 20.5
+connections_total = 1000
 """
 
 
@@ -93,6 +99,9 @@ def test_a_whole_file() -> None:
     assert document.audit_directory == "/var/log/netproxy"
     assert document.otlp_endpoint == "http://127.0.0.1:4318"
     assert document.write_paths == ("~/.cache",)
+    assert document.limits == ChosenLimits(
+        connections_per_run=100, connections_per_second=20.5, connections_total=1000
+    )
 
 
 def test_rules_know_where_they_were_written() -> None:
@@ -116,6 +125,7 @@ def test_an_empty_file_says_nothing() -> None:
     assert document.default_profile is None
     assert document.profiles == {}
     assert document.hold_seconds is None
+    assert document.limits == ChosenLimits()
 
 
 def test_what_a_profile_does_not_say_is_none() -> None:
