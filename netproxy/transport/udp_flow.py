@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, override
 
+from netproxy.model import CloseReason
 from netproxy.protocol.socks5_udp import header_from
 from netproxy.transport.attempt import Attempt
 from netproxy.transport.datagrams import DatagramDialer
@@ -18,7 +19,7 @@ from netproxy.transport.upstream import Upstream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netproxy.model import CloseReason, Request
+    from netproxy.model import Request
     from netproxy.ports import Dialer
     from netproxy.transport.services import Services
     from netproxy.transport.udp_ports import Address
@@ -86,7 +87,7 @@ class Flow(Attempt):
             self._held.append(bytes(data))
             return True
         self.last_sent_at = self._services.readiness.loop.time()
-        return self._pass_on(self._upstream, data)
+        return self._has_room(len(data)) and self._pass_on(self._upstream, data)
 
     @property
     @override
@@ -117,7 +118,7 @@ class Flow(Attempt):
             self._services.report(f"netproxy: a flow failed inside the gateway: {problem!r}")
         finally:
             self._task = None
-            if self._upstream is None:
+            if self.peer is None:
                 self._on_closed(self)
 
     def _open(self, upstream: Upstream) -> None:
@@ -129,9 +130,9 @@ class Flow(Attempt):
         self._services.readiness.watch(upstream.socket.fileno(), READABLE, self._ready)
         held, self._held = self._held, []
         for data in held:
-            self._pass_on(upstream, data)
+            self.send(memoryview(data))
 
-    def _pass_on(self, upstream: Upstream, data: bytes | memoryview) -> bool:
+    def _pass_on(self, upstream: Upstream, data: memoryview) -> bool:
         try:
             try:
                 upstream.socket.send(data)
@@ -153,9 +154,19 @@ class Flow(Attempt):
                 data = upstream.socket.recv(_DATAGRAM_BYTES)
             except OSError:  # nothing more for now, or what ICMP said
                 return
+            if not self._has_room(len(data)):
+                return
             if self._deliver(self._header + data):
                 self._bytes[1] += len(data)
                 self._counts[1] += 1
+
+    def _has_room(self, count: int) -> bool:
+        """Whether so many bytes more are within a tunnel's limit; else this was all."""
+        limit = self._services.limits.tunnel_bytes
+        if limit is None or sum(self._bytes) + count <= limit:
+            return True
+        self.cut(CloseReason.BYTE_LIMIT)
+        return False
 
     def _close(self, upstream: Upstream, reason: CloseReason) -> None:
         self._upstream = None

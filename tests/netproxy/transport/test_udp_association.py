@@ -233,6 +233,40 @@ def test_a_busy_flow_is_looked_up_again_after_its_lifetime() -> None:
     assert [event.reason for event in near.audit.of(DialRefused)] == ["not_allowed_local"]
 
 
+def test_what_was_held_counts_for_the_limit_too() -> None:
+    approver = FakeApprover()
+    setting = replace(asking(approver), limits=replace(LIMITS, tunnel_bytes=25))
+    with peer(lambda _: None) as far, proxy(setting) as near, associated(near) as client:
+        for _ in range(4):
+            client.send("127.0.0.1", far.port, b"10 or ten!")
+        eventually(lambda: len(approver.pending) == 1)
+        time.sleep(0.02)
+        near.call(lambda: approver.pending[0].set_result(answer(Reason.APPROVED)))
+        eventually(lambda: bool(near.audit.of(ConnectionClosed)))
+    (closed,) = near.audit.of(ConnectionClosed)
+    assert (closed.close_reason, closed.bytes_sent) == ("byte_limit", 20)
+
+
+@pytest.mark.parametrize("way", ["there", "back"])
+def test_a_flow_carries_no_more_than_a_tunnel_may(way: str) -> None:
+    limits = replace(LIMITS, tunnel_bytes=25)
+    more = b"" if way == "there" else b"x" * 10
+    with (
+        peer(lambda data: data + more if len(more) else None) as far,
+        proxy(Setting(limits=limits)) as near, associated(near) as client,
+    ):  # fmt: skip
+        for _ in range(2):
+            client.send("127.0.0.1", far.port, b"10 or ten!")
+        eventually(lambda: len(far.received) == 2 or bool(near.audit.of(ConnectionClosed)))
+        if way == "there":
+            client.send("127.0.0.1", far.port, b"too many")
+        eventually(lambda: bool(near.audit.of(ConnectionClosed)))
+    (closed, *_) = near.audit.of(ConnectionClosed)
+    assert closed.close_reason == "byte_limit"
+    assert closed.bytes_sent + closed.bytes_received <= 25
+    assert b"too many" not in far.received
+
+
 def test_a_lookup_that_fails_cancels_nothing() -> None:
     with proxy() as near, associated(near) as client:
         client.send("unknown.test", 53, b"?")
