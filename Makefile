@@ -1,5 +1,5 @@
 # Two commands set everything up: `make demo` and `make test`. CI calls `make check` and `make test`.
-.PHONY: help setup demo test coverage check bench lock clean
+.PHONY: help setup demo test coverage check fuzz bench lock clean
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
@@ -10,6 +10,7 @@ help:
 	@echo "make test      the whole suite (sets up first); a part of it: make test ARGS=tests/otel"
 	@echo "make coverage  what the last whole run left out"
 	@echo "make check     format, lint, types, import contracts"
+	@echo "make fuzz      search for bytes that a reader takes wrongly; longer: make fuzz SECONDS=600"
 	@echo "make bench     measure against the named peers"
 	@echo "make setup     only the set-up: .venv, bubblewrap, nftables"
 	@echo "make lock      resolve the dependencies again (needs uv)"
@@ -40,6 +41,12 @@ check: setup
 	@.venv/bin/mypy $(SOURCES)
 	@.venv/bin/lint-imports --no-cache --no-logo
 
+fuzz: setup
+	@$(PY) -c 'import atheris' 2>/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --only-binary=atheris -r requirements-fuzz.lock || \
+		{ echo "fuzz: atheris has wheels for CPython on x86-64 Linux only, and none for this machine"; exit 1; }
+	@$(PY) -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(ARGS)
+
 bench: setup
 	@$(PY) bench/run.py $(ARGS)
 
@@ -52,4 +59,4 @@ lock:
 		pyproject.toml --group dev --group fuzz -o requirements-fuzz.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .hypothesis .coverage build dist
+	rm -rf .venv .fuzz .mypy_cache .ruff_cache .hypothesis .coverage build dist

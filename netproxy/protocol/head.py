@@ -79,6 +79,8 @@ class HeadReader[Line]:
             self._buffer = self._buffer[2:]
             self._skipped += 1
         buffer = self._buffer
+        # First, so that the refusal is the same however little of it came at once.
+        refuse_foreign(buffer)
         limit = self._limits.target_bytes + _LINE_OVERHEAD_BYTES
         newline = buffer.find(b"\n", self._scanned, limit + 2)
         if newline >= 0:
@@ -90,7 +92,6 @@ class HeadReader[Line]:
         elif len(buffer) >= limit + 2:
             raise ClientProtocolError(f"the first line is over {limit} bytes", status=414)
         else:
-            refuse_foreign(buffer)
             self._scanned = len(buffer)
 
     def _end_of_head(self) -> int | None:

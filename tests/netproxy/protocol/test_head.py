@@ -61,6 +61,17 @@ def test_a_malformed_field_is_refused(field: bytes) -> None:
     assert refused.value.status == 400
 
 
+@pytest.mark.parametrize("data", [b"\x16\x03\n", b"\x05\r\n\r\n", b"\xff" * 20_000])
+def test_another_protocol_is_named_so_however_much_came_at_once(data: bytes) -> None:
+    said = []
+    for first in (data[:1], data):
+        with pytest.raises(ClientProtocolError) as refused:
+            reader().receive(first)
+        said.append(str(refused.value))
+    assert said[0] == said[1]
+    assert said[0].startswith("this is ")
+
+
 @pytest.mark.parametrize("start", [b"first\n", b"first\r\nA: b\n", b"first\r\nA: b\r\n\n"])
 def test_a_bare_lf_is_refused_at_once_and_not_when_time_runs_out(start: bytes) -> None:
     with pytest.raises(ClientProtocolError):
