@@ -51,8 +51,13 @@ class Reloader:
         audit: SyncedSink,
         wanted: asyncio.Event,
         pause_seconds: float = _PAUSE_SECONDS,
+        say: Callable[[str], None] | None = None,
     ) -> None:
-        """`held` is what `in_force` was made from; `wanted` is set to ask for a look at once."""
+        """`held` is what `in_force` was made from; `wanted` is set to ask for a look at once.
+
+        `say` tells somebody at once; without it `notices` does at the end, where a command has the
+        terminal until then.
+        """
         self._reread = reread
         self._held = held
         self._waiting: Renewed | None = None
@@ -63,6 +68,7 @@ class Reloader:
         self._has_looked = asyncio.Event()
         self._told: set[frozenset[tuple[object, str]]] = set()
         self._notices: dict[str, str] = {}
+        self._say = say
         self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
@@ -78,7 +84,14 @@ class Reloader:
 
     def notices(self) -> Iterator[str]:
         """What a person should know when the run is over: what was changed, and doesn't hold."""
-        yield from self._notices.values()
+        if self._say is None:
+            yield from self._notices.values()
+
+    def _notice(self, key: str, text: str) -> None:
+        is_new = self._notices.get(key) != text
+        self._notices[key] = text
+        if is_new and self._say is not None:
+            self._say(text)
 
     async def _run(self) -> None:
         while True:
@@ -87,7 +100,7 @@ class Reloader:
             try:
                 await self._look(thorough=thorough)
             except Exception as broken:  # noqa: BLE001 root of the task: the next look may go well
-                self._notices["broken"] = f"changes of the settings could not be seen: {broken!r}"
+                self._notice("broken", f"changes of the settings could not be seen: {broken!r}")
             else:
                 self._notices.pop("broken", None)
             self._has_looked.set()
@@ -120,19 +133,20 @@ class Reloader:
             self._audit.record_synced(renewed.event)
         except AuditUnavailable as lost:
             self._waiting = renewed
-            self._notices["files"] = (
-                "the rules changed while the command ran, but that could not be recorded "
-                f"({lost}): the ones from before held"
+            self._notice(
+                "files",
+                "the rules changed meanwhile, but that could not be recorded "
+                f"({lost}): the ones from before held",
             )
             return
         if renewed.held.rejected is None:
             self._notices.pop("files", None)
         if renewed.late:
-            self._notices["late"] = (
-                "the settings changed while the command ran; at the next start takes effect: "
-                + ", ".join(renewed.late)
-            )
+            late = ", ".join(renewed.late)
+            self._notice("late", f"the settings changed; at the next start takes effect: {late}")
         self._hold(renewed.held)
+        if self._say is not None:
+            self._say(f"the rules changed ({renewed.event.source}), and hold from now on")
 
     def _hold(self, held: Held) -> None:
         self._held = held
@@ -143,9 +157,10 @@ class Reloader:
         self._held = replace(self._held, rejected=rejected.states)
         first, *more = rejected.event.errors
         others = f" (and {len(more)} more)" if more else ""
-        self._notices["files"] = (
-            "the settings were changed while the command ran, and can't be used: "
-            f"{first}{others}; the rules from before held"
+        self._notice(
+            "files",
+            "the settings were changed meanwhile, and can't be used: "
+            f"{first}{others}; the rules from before held",
         )
         content = frozenset(rejected.states.items())
         if content not in self._told:

@@ -100,6 +100,7 @@ class Service:
             own_listeners=addresses_of(sockets),
             environ=self._environ,
             report=self._say,
+            tells_at_once=True,
         )
         await stack.enter_async_context(shared.service)
         servers = {

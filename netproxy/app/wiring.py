@@ -113,6 +113,7 @@ class Shared:
     own_listeners: frozenset[tuple[str, int]]  # so that nobody is let go round in circles
     environ: Mapping[str, str]
     report: Callable[[str], None]  # one line for whoever looks after the gateway
+    tells_at_once: bool = False  # of changed settings, too: no command has the terminal
 
 
 def addresses_of(listeners: Iterable[socket.socket]) -> frozenset[tuple[str, int]]:
@@ -125,7 +126,7 @@ async def data_plane(
     run: Run, shared: Shared, *, token: Token, limits: Limits, ports: Ports
 ) -> AsyncIterator[ProxyServer]:
     """Make the server of one run; its policy follows the files until the block ends."""
-    reloader = _reloader(run, partial(_own_host, shared.own_listeners), shared.environ)
+    reloader = _reloader(run, shared)
     server = _server(run, shared, token, limits, ports)
     run.policy.on_swap = server.judge_again
     try:
@@ -144,17 +145,31 @@ def limits_of(settings: Settings) -> Limits:
     return settings.limits.over(Limits(resolve_seconds=settings.resolve_seconds))
 
 
-def _reloader(run: Run, own_host: Callable[[], Host], environ: Mapping[str, str]) -> Reloader:
+def _reloader(run: Run, shared: Shared) -> Reloader:
+    own_host = partial(_own_host, shared.own_listeners)
     policy = run.policy.current = replace(run.policy.current, host=own_host())
     # A managed file that appears is honoured; any other must have been there from the start: the
     # command may be able to make one.
     states = {MANAGED_FILE: MISSING, **source_states(run.settings.sources)}
-    trust = TrustStore(state_home(environ, home_folder(environ))).path
+    trust = TrustStore(state_home(shared.environ, home_folder(shared.environ))).path
     beside = {trust} if any(s.layer is Layer.PROJECT for s in run.settings.sources) else set()
     states.update(FileWatch(beside).look())
     held = Held(settings=run.settings, policy=policy, digest=run.digest, states=states)
     reread = Reread(FileWatch(states, pinned=run.pinned), run.load, own_host, beside=beside)
-    return Reloader(reread, held, run.policy, audit=run.trail, wanted=run.reload_wanted)
+    return Reloader(
+        reread,
+        held,
+        run.policy,
+        audit=run.trail,
+        wanted=run.reload_wanted,
+        say=_teller(run, shared) if shared.tells_at_once else None,
+    )
+
+
+def _teller(run: Run, shared: Shared) -> Callable[[str], None]:
+    """Several sessions may read one file, and each has its own to say of it."""
+    name = run.settings.session_name
+    return lambda text: shared.report(text if name is None else f"session {name}: {text}")
 
 
 def _own_host(listeners: frozenset[tuple[str, int]]) -> Host:

@@ -216,7 +216,7 @@ def test_what_stays_wrong_is_one_line_at_the_end(netproxy: Netproxy, rules: Rule
         status, said = run.ends()
     assert status == 0
     assert said == (
-        "netproxy run: the settings were changed while the command ran, and can't be used: "
+        "netproxy run: the settings were changed meanwhile, and can't be used: "
         f"{rules.path}: is gone; the rules from before held\n"
     )
 

@@ -181,9 +181,10 @@ def test_what_is_saved_holds_without_a_restart(netproxy: Netproxy, site: Site) -
         give_up = time.monotonic() + 10
         while curl(f"http://{service.address}", url(site)) != (0, "000/403"):
             assert time.monotonic() < give_up
+        service.says("the rules changed (files), and hold from now on")
         path.write_text("no toml")
         service.signal(signal.SIGHUP)
-        time.sleep(0.2)
+        service.says("the settings were changed meanwhile, and can't be used: ")
         assert curl(f"http://{service.address}", url(site)) == (0, "000/403")
         assert service.stop() == 0
 

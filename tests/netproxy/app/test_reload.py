@@ -90,7 +90,7 @@ class Script:
 class Bench:
     """A reloader that looks only when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
         self.start = held("a.test", states="old")
         self.in_force = PolicyInForce(self.start.policy)
         self.sink = Sink(self.in_force)
@@ -103,6 +103,7 @@ class Bench:
             audit=self.sink,
             wanted=self.wanted,
             pause_seconds=LATER_SECONDS,
+            say=say,
         )
 
     async def finds(self, found: Finding | Exception) -> None:
@@ -119,9 +120,9 @@ class Bench:
         return list(self.reloader.notices())
 
 
-def story(tell: Callable[[Bench], object]) -> None:
+def story(tell: Callable[[Bench], object], *, say: Callable[[str], None] | None = None) -> None:
     async def inside() -> None:
-        bench = Bench()
+        bench = Bench(say)
         async with bench.reloader:
             assert len(bench.script.seen) == 1, "it has looked when it is entered"
             await tell(bench)  # type: ignore[misc]  # a coroutine function
@@ -143,6 +144,24 @@ def test_a_change_is_on_the_disk_before_it_decides() -> None:
         assert bench.script.seen[-1][0] is new.held
 
     story(tell)
+
+
+def test_where_somebody_listens_each_thing_is_said_at_once_and_once() -> None:
+    said: list[str] = []
+
+    async def tell(bench: Bench) -> None:
+        await bench.finds(rejected("bad"))
+        await bench.finds(rejected("bad"))
+        assert len(said) == 1
+        assert "config.toml:1:1 x" in said[0]
+        await bench.finds(renewed("b.test", late=("audit.otlp",)))
+        assert said[1:] == [
+            "the settings changed; at the next start takes effect: audit.otlp",
+            "the rules changed (files), and hold from now on",
+        ]
+        assert bench.notices == [], "and not again at the end"
+
+    story(tell, say=said.append)
 
 
 def test_what_cannot_be_recorded_waits_and_is_tried_again() -> None:
