@@ -11,7 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from netproxy.connection.gate import Stray
-from netproxy.connection.overload import Overload
+from netproxy.connection.overload import Overload, TokenBucket
 from netproxy.connection.targets import datagram_destination
 from netproxy.errors import InvalidDestination
 from netproxy.model import CloseReason, ConnectionId, Protocol, Request
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from netproxy.transport.udp_ports import Address, Port, Ports
 
 _MILLISECONDS = 1000
+# To look whose a socket is may take milliseconds on a busy host, and a stranger can send without
+# end. Of a client the first look is enough.
+_LOOKS_PER_SECOND = 10
 # A flow ends at most so much of its time late.
 _SWEEPS = 4
 
@@ -81,7 +84,10 @@ class Association:
         self._opened_at = self._loop.time()
         self._id = ConnectionId(new_id("c"))
         self._connected_from = client
-        self._source: Address | None = (client[0], announced) if announced else None
+        self._announced = announced
+        self._source: Address | None = None  # the only one, once it said something
+        self._looked_at: Address | None = None  # it is the client's
+        self._looks = TokenBucket(_LOOKS_PER_SECOND, now=self._opened_at)
         self._flows: dict[Destination, Flow] = {}
         self._by_peer: dict[Address, Flow] = {}
         self._refused: dict[Destination, float] = {}  # until when, soonest first
@@ -133,8 +139,7 @@ class Association:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _pass_on(self, data: memoryview, source: Address) -> bool:
-        # RFC 1928 section 7: datagrams from any other address than the client's MUST be dropped.
-        if source[0] != self._connected_from[0] or self._source not in {None, source}:
+        if source != self._source and not self._may_be_first(source):
             return False
         datagram = read_datagram(data)
         if isinstance(datagram, Dropped):
@@ -149,6 +154,19 @@ class Association:
             return False
         flow = self._flow(destination, source)
         return flow is not None and flow.send(datagram.data)
+
+    def _may_be_first(self, source: Address) -> bool:
+        """Whether the association may become this one's."""
+        # RFC 1928 section 7: datagrams from any other address than the client's MUST be dropped.
+        if self._source is not None or source[0] != self._connected_from[0]:
+            return False
+        if self._announced not in {0, source[1]}:
+            return False
+        if source != self._looked_at:
+            if not self._looks.take(self._loop.time()) or not self.port.is_clients(source):
+                return False
+            self._looked_at = source
+        return True
 
     def _flow(self, destination: Destination, source: Address) -> Flow | None:
         flow = self._flows.get(destination)

@@ -40,6 +40,10 @@ class Port(Protocol):
         """As the client has to write it."""
         ...
 
+    def is_clients(self, source: Address) -> bool:
+        """Whether what came from there may be of the program that has the association. May cost."""
+        ...
+
     def send(self, data: bytes, client: Address) -> bool:
         """Hand one datagram over; False if it is lost, as datagrams may be."""
         ...
@@ -77,7 +81,7 @@ class SharedPorts:
 
     def open(self, near: Address, client: Address, receive: Receiver) -> Port:
         """Take an address that nobody has had, as far as chance can tell: 1 of 16 million."""
-        del near, client  # whoever is in there is of one run
+        del near, client
         packed = _some_address()
         while packed in self._receivers:
             packed = _some_address()
@@ -120,6 +124,10 @@ class _SharedPort:
         self._ports = ports
         self._packed = packed
         self.address = address
+
+    def is_clients(self, source: Address) -> bool:
+        del source  # whoever is in there is of one run
+        return True
 
     def send(self, data: bytes, client: Address) -> bool:
         return self._ports.send(data, self._packed, client)
@@ -186,12 +194,14 @@ class _OwnPort:
     ) -> None:
         self._socket = sock
         self._is_clients = is_clients
-        self._known: Address | None = None  # who was looked at last, and is the client's
         self._readiness = readiness
         self._receive = receive
         self._buffer = memoryview(bytearray(_DATAGRAM_BYTES))
         self.address: Address = sock.getsockname()[:2]
         readiness.watch(sock.fileno(), READABLE, self._ready)
+
+    def is_clients(self, source: Address) -> bool:
+        return self._is_clients(source)
 
     def send(self, data: bytes, client: Address) -> bool:
         try:
@@ -210,11 +220,6 @@ class _OwnPort:
                 count, source = self._socket.recvfrom_into(self._buffer)
             except OSError:  # nothing more for now, or an error of what was sent to the client
                 return
-            address: Address = source[:2]
-            if address != self._known:
-                if not self._is_clients(address):
-                    continue
-                self._known = address
-            self._receive(self._buffer[:count], address)
+            self._receive(self._buffer[:count], source[:2])
             if self._socket.fileno() < 0:
                 return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.model import ApprovalId, CloseReason, OnDenial, Reason, Verdict
-from netproxy.transport import SharedPorts
+from netproxy.transport import OwnPorts, SharedPorts
 from otel.events import (
     AssociationClosed,
     ClientsTurnedAway,
@@ -26,6 +26,7 @@ from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, 
 
 if TYPE_CHECKING:
     from netproxy.transport import Readiness
+    from netproxy.transport.udp_ports import Address
 
 SHORT = replace(LIMITS, udp_idle_seconds=0.08, udp_refusal_seconds=0.05)
 
@@ -348,6 +349,44 @@ def test_an_association_on_a_mixed_port_for_whoever_shows_nothing() -> None:
     with peer() as far, proxy() as near, Associated(near.mixed()) as client:
         client.send("127.0.0.1", far.port, b"one")
         assert client.receive()[2] == b"one"
+
+
+def test_strangers_are_not_looked_at_without_end() -> None:
+    looks: list[Address] = []
+
+    def guard(source: Address, client: Address, near: Address) -> bool:
+        looks.append(source)
+        return False
+
+    setting = Setting(ports=lambda readiness: OwnPorts(readiness, guard))
+    with peer() as far, proxy(setting) as near, associated(near) as client:
+        for _ in range(500):
+            client.send("127.0.0.1", far.port, b"x")
+        assert client.hears_nothing()
+        assert far.received == []
+    assert 10 <= len(looks) <= 15
+    # Nor is what they send held against the client.
+    assert near.audit.of(PolicyDecision) == []
+
+
+def test_the_client_is_looked_at_once() -> None:
+    looks: list[Address] = []
+
+    def guard(source: Address, client: Address, near: Address) -> bool:
+        looks.append(source)
+        return True
+
+    setting = Setting(ports=lambda readiness: OwnPorts(readiness, guard))
+    with (
+        peer() as far, proxy(setting) as near, associated(near) as client,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+    ):  # fmt: skip
+        client.send_raw(b"what can not be read")
+        for _ in range(3):
+            client.send("127.0.0.1", far.port, b"x")
+            assert client.receive()[2] == b"x"
+            stranger.sendto(b"x", client.port)
+        assert looks == [client.socket.getsockname()]
 
 
 def test_the_association_ends_with_its_connection() -> None:

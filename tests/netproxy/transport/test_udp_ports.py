@@ -118,33 +118,24 @@ def test_an_address_that_is_not_ours_is_refused() -> None:
     asyncio.run(story())
 
 
-def test_what_is_not_the_clients_is_not_taken() -> None:
+def test_whose_a_datagram_is() -> None:
     async def story() -> None:
         readiness = Readiness(asyncio.get_running_loop(), report=pytest.fail)
-        association = Association()
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as theirs,
-        ):
-            for each in (ours, theirs):
-                each.bind(("127.0.0.1", 0))
+        asked: list[tuple[Address, Address, Address]] = []
 
-            allowed: Address = ours.getsockname()
-            asked: list[tuple[Address, Address, Address]] = []
+        def guard(source: Address, client: Address, near: Address) -> bool:
+            asked.append((source, client, near))
+            return source[1] == 7
 
-            def guard(source: Address, client: Address, near: Address) -> bool:
-                asked.append((source, client, near))
-                return source == allowed
-
-            end = OwnPorts(readiness, guard).open(NEAR, CLIENT, association.take)
-            for sock in (theirs, ours, ours, theirs, ours):
-                sock.sendto(b"x", end.address)
-            await asyncio.sleep(0.02)
-            assert association.received == [(b"x", ours.getsockname())] * 3
-            # Who was looked at is known; a stranger is looked at each time.
-            assert len(asked) == 3
-            assert {(client, near) for _, client, near in asked} == {(CLIENT, NEAR)}
-            end.close()
+        end = OwnPorts(readiness, guard).open(NEAR, CLIENT, Association().take)
+        assert [end.is_clients(("127.0.0.1", port)) for port in (7, 8)] == [True, False]
+        assert asked == [(("127.0.0.1", port), CLIENT, NEAR) for port in (7, 8)]
+        end.close()
+        made = ports("shared", readiness)
+        inside = made.open(NEAR, CLIENT, Association().take)
+        assert inside.is_clients(("127.0.0.1", 8))
+        inside.close()
+        made.close()
         readiness.close()
 
     asyncio.run(story())
