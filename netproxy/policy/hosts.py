@@ -144,7 +144,8 @@ def _a_label(label: str) -> str:
 
     try:
         encoded = idna.alabel(label).decode("ascii")
-    except (idna.IDNAError, UnicodeError):
+    except (idna.IDNAError, UnicodeError, OverflowError):
+        # OverflowError: CPython's punycode decoder, for a code point past the machine's integers.
         raise InvalidDestination(f"{shown(label)} is not an international label") from None
     return encoded
 

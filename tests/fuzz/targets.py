@@ -316,7 +316,8 @@ TARGETS = {
         check=authorities,
         seeds=(
             b"a.test:443", b"[::ffff:1.2.3.4]:80", b"b\xc3\xbccher.test", b"xn--bcher-kva.test:1",
-            b"127.0.0.1:80", b"0x7f.1", b"A_B.Test.:65535", b"\xef\xbc\x91.\xe3\x80\x82a",
+            b"127.0.0.1:80", b"0x7f.1", b"xn--" + b"2" * 41 + b"drb",
+            b"A_B.Test.:65535", b"\xef\xbc\x91.\xe3\x80\x82a",
         ),
     ),
 }  # fmt: skip
