@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import sys
 import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from netproxy.app.advice import advice
+from netproxy.app.descriptors import take_descriptors
 from netproxy.app.listening import ListenRefused, listen
 from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, sessions_of
@@ -52,7 +52,7 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
         say(f"warning: {line}")
     if not holders:
         say(_OPEN_TO_ALL)
-    _take_descriptors()
+    take_descriptors()
     try:
         with ExitStack() as stack:
             listening = _listen(options, stack)
@@ -87,12 +87,6 @@ def _sessions(
         profile: session_of(options.gateway, environ, profile=profile, name=None)
         for profile in profiles
     }
-
-
-def _take_descriptors() -> None:
-    """Take as many as the administrator allows: the soft limit is for programs that use select."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(options: ServeOptions, stack: ExitStack) -> Listening:

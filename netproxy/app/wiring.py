@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from approvals import ApprovalService, Config, MemoryStore, Scope, SystemClock
 from netproxy.app.approver import Asker, ServiceApprover
+from netproxy.app.descriptors import take_descriptors
 from netproxy.app.fencing import home_folder
 from netproxy.app.file_watch import MISSING, FileWatch, source_states
 from netproxy.app.own_addresses import host_addresses
@@ -78,6 +79,7 @@ async def gateway(
     report: Callable[[str], None],
 ) -> AsyncIterator[ProxyServer]:
     """Serve the run's listeners until the block ends; then every connection is closed."""
+    take_descriptors()
     # Listeners of a sandbox are in its network, not in ours.
     own = (listeners.http, listeners.socks) if run.settings.no_sandbox else ()
     shared = Shared(

@@ -48,6 +48,7 @@ COVERED_ELSEWHERE = {
         "sandbox/process",
         "sandbox/tree",
     ),
+    "tests/faults/test_descriptors.py": ("netproxy/app/descriptors",),
     "tests/scenarios/test_serve.py": (
         "netproxy/app/cli/serve",
         "netproxy/app/serve",

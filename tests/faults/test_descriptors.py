@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
@@ -80,6 +82,34 @@ def test_when_there_is_none_at_all_it_waits_and_goes_on(netproxy: Netproxy) -> N
             assert time.monotonic() < deadline
         assert service.stop() == 0
     assert netproxy("audit", "verify", "--audit-dir", str(netproxy.audit)).status == 0
+
+
+MANY = """
+import os, resource, socket
+host, _, port = os.environ["NETPROXY_HTTP"].rpartition(":")
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+held = []
+for _ in range(300):
+    one = socket.create_connection((host, int(port)), 10)
+    one.sendall(b"GET http://refused.test/ HTTP/1.1\\r\\nHost: refused.test\\r\\n\\r\\n")
+    held.append(one)
+print(soft, {one.recv(12) for one in held})
+"""
+
+
+def test_a_low_soft_limit_is_the_commands_and_not_the_gateways(netproxy: Netproxy) -> None:
+    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--on-denial", "block")
+    argv = netproxy.argv(*words, "--", sys.executable, "-I", "-c", MANY)
+    done = subprocess.run(
+        ["prlimit", "--nofile=128:4096", *argv],
+        cwd=netproxy.workspace,
+        env=netproxy.environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "128 {b'HTTP/1.1 403'}\n", done.stderr
 
 
 def _descriptors(service: Service) -> list[str]:
