@@ -112,7 +112,7 @@ class SharedPorts:
                 count, ancillary, _, source = self._socket.recvmsg_into(
                     [self._buffer], _ANCILLARY_BYTES
                 )
-            except BlockingIOError:
+            except OSError:  # nothing more for now, or no memory for it
                 return
             receive = self._receivers.get(_came_to(ancillary))
             if receive is not None:
