@@ -116,7 +116,7 @@ class Handshake:
                 return self._secret()
             case _State.REQUEST:
                 return self._request()
-            case _State.JUDGED as early:
+            case early:
                 raise AssertionError(f"bytes in {early}")
 
     def admit(self) -> None:
