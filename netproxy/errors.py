@@ -85,6 +85,8 @@ class Failure(Enum):
     )
     HOST_UNREACHABLE = WireAnswer(502, "destination_unavailable", SocksReply.HOST_UNREACHABLE)
     HTTP_PROTOCOL_ERROR = WireAnswer(502, "http_protocol_error", SocksReply.GENERAL_FAILURE)
+    # A parent of the operator's wants other credentials: whoever set it up has to mend it.
+    PARENT_MISCONFIGURED = WireAnswer(500, "proxy_configuration_error", SocksReply.GENERAL_FAILURE)
     INTERNAL = WireAnswer(500, "proxy_internal_error", SocksReply.GENERAL_FAILURE)
 
 

@@ -176,6 +176,16 @@ class ConnectionOpened(Event):
     peer_address: str = text(a.PEER_ADDRESS)
 
 
+class ParentUsed(Event):
+    """The connection goes through a proxy of the operator's; recorded before it is opened."""
+
+    name: ClassVar[str] = "netproxy.parent.used"
+    connection_id: str = text(a.CONNECTION_ID)
+    parent_name: str = text(a.PARENT_NAME)
+    parent_target: str = text(a.PARENT_TARGET)
+    parent_resolves: bool = flag(a.PARENT_RESOLVES)
+
+
 class ConnectionFailed(Event):
     """Allowed, but lookup or connection failed upstream. Not a denial."""
 
@@ -184,6 +194,7 @@ class ConnectionFailed(Event):
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
     error_type: str = text(a.ERROR_TYPE)  # an RFC 9209 error type
+    parent_name: str | None = maybe_text(a.PARENT_NAME, default=None)
 
     @property
     def severity(self) -> Severity:
@@ -320,7 +331,7 @@ class AuditGap(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     GatewayStarted, GatewayStopped, PolicyLoaded, ConfigRejected, SessionStarted, SessionEnded,
-    RunStarted, RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened,
+    RunStarted, RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened, ParentUsed,
     ConnectionFailed, ConnectionClosed, AssociationClosed, ClientsTurnedAway, ApprovalRequested,
     ApprovalReviewed, ReviewerFailed, ApprovalResolved, GrantCreated, GrantEnded, AuditGap,
 )  # fmt: skip

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from netproxy.app.cli.run_options import RunOptions
     from netproxy.app.layer_files import LayerFiles, Source
     from netproxy.app.project import ProjectFile
+    from netproxy.connection.routes import Routes
     from netproxy.policy.blocks import Block
     from netproxy.policy.loader import Document
     from netproxy.policy.rules import Rule
@@ -78,6 +79,7 @@ class Settings:
     resolver_hosts: Mapping[str, tuple[str, ...]]
     resolve_seconds: float
     limits: ChosenLimits
+    routes: Routes | None  # where connections leave; None: all directly
     audit_directory: Path
     otlp: OtlpSettings | None  # where the audit records are exported to
     write_paths: tuple[Path, ...]
@@ -229,6 +231,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         resolver_hosts={**(document.resolver_hosts if document else {}), **options.resolve},
         resolve_seconds=(document and document.resolve_seconds) or Limits().resolve_seconds,
         limits=document.limits if document else ChosenLimits(),
+        routes=_routes(document, read),
         audit_directory=_audit_directory(options, document, read),
         otlp=read.collector(options.otlp),
         write_paths=(*_write_paths(document, read), *options.write),
@@ -290,6 +293,18 @@ def _violations(
 
 def _value[Value](said: Statement[Value] | None) -> Value | None:
     return None if said is None else said.value
+
+
+def _routes(document: Document | None, read: _Reader) -> Routes | None:
+    if document is None or not (document.parents or document.routes):
+        return None
+    from netproxy.app.leaving import routes_of
+
+    try:
+        return routes_of(document, read.environ, read.home)
+    except InvalidSettings as invalid:
+        read.problems.extend(invalid.problems)
+        return None
 
 
 def _audit_directory(options: RunOptions, document: Document | None, read: _Reader) -> Path:

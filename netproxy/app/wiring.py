@@ -25,6 +25,7 @@ from netproxy.app.supervisor import Denial
 from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
+from netproxy.connection.routes import RoutedJudge
 from netproxy.policy.engine import Host
 from netproxy.policy.origin import Layer
 from netproxy.transport.dialer import HappyEyeballs
@@ -32,6 +33,7 @@ from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
 from netproxy.transport.server import Crowd, ListenerKind, ProxyServer
 from netproxy.transport.udp_ports import OwnPorts, SharedPorts
+from netproxy.transport.ways import Ways
 
 if TYPE_CHECKING:
     import socket
@@ -208,8 +210,14 @@ def _asker(run: Run) -> Asker:
 def _server(run: Run, shared: Shared, token: Token, limits: Limits, ports: Ports) -> ProxyServer:
     settings, readiness = run.settings, shared.readiness
     approver = ServiceApprover(shared.service, _asker(run))
+    routes = settings.routes
+    dialer = HappyEyeballs(readiness, limits)
+    resolver = SystemResolver(hosts=settings.resolver_hosts, timeout_seconds=limits.resolve_seconds)
+    ways = None
+    if routes is not None:
+        ways = Ways(routes, readiness=readiness, limits=limits, dialer=dialer, resolver=resolver)
     gate = Gate(
-        policy=run.policy,
+        policy=RoutedJudge(run.policy, routes) if routes and routes.refuses else run.policy,
         cache=approver,
         approver=approver,
         audit=run.trail,
@@ -218,10 +226,9 @@ def _server(run: Run, shared: Shared, token: Token, limits: Limits, ports: Ports
     return ProxyServer(
         gate=gate,
         policy=run.policy,
-        resolver=SystemResolver(
-            hosts=settings.resolver_hosts, timeout_seconds=limits.resolve_seconds
-        ),
-        dialer=HappyEyeballs(readiness, limits),
+        resolver=resolver,
+        dialer=dialer,
+        ways=ways,
         audit=run.trail,
         limits=limits,
         readiness=readiness,

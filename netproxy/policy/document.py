@@ -6,9 +6,9 @@ says in our own values is `netproxy.policy.loader`, which layer wins `netproxy.p
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, InstanceOf
 
 from netproxy.policy.fields import (
     AuditMode,
@@ -21,11 +21,16 @@ from netproxy.policy.fields import (
     Named,
     OnDenialField,
     OneLine,
+    PatternField,
     PrivateBlock,
     RuleTable,
     RuleText,
+    Some,
     Strict,
+    reader,
+    text,
 )
+from netproxy.policy.parent_urls import ParentUrl, parse_parent_url
 
 # Longer than a working day is a forgotten question; longer than a minute is no resolver.
 _HOLD_LIMIT_SECONDS = 12 * 3600
@@ -68,6 +73,36 @@ class Resolver(Strict):
         ]
         | None
     ) = None
+
+
+class ParentTable(Strict):
+    """A proxy of the operator's, through which connections leave."""
+
+    url: Annotated[
+        InstanceOf[ParentUrl],
+        BeforeValidator(reader(parse_parent_url)),
+        text(
+            r"(?:http|socks5h?|socks4a?)://\S+",
+            "http, socks5, socks5h, socks4 or socks4a://host:port",
+        ),
+    ]
+    credentials_file: (
+        Annotated[str, Field(description="holds user:password, absolute or below ~/")] | None
+    ) = None
+    resolve: (
+        Annotated[
+            Literal["here", "there"],
+            Field(description="who looks names up; there: where they lead can't be checked"),
+        ]
+        | None
+    ) = None
+
+
+class RouteTable(Strict):
+    """Hosts, and the way to them."""
+
+    hosts: Some[PatternField]
+    to: Annotated[OneLine, Field(description="direct, refuse, or a parent's name")]
 
 
 class Approvals(Strict):
@@ -157,6 +192,12 @@ class File(ProjectFile):
     """A user's settings: config.toml."""
 
     resolver: Resolver = Resolver()
+    parents: dict[BundleName, ParentTable] = Field(
+        default_factory=dict, description="proxies through which connections leave"
+    )
+    routes: list[RouteTable] = Field(
+        default_factory=list, description="where connections leave: the first that fits holds"
+    )
     approvals: Approvals = Approvals()
     audit: Audit = Audit()
     sandbox: Sandbox = Sandbox()

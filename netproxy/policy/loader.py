@@ -16,14 +16,14 @@ from netproxy.policy.document import File, ProjectFile
 from netproxy.policy.layers import LayerPolicy, Statement
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.reading import Reading, table_rules
-from netproxy.policy.rules import Effect, Rule
+from netproxy.policy.rules import ANY_PORT, Effect, Rule
 from netproxy.policy.spec import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from netproxy.policy.blocks import Block
-    from netproxy.policy.document import Network
+    from netproxy.policy.document import Network, ParentTable
     from netproxy.policy.toml_places import Path
 
 _NETWORK = ("profiles", "*", "network")
@@ -44,6 +44,8 @@ class Document:
     project_allow_private: tuple[Statement[Block], ...]
     resolver_hosts: Mapping[str, tuple[str, ...]]
     resolve_seconds: float | None
+    parents: Mapping[str, ParentTable]
+    routes: tuple[tuple[tuple[Rule, ...], str], ...]  # hosts, and the way to them
     hold_seconds: float | None
     audit_directory: str | None
     audit_mode: str | None
@@ -119,6 +121,8 @@ class _Maker:
             ),
             resolver_hosts={host: tuple(found) for host, found in file.resolver.hosts.items()},
             resolve_seconds=file.resolver.timeout_seconds,
+            parents=file.parents,
+            routes=tuple(self._routes(file)),
             hold_seconds=file.approvals.hold_seconds,
             audit_directory=file.audit.directory,
             audit_mode=file.audit.mode,
@@ -127,6 +131,25 @@ class _Maker:
             limits=ChosenLimits(**dict(file.limits)),
             reading=self.reading,
         )
+
+    def _routes(self, file: File) -> Iterator[tuple[tuple[Rule, ...], str]]:
+        """A route's hosts, as rules for every port, which know where they stand."""
+        for index, route in enumerate(file.routes):
+            origin = self.reading.origin(("routes", index))
+            yield (
+                tuple(
+                    Rule(
+                        effect=Effect.ALLOW,
+                        pattern=pattern,
+                        protocol=None,
+                        ports=(ANY_PORT,),
+                        text=pattern.text,
+                        origin=origin,
+                    )
+                    for pattern in route.hosts
+                ),
+                route.to,
+            )
 
     def _profile(self, path: Path, network: Network) -> LayerPolicy:
         tables = (

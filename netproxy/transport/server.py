@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from netproxy.transport.door import Door
     from netproxy.transport.driver import Connection
     from netproxy.transport.udp_ports import Ports
+    from netproxy.transport.ways import Ways
     from otel.events import Event
 
 # So many clients are taken at a time; then those that are connected have their turn.
@@ -89,10 +90,13 @@ class ProxyServer:
         limits: Limits,
         readiness: Readiness,
         report: Callable[[str], None],
+        ways: Ways | None = None,
         crowd: Crowd | None = None,
         ports: Ports | None = None,
     ) -> None:
-        """`crowd` is shared by the servers of one process.
+        """`ways` are the routes out of here; without them everything leaves directly.
+
+        `crowd` is shared by the servers of one process.
 
         `ports` is where associations take datagrams; without it UDP is not served.
         """
@@ -115,6 +119,7 @@ class ProxyServer:
             limits=limits,
             readiness=readiness,
             report=report,
+            ways=ways,
             pseudonym=f"netproxy-{os.urandom(4).hex()}",
             refusals=Refusals(readiness.loop, self._note),
             allowance=self._allowance(),

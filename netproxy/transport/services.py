@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netproxy.transport.refusals import Refusals
     from netproxy.transport.relay import Means
     from netproxy.transport.udp_association import Associations
+    from netproxy.transport.ways import Ways
     from otel.events import Event
 
 
@@ -46,6 +47,7 @@ class Services:
     refusals: Refusals
     allowance: Allowance
     relays: Means
+    ways: Ways | None = None  # out of here; None: everything leaves directly
     associations: Associations | None = None  # for UDP; None serves none
 
     def note(self, event: Event) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netproxy.connection.routes import Parent, Resolving
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.policy.hosts import is_address
 from otel.errors import AuditUnavailable
-from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened
+from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened, ParentUsed
 
 if TYPE_CHECKING:
     import socket
@@ -96,17 +97,22 @@ async def reach(
     """Connect to what was asked for. A refusal and a failure are outcomes, both on record."""
     request = passage.request
     where = request.destination
+    parent = services.ways.parent(where) if services.ways is not None else None
     try:
         # A literal was judged as the address that it is; it is its own answer.
         addresses: Sequence[str] = (where.host,)
-        if not is_address(where.host):
+        if not is_address(where.host) and (parent is None or parent.resolving is Resolving.HERE):
             found = await services.resolver.resolve(where.host)
             vetted = services.policy.vet(where, found)
             if found and not vetted.passed:
                 return services.gate.refuse_addresses(request, vetted)
             addresses = passage.addresses = vetted.passed
-        connected = await dialer.dial(where, addresses)
-        return _opened(services, passage, connected)
+        if parent is None:
+            connected = await dialer.dial(where, addresses)
+            return _opened(services, passage, connected)
+        assert services.ways is not None, "a parent is chosen by a route"
+        reached = await services.ways.dial(parent, where, addresses)
+        return _opened(services, passage, reached.socket, through=(parent, reached.target))
     except DestinationUnreachable as problem:
         services.note(
             ConnectionFailed(
@@ -114,12 +120,19 @@ async def reach(
                 server_address=where.host,
                 server_port=where.port,
                 error_type=problem.failure.value.proxy_status,
+                parent_name=parent.name if parent else None,
             )
         )
         return problem
 
 
-def _opened(services: Services, passage: Passage, connected: socket.socket) -> Upstream | Decision:
+def _opened(
+    services: Services,
+    passage: Passage,
+    connected: socket.socket,
+    *,
+    through: tuple[Parent, str] | None = None,
+) -> Upstream | Decision:
     """Record the opening before a byte can pass; what can't be recorded does not happen."""
     request = passage.request
     where = request.destination
@@ -129,7 +142,7 @@ def _opened(services: Services, passage: Passage, connected: socket.socket) -> U
         connected.close()
         raise DestinationUnreachable(Failure.CONNECTION_TERMINATED, str(gone)) from gone
     if passage.addresses:
-        passage.addresses = (peer[0],)
+        passage.addresses = (peer[0] if through is None else through[1],)
     event = ConnectionOpened(
         connection_id=request.connection_id,
         server_address=where.host,
@@ -137,6 +150,8 @@ def _opened(services: Services, passage: Passage, connected: socket.socket) -> U
         peer_address=_text(peer),
     )
     try:
+        if through is not None:
+            services.audit.record(_parent_used(request, *through))
         services.audit.record(event)
     except AuditUnavailable:
         connected.close()
@@ -146,6 +161,15 @@ def _opened(services: Services, passage: Passage, connected: socket.socket) -> U
         request=request,
         services=services,
         opened_at=services.readiness.loop.time(),
+    )
+
+
+def _parent_used(request: Request, parent: Parent, target: str) -> ParentUsed:
+    return ParentUsed(
+        connection_id=request.connection_id,
+        parent_name=parent.name,
+        parent_target=_text((target, request.destination.port)),
+        parent_resolves=parent.resolving is Resolving.THERE and not is_address(target),
     )
 
 

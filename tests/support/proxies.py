@@ -15,6 +15,7 @@ import uvloop
 
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
+from netproxy.connection.routes import RoutedJudge
 from netproxy.model import CloseReason, Verdict
 from netproxy.transport import (
     Door,
@@ -24,6 +25,7 @@ from netproxy.transport import (
     ProxyServer,
     Readiness,
 )
+from netproxy.transport.ways import Ways
 from sandbox.loopback import is_same_user
 from tests.support.fakes import (
     FakeApprover,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netproxy.connection.credentials import Credentials
+    from netproxy.connection.routes import Routes
     from netproxy.ports import Dialer, Resolver
     from netproxy.transport.udp_ports import Ports
 
@@ -58,6 +61,7 @@ class Setting:
     resolver: Resolver = field(default_factory=FakeResolver)
     dialer: Callable[[Readiness, Limits], Dialer] = HappyEyeballs
     limits: Limits = LIMITS
+    routes: Routes | None = None
     credentials: Credentials | None = None
     ports: Callable[[Readiness], Ports | None] = lambda readiness: OwnPorts(readiness, is_same_user)
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
@@ -150,9 +154,12 @@ class Proxy:
         listeners = (self._http, self._socks, self._mixed)
         self._ports: tuple[int, ...] = tuple(listener.getsockname()[1] for listener in listeners)
         readiness = Readiness(self._loop, report=self.reports.append)
+        dialer = setting.dialer(readiness, setting.limits)
         self.server = ProxyServer(
             gate=Gate(
-                policy=setting.policy,
+                policy=RoutedJudge(setting.policy, setting.routes)
+                if setting.routes
+                else setting.policy,
                 cache=setting.cache,
                 approver=setting.approver,
                 audit=setting.audit,
@@ -160,7 +167,16 @@ class Proxy:
             ),
             policy=setting.policy,
             resolver=setting.resolver,
-            dialer=setting.dialer(readiness, setting.limits),
+            dialer=dialer,
+            ways=Ways(
+                setting.routes,
+                readiness=readiness,
+                limits=setting.limits,
+                dialer=dialer,
+                resolver=setting.resolver,
+            )
+            if setting.routes
+            else None,
             audit=setting.audit,
             limits=setting.limits,
             readiness=readiness,

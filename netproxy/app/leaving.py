@@ -1,0 +1,96 @@
+"""Where connections leave, by the user's file: its `[parents]` and `[[routes]]`, made into routes.
+
+Imported when a file has some. Credentials come from files that only their owner may read, and
+that the command can't: never from a URL, and never from an environment, which a command shares.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from netproxy.app.places import config_home
+from netproxy.app.regular_file import read_regular
+from netproxy.connection.routes import Exit, Login, Parent, ParentKind, Resolving, Route, Routes
+from netproxy.errors import InvalidSettings
+from netproxy.policy.hosts import shown
+from netproxy.policy.spelling import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from netproxy.connection.routes import Way
+    from netproxy.policy.document import ParentTable
+    from netproxy.policy.loader import Document
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LONGEST = 255  # RFC 1929 section 2: one byte counts
+
+
+def routes_of(document: Document, environ: Mapping[str, str], home: Path) -> Routes:
+    """Make the routes. Raises `InvalidSettings` with every problem."""
+    problems: list[str] = []
+    ways: dict[str, Way] = {way.value: way for way in Exit}
+    folder = config_home(environ, home)
+    for name, table in document.parents.items():
+        if name in ways:
+            problems.append(document.problem(("parents", name), "is a word of routes, not a name"))
+            continue
+        try:
+            ways[name] = _parent(name, table, home, folder)
+        except InvalidSettings as invalid:
+            key = ("parents", name, "credentials_file")
+            problems += [document.problem(key, what) for what in invalid.problems]
+    routes = []
+    for index, (hosts, to) in enumerate(document.routes):
+        if to in ways:
+            routes.append(Route(hosts, ways[to]))
+        elif to not in document.parents:
+            known = (*document.parents, *(way.value for way in Exit))
+            what = f"there is no parent {shown(to)}{nearest(to, known)}"
+            problems.append(document.problem(("routes", index, "to"), what))
+    if problems:
+        raise InvalidSettings(tuple(problems))
+    return Routes(routes)
+
+
+def _parent(name: str, table: ParentTable, home: Path, folder: Path) -> Parent:
+    says = Resolving.THERE if table.url.says_there else Resolving.HERE
+    return Parent(
+        name=name,
+        kind=ParentKind(table.url.kind),
+        host=table.url.host,
+        port=table.url.port,
+        resolving=Resolving(table.resolve) if table.resolve else says,
+        login=_login(table.credentials_file, home, folder) if table.credentials_file else None,
+    )
+
+
+def _login(text: str, home: Path, folder: Path) -> Login:
+    """Read `user:password` from the one line of a file."""
+    path = home / text.removeprefix("~/") if text.startswith("~/") else home.__class__(text)
+    # A sandboxed command sees this user's files, but not this folder.
+    if not path.is_absolute() or "\0" in text or not _lies_in(path, folder):
+        raise InvalidSettings((f"must lie in {folder}, which a command can't see",))
+    try:
+        content, found = read_regular(path)
+    except FileNotFoundError:
+        raise InvalidSettings((f"{path}: there is no such file",)) from None
+    if found.st_mode & _OTHERS:
+        raise InvalidSettings((f"{path}: others may open it: chmod 600",))
+    if found.st_uid not in {0, os.geteuid()}:
+        raise InvalidSettings((f"{path}: belongs to somebody else",))
+    user, colon, password = content.decode("ascii", "replace").rstrip("\r\n").partition(":")
+    fits = all(
+        part.isprintable() and part.isascii() and 0 < len(part) <= _LONGEST
+        for part in (user, password)
+    )
+    if not colon or not fits:
+        raise InvalidSettings((f"{path}: is not one line user:password of plain characters",))
+    return Login(user=user, password=password)
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep)

@@ -1,0 +1,230 @@
+"""Through the operator's own proxy: dialled by us, told where to connect by python-socks.
+
+python-socks says the words of each protocol over a stream of ours, which reads exactly the
+parent's answer and not a byte more: what the origin sends right after it stays in the socket, and
+an answer may come in any pieces. The library's own stream would lose both.
+A client is never told which parent there is, nor what it said; the record is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, override
+
+from python_socks import ProxyType
+from python_socks._abc import AsyncResolver, AsyncSocketStream
+from python_socks._connectors.factory_async import create_connector
+from python_socks._protocols.errors import ReplyError
+
+from netproxy.connection.routes import ParentKind, Resolving
+from netproxy.errors import DestinationUnreachable, Failure
+from netproxy.policy.hosts import is_address
+from netproxy.transport.readiness import READABLE, WRITABLE, Readiness
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netproxy.config import Limits
+    from netproxy.connection.routes import Parent
+    from netproxy.model import Destination
+    from netproxy.ports import Dialer, Resolver
+
+_END: Final = b"\r\n\r\n"
+_TYPES: Final = {
+    ParentKind.HTTP: ProxyType.HTTP,
+    ParentKind.SOCKS5: ProxyType.SOCKS5,
+    ParentKind.SOCKS4: ProxyType.SOCKS4,
+}
+# What the parent says of the other side. Whatever else it says: it does not connect.
+_SAID: Final = {
+    (ParentKind.HTTP, 407): Failure.PARENT_MISCONFIGURED,
+    (ParentKind.HTTP, 504): Failure.CONNECTION_TIMEOUT,
+    (ParentKind.SOCKS5, 0x03): Failure.NETWORK_UNREACHABLE,
+    (ParentKind.SOCKS5, 0x05): Failure.CONNECTION_REFUSED,
+    (ParentKind.SOCKS5, 0x06): Failure.CONNECTION_TIMEOUT,
+    (ParentKind.SOCKS4, 0x5D): Failure.PARENT_MISCONFIGURED,
+}
+# Another address may do better; after any other failure the parent would only repeat itself.
+_WORTH_ANOTHER: Final = frozenset(
+    {
+        Failure.CONNECTION_REFUSED,
+        Failure.CONNECTION_TIMEOUT,
+        Failure.NETWORK_UNREACHABLE,
+        Failure.HOST_UNREACHABLE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A connection through a parent, and what the parent was told."""
+
+    socket: socket.socket
+    target: str  # a checked address, or the name where the parent resolves
+
+
+class ParentDialer:
+    """Opens connections through parents, all within the time that one dial has."""
+
+    def __init__(
+        self, *, readiness: Readiness, limits: Limits, dialer: Dialer, resolver: Resolver
+    ) -> None:
+        """`dialer` and `resolver` reach the parents themselves, as the operator's own."""
+        self._readiness = readiness
+        self._limits = limits
+        self._dialer = dialer
+        self._resolver = resolver
+
+    async def dial(
+        self, parent: Parent, destination: Destination, addresses: Sequence[str]
+    ) -> Reached:
+        """Return a connected, non-blocking socket. Raises `DestinationUnreachable`.
+
+        `addresses` were checked; they are not looked at where the parent resolves.
+        """
+        problem = DestinationUnreachable(
+            Failure.NETWORK_UNREACHABLE, "no address of it can be reached this way"
+        )
+        try:
+            async with asyncio.timeout(self._limits.connect_seconds):
+                for target in _targets(parent, destination, addresses):
+                    connected = await self._connected(parent, destination)
+                    found = await self._told(parent, connected, target, destination.port)
+                    if found is None:
+                        return Reached(connected, target)
+                    problem = found
+                    if problem.failure not in _WORTH_ANOTHER:
+                        break
+        except TimeoutError:
+            seconds = self._limits.connect_seconds
+            problem = DestinationUnreachable(
+                Failure.CONNECTION_TIMEOUT, f"not connected within {seconds:g} seconds"
+            )
+        raise problem
+
+    async def _connected(self, parent: Parent, destination: Destination) -> socket.socket:
+        """Connect to the parent itself. Where it is, no client learns."""
+        where = replace(destination, host=parent.host, port=parent.port)
+        try:
+            addresses: Sequence[str] = (parent.host,)
+            if not is_address(parent.host):
+                addresses = await self._resolver.resolve(parent.host)
+            return await self._dialer.dial(where, addresses)
+        except DestinationUnreachable as failed:
+            raise DestinationUnreachable(
+                failed.failure, "the way out of this network is down"
+            ) from failed
+
+    async def _told(
+        self, parent: Parent, connected: socket.socket, target: str, port: int
+    ) -> DestinationUnreachable | None:
+        """Say where to; None means that it leads there now. Otherwise it is closed."""
+        login = parent.login
+        connector = create_connector(
+            proxy_type=_TYPES[parent.kind],
+            username=login.user if login else None,
+            password=login.password if login else None,
+            rdns=True,
+            resolver=_NoResolver(),
+        )
+        stream = _Stream(self._readiness, connected, self._limits.head_bytes)
+        try:
+            await connector.connect(stream=stream, host=target, port=port)
+        except BaseException as problem:
+            connected.close()
+            if isinstance(problem, ReplyError | OSError | ValueError):
+                return _unreachable(parent, problem)
+            raise
+        return None
+
+
+def _targets(parent: Parent, destination: Destination, addresses: Sequence[str]) -> Sequence[str]:
+    if parent.resolving is Resolving.THERE:
+        return (destination.host,)
+    if parent.kind is ParentKind.SOCKS4:
+        return tuple(address for address in addresses if ":" not in address)
+    return addresses
+
+
+def _unreachable(parent: Parent, problem: Exception) -> DestinationUnreachable:
+    """Nothing of what the parent sent is repeated: it may be our own credentials."""
+    match problem:
+        case ReplyError(error_code=int(code)):
+            failure = _SAID.get((parent.kind, int(code)), Failure.HOST_UNREACHABLE)
+        case ReplyError() if parent.kind is ParentKind.SOCKS5 and "auth" in str(problem).lower():
+            failure = Failure.PARENT_MISCONFIGURED
+        case OSError():
+            failure = Failure.CONNECTION_TERMINATED
+        case _:
+            failure = Failure.HTTP_PROTOCOL_ERROR
+    return DestinationUnreachable(failure, "the way out of this network does not lead there")
+
+
+class _NoResolver(AsyncResolver):
+    """Names are looked up by us before, or by the parent after: never in between."""
+
+
+class _Stream(AsyncSocketStream):
+    """What a connector reads and writes: the parent's answer, to its last byte."""
+
+    def __init__(self, readiness: Readiness, connected: socket.socket, limit: int) -> None:
+        self._readiness = readiness
+        self._socket = connected
+        self._limit = limit
+
+    @override
+    async def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self._socket.send(left) :]
+            except BlockingIOError:
+                await self._ready(WRITABLE)
+
+    @override
+    async def read(self, max_bytes: int = 0) -> bytes:
+        """Read a whole head (RFC 9112 section 2.1). Raises `ValueError` when it has no end."""
+        head = b""
+        while len(head) < self._limit:
+            seen = await self._received(self._limit - len(head), socket.MSG_PEEK)
+            end = (head + seen).find(_END, max(0, len(head) - len(_END) + 1))
+            whole = len(seen) if end < 0 else end + len(_END) - len(head)
+            head += self._socket.recv(whole)
+            if end >= 0:
+                return head
+        raise ValueError("the head of the answer has no end")
+
+    @override
+    async def read_exactly(self, n: int) -> bytes:
+        data = b""
+        while len(data) < n:
+            data += await self._received(n - len(data), 0)
+        return data
+
+    async def _received(self, count: int, flags: int) -> bytes:
+        while True:
+            try:
+                data = self._socket.recv(count, flags)
+            except BlockingIOError:
+                await self._ready(READABLE)
+                continue
+            if not data:
+                raise ConnectionResetError
+            return data
+
+    async def _ready(self, events: int) -> None:
+        descriptor = self._socket.fileno()
+        ready: asyncio.Future[None] = self._readiness.loop.create_future()
+        self._readiness.watch(descriptor, events, partial(_wake, ready))
+        try:
+            await ready
+        finally:
+            self._readiness.forget(descriptor)
+
+
+def _wake(ready: asyncio.Future[None], _events: int) -> None:
+    if not ready.done():
+        ready.set_result(None)
