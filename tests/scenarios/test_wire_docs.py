@@ -1,4 +1,4 @@
-"""Every row of docs/wire.md is sent to a running gateway, and answered as the page says."""
+"""What docs/wire.md shows is sent to a running gateway, and answered as the page says."""
 
 from __future__ import annotations
 
@@ -260,4 +260,4 @@ def test_every_key_of_a_refusal_is_told(open_to_all: Proxy) -> None:
 @each("limit")
 def test_a_limit_is_what_the_page_says(row: list[str]) -> None:
     number, _, unit = row[1].partition(" ")
-    assert getattr(Limits(), row[0]) == int(number) * UNITS.get(unit, 1)
+    assert getattr(Limits(), row[0]) == float(number) * UNITS.get(unit, 1)
