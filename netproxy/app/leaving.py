@@ -1,7 +1,7 @@
 """Where connections leave, by the user's file: its `[parents]` and `[[routes]]`, made into routes.
 
 Imported when a file has some. Credentials come from files that only their owner may read, and
-that the command can't: never from a URL, and never from an environment, which a command shares.
+that the command can't: never from a URL, and never from an environment, which a command may see.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from netproxy.app.places import config_home
 from netproxy.app.regular_file import read_regular
 from netproxy.connection.routes import Exit, Login, Parent, ParentKind, Resolving, Route, Routes
-from netproxy.errors import InvalidSettings
+from netproxy.errors import InvalidRule, InvalidSettings
 from netproxy.policy.hosts import shown
+from netproxy.policy.no_proxy import parse_no_proxy
+from netproxy.policy.parent_urls import ParentUrl, parse_parent_url
 from netproxy.policy.spelling import nearest
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from netproxy.policy.loader import Document
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_PROXIES = ("https_proxy", "all_proxy", "http_proxy")
 _LONGEST = 255  # RFC 1929 section 2: one byte counts
 
 
@@ -33,16 +36,14 @@ def routes_of(document: Document, environ: Mapping[str, str], home: Path) -> Rou
     """Make the routes. Raises `InvalidSettings` with every problem."""
     problems: list[str] = []
     ways: dict[str, Way] = {way.value: way for way in Exit}
-    folder = config_home(environ, home)
     for name, table in document.parents.items():
         if name in ways:
             problems.append(document.problem(("parents", name), "is a word of routes, not a name"))
             continue
         try:
-            ways[name] = _parent(name, table, home, folder)
+            ways[name] = _way(name, table, environ, home)
         except InvalidSettings as invalid:
-            key = ("parents", name, "credentials_file")
-            problems += [document.problem(key, what) for what in invalid.problems]
+            problems += [document.problem(("parents", name), what) for what in invalid.problems]
     routes = []
     for index, (hosts, to) in enumerate(document.routes):
         if to in ways:
@@ -56,16 +57,41 @@ def routes_of(document: Document, environ: Mapping[str, str], home: Path) -> Rou
     return Routes(routes)
 
 
-def _parent(name: str, table: ParentTable, home: Path, folder: Path) -> Parent:
-    says = Resolving.THERE if table.url.says_there else Resolving.HERE
+def _way(name: str, table: ParentTable, environ: Mapping[str, str], home: Path) -> Way:
+    """A parent; directly where the environment is asked for one and has none."""
+    if table.from_environment == (table.url is not None):
+        raise InvalidSettings(("needs either url or from_environment = true",))
+    try:
+        url = table.url or _url_of(environ)
+        passed_by = parse_no_proxy(_said(environ, "no_proxy")) if table.from_environment else ()
+    except InvalidRule as invalid:
+        raise InvalidSettings((f"from_environment: {invalid}",)) from None
+    if url is None:
+        return Exit.DIRECT
+    says = Resolving.THERE if url.says_there else Resolving.HERE
+    file, folder = table.credentials_file, config_home(environ, home)
     return Parent(
         name=name,
-        kind=ParentKind(table.url.kind),
-        host=table.url.host,
-        port=table.url.port,
+        kind=ParentKind(url.kind),
+        host=url.host,
+        port=url.port,
         resolving=Resolving(table.resolve) if table.resolve else says,
-        login=_login(table.credentials_file, home, folder) if table.credentials_file else None,
+        login=_login(file, home, folder) if file else None,
+        passed_by=passed_by,
     )
+
+
+def _url_of(environ: Mapping[str, str]) -> ParentUrl | None:
+    """One proxy for everything: the first that is set."""
+    said = next(filter(None, (_said(environ, name) for name in _PROXIES)), None)
+    if said is None:
+        return None
+    return parse_parent_url(said if "://" in said else f"http://{said}")
+
+
+def _said(environ: Mapping[str, str], name: str) -> str:
+    """In lower case or in upper case, as curl."""
+    return environ.get(name) or environ.get(name.upper(), "")
 
 
 def _login(text: str, home: Path, folder: Path) -> Login:
@@ -73,7 +99,9 @@ def _login(text: str, home: Path, folder: Path) -> Login:
     path = home / text.removeprefix("~/") if text.startswith("~/") else home.__class__(text)
     # A sandboxed command sees this user's files, but not this folder.
     if not path.is_absolute() or "\0" in text or not _lies_in(path, folder):
-        raise InvalidSettings((f"must lie in {folder}, which a command can't see",))
+        raise InvalidSettings(
+            (f"credentials_file must lie in {folder}, which a command can't see",)
+        )
     try:
         content, found = read_regular(path)
     except FileNotFoundError:

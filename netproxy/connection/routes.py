@@ -59,6 +59,7 @@ class Parent:
     port: int
     resolving: Resolving = Resolving.HERE
     login: Login | None = None
+    passed_by: tuple[Rule, ...] = ()  # what leaves directly nevertheless: NO_PROXY
 
 
 class Exit(Enum):
@@ -85,7 +86,7 @@ class Route:
 class Routes:
     """All routes, in the order in which they were written. What none names leaves directly."""
 
-    __slots__ = ("_index", "_of_local", "_routes", "_ways", "refuses")
+    __slots__ = ("_index", "_of_local", "_passed_by", "_routes", "_ways", "refuses")
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = tuple(routes)
@@ -97,6 +98,11 @@ class Routes:
         self._of_local = RuleIndex(
             rule for rule, way in self._ways.items() if isinstance(way, Exit) or _names_local(rule)
         )
+        self._passed_by = {
+            way.name: RuleIndex(way.passed_by)
+            for way in self._ways.values()
+            if isinstance(way, Parent)
+        }
         self.refuses = Exit.REFUSE in self._ways.values()
 
     def __eq__(self, other: object) -> bool:
@@ -111,7 +117,10 @@ class Routes:
         To it, 127.0.0.1 and localhost are itself, and 10.0.0.1 lies in its own network.
         """
         rule = self.rule(destination)
-        return Exit.DIRECT if rule is None else self._ways[rule]
+        way = Exit.DIRECT if rule is None else self._ways[rule]
+        if isinstance(way, Parent) and self._passed_by[way.name].match(destination):
+            return Exit.DIRECT
+        return way
 
     def rule(self, destination: Destination) -> Rule | None:
         """Return what names it in the route that is chosen."""

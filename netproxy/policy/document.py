@@ -78,14 +78,20 @@ class Resolver(Strict):
 class ParentTable(Strict):
     """A proxy of the operator's, through which connections leave."""
 
-    url: Annotated[
-        InstanceOf[ParentUrl],
-        BeforeValidator(reader(parse_parent_url)),
-        text(
-            r"(?:http|socks5h?|socks4a?)://\S+",
-            "http, socks5, socks5h, socks4 or socks4a://host:port",
-        ),
-    ]
+    url: (
+        Annotated[
+            InstanceOf[ParentUrl],
+            BeforeValidator(reader(parse_parent_url)),
+            text(
+                r"(?:http|socks5h?|socks4a?)://\S+",
+                "http, socks5, socks5h, socks4 or socks4a://host:port",
+            ),
+        ]
+        | None
+    ) = None
+    from_environment: Annotated[
+        bool, Field(description="in place of a url: HTTPS_PROXY, ALL_PROXY or http_proxy, NO_PROXY")
+    ] = False
     credentials_file: (
         Annotated[str, Field(description="holds user:password, absolute or below ~/")] | None
     ) = None

@@ -52,12 +52,13 @@ def folder(tmp_path: Path) -> Path:
     return found
 
 
-def load(folder: Path, text: str) -> Settings:
+def load(folder: Path, text: str, environ: dict[str, str] | None = None) -> Settings:
     (folder / "config.toml").write_text(text)
     home = folder.parent.parent
     return load_settings(
         parse_run(["--no-project", "--", "true"]),
-        {"HOME": str(home), "HTTPS_PROXY": "http://elsewhere.example:1"},
+        {"HOME": str(home)}
+        | ({"HTTPS_PROXY": "http://elsewhere.example:1"} if environ is None else environ),
         managed_file=home / "none",
         directory=home,
     )
@@ -153,7 +154,7 @@ def test_credentials_that_are_not_secret_or_not_plain(
     (folder / "a.secret").write_bytes(content)
     (folder / "a.secret").chmod(mode)
     line = problem(folder, with_file("~/.config/netproxy/a.secret"))
-    assert "parents.a.credentials_file" in line
+    assert "parents.a: " in line
     assert says in line
 
 
@@ -185,3 +186,50 @@ def test_a_project_may_not_choose_the_way_out(folder: Path) -> None:
     ):
         with pytest.raises(InvalidSettings, match="a project may not set this"):
             read(text, "netproxy.toml", layer=Layer.PROJECT)
+
+
+ENVIRONMENT = '[parents.env]\nfrom_environment = true\n[[routes]]\nhosts = ["*"]\nto = "env"\n'
+
+
+def in_environment(folder: Path, **environ: str) -> Settings:
+    return load(folder, ENVIRONMENT, environ)
+
+
+def test_the_environments_proxy_where_the_file_asks_for_it(folder: Path) -> None:
+    routes = in_environment(
+        folder, https_proxy="proxy.example:3128", NO_PROXY="a.example,.b.example:8443"
+    ).routes
+    assert routes is not None
+    way = routes.way(to("https://pypi.org"))
+    assert isinstance(way, Parent)
+    assert (way.name, way.kind, way.host, way.port) == ("env", "http", "proxy.example", 3128)
+    assert routes.way(to("https://x.a.example")) is Exit.DIRECT
+    assert routes.way(to("https://x.b.example:8443")) is Exit.DIRECT
+    assert routes.way(to("https://x.b.example")) == way
+
+
+def test_an_environment_without_a_proxy_is_directly(folder: Path) -> None:
+    routes = in_environment(folder, NO_PROXY="a.example").routes
+    assert routes is not None
+    assert routes.way(to("https://pypi.org")) is Exit.DIRECT
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"ALL_PROXY": "http://joe:hunter2@a.b:1"}, "holds credentials"),
+        ({"HTTPS_PROXY": "ftp://a.b:1"}, "is not one of"),
+        ({"HTTPS_PROXY": "a.b:1", "no_proxy": "127.1"}, "NO_PROXY"),
+    ],
+)
+def test_an_environment_that_cannot_be_read(
+    folder: Path, environ: dict[str, str], says: str
+) -> None:
+    with pytest.raises(InvalidSettings, match=says) as refused:
+        in_environment(folder, **environ)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("more", ["", 'url = "http://a.b:1"\nfrom_environment = true\n'])
+def test_a_parent_has_one_address(folder: Path, more: str) -> None:
+    assert "either url or from_environment" in problem(folder, f"[parents.a]\n{more}")
