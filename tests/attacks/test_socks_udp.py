@@ -17,9 +17,11 @@ import pytest
 
 from netproxy.connection.credentials import Credentials, Identity
 from netproxy.model import OnDenial, Verdict
-from otel.events import ClientsTurnedAway, ConnectionOpened, PolicyDecision
+from otel.events import ClientsTurnedAway, ConnectionFailed, ConnectionOpened, PolicyDecision
 from tests.support.datagrams import Associated, header, peer
 from tests.support.fakes import FakeApprover, FakePolicy, FakeResolver, judgement
+from tests.support.origins import echo, origin
+from tests.support.parents import parent, through
 from tests.support.proxies import LIMITS, LOOPBACK, Setting, eventually, proxy
 
 
@@ -194,6 +196,23 @@ def test_a_name_that_changes_its_address_while_it_is_in_use() -> None:
             client.receive()
             client.receive()
     assert resolver.asked == ["a.test"]
+
+
+def test_datagrams_do_not_go_around_the_operators_proxy() -> None:
+    """What has to leave through a parent, which takes none, does not leave."""
+    resolver = FakeResolver(a__test=[("127.0.0.1",)])
+    with origin(echo) as chosen, peer() as far:
+        routes = through(parent(chosen.port), "a.test")
+        with (
+            proxy(Setting(resolver=resolver, routes=routes)) as near,
+            Associated(near.socks()) as client,
+        ):
+            client.send("a.test", far.port, b"x")
+            eventually(lambda: bool(near.audit.of(ConnectionFailed)))
+            assert client.hears_nothing()
+            assert far.received == []
+            assert chosen.accepted == 0
+            assert near.audit.of(ConnectionOpened) == []
 
 
 def test_nothing_is_looked_up_or_sent_before_the_answer() -> None:
