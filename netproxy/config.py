@@ -72,6 +72,10 @@ class Limits:
     idle_seconds: float = 3600.0
     # Longer than a working day, so that a forgotten tunnel ends some day; squid has the same.
     lifetime_seconds: float = 24 * 3600.0
+    # Of a TLS client's first message. Go's and rustls' servers take no longer one; most have 2 KiB.
+    hello_bytes: int = 64 * 1024
+    # From its first byte. It comes in one piece or two; nothing else of the tunnel waits for it.
+    hello_seconds: float = 10.0
     # Both directions of one tunnel together. None: how much a run may move is not ours to guess.
     tunnel_bytes: int | None = None
     # An unread answer to a refused client must not keep its socket for longer.

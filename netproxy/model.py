@@ -91,10 +91,18 @@ class CloseReason(StrEnum):
     IDLE = "idle"
     LIFETIME = "lifetime"  # it was open for as long as one may be
     BYTE_LIMIT = "byte_limit"  # it, or its whole run, carried as much as may be
+    SNI_MISMATCH = "sni_mismatch"  # the client's TLS asks for another name
     REVOKED = "revoked"  # the grant that carried it is gone
     POLICY_CHANGED = "policy_changed"  # the policy in force no longer lets it through
     RUN_CANCELLED = "run_cancelled"
     RUN_ENDED = "run_ended"
+
+
+class Sni(StrEnum):
+    """What becomes of a tunnel whose TLS asks for another name than it was opened for."""
+
+    REFUSE = "refuse"
+    RECORD = "record"
 
 
 class OnDenial(StrEnum):

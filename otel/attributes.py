@@ -33,6 +33,12 @@ RESPONSE_STATUS = "http.response.status_code"
 CONNECTION_ID = "connection.id"
 ERROR_TYPE = "error.type"
 
+# What a TLS client showed before it was encrypted.
+SERVER_NAME = "tls.client.server_name"
+OFFERED_PROTOCOLS = "netproxy.tls.alpn"  # by the client; `tls.next_protocol` is what was chosen
+ECH = "netproxy.tls.ech"
+HELLO_SEEN = "netproxy.tls.seen"  # whole | part
+
 # The decision.
 POLICY_SCOPE = "network.policy.scope"
 POLICY_DECISION = "network.policy.decision"

@@ -202,6 +202,19 @@ class ConnectionFailed(Event):
         return Severity.WARN
 
 
+class TlsObserved(Event):
+    """What a client's ClientHello showed, before a byte of it went on."""
+
+    name: ClassVar[str] = "netproxy.tls.observed"
+    connection_id: str = text(a.CONNECTION_ID)
+    server_address: str = text(a.SERVER_ADDRESS)
+    server_port: int = number(a.SERVER_PORT)
+    seen: str = text(a.HELLO_SEEN)  # whole | part: it was too long or too slow to be waited for
+    ech: bool = flag(a.ECH)  # then the name is a stand-in
+    server_name: str | None = maybe_text(a.SERVER_NAME, default=None)
+    alpn: tuple[str, ...] = texts(a.OFFERED_PROTOCOLS, default=())
+
+
 class ConnectionClosed(Event):
     """How much flowed, for how long, and why it ended."""
 
@@ -212,8 +225,8 @@ class ConnectionClosed(Event):
     bytes_sent: int = number(a.BYTES_SENT)
     bytes_received: int = number(a.BYTES_RECEIVED)
     duration_ms: int = number(a.CONNECTION_DURATION)
-    # finished | reset | idle | lifetime | byte_limit | revoked | policy_changed | run_cancelled
-    # | run_ended
+    # finished | reset | idle | lifetime | byte_limit | sni_mismatch | revoked
+    # | policy_changed | run_cancelled | run_ended
     close_reason: str = text(a.CLOSE_REASON)
     status: int | None = maybe_number(a.RESPONSE_STATUS, default=None)  # plain HTTP only
     datagrams_sent: int | None = maybe_number(a.DATAGRAMS_SENT, default=None)  # UDP only
@@ -332,6 +345,7 @@ class AuditGap(Event):
 EVENTS: tuple[type[Event], ...] = (
     GatewayStarted, GatewayStopped, PolicyLoaded, ConfigRejected, SessionStarted, SessionEnded,
     RunStarted, RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened, ParentUsed,
-    ConnectionFailed, ConnectionClosed, AssociationClosed, ClientsTurnedAway, ApprovalRequested,
-    ApprovalReviewed, ReviewerFailed, ApprovalResolved, GrantCreated, GrantEnded, AuditGap,
+    ConnectionFailed, TlsObserved, ConnectionClosed, AssociationClosed, ClientsTurnedAway,
+    ApprovalRequested, ApprovalReviewed, ReviewerFailed, ApprovalResolved, GrantCreated,
+    GrantEnded, AuditGap,
 )  # fmt: skip

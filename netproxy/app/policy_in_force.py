@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netproxy.model import Destination, Judgement, OnDenial
+    from netproxy.model import Destination, Judgement, OnDenial, Sni
     from netproxy.policy.engine import Policy, Vetted
     from netproxy.ports import SessionCache
 
@@ -46,3 +46,8 @@ class PolicyInForce:
     def on_denial(self) -> OnDenial:
         """What a refusal does to the run where neither rule nor reviewer says."""
         return self.current.on_denial
+
+    @property
+    def sni(self) -> Sni:
+        """What becomes of a tunnel whose TLS asks for another name."""
+        return self.current.sni

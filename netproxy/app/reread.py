@@ -285,6 +285,7 @@ def _statements(spec: PolicySpec) -> dict[str, None]:
         f"default {spec.default.value}",
         f"mode {spec.mode}",
         f"on_denial {spec.on_denial}",
+        f"sni {spec.sni}",
         *(f"allow_private {block}" for block in spec.allow_private.blocks),
         *(f"ceiling {rule.canonical}" for rule in spec.ceiling or ()),
         *(f"{rule.effect.value} {rule.canonical}" for rule in spec.rules),

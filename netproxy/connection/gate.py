@@ -10,11 +10,13 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from netproxy.connection.server_names import name_problem
 from netproxy.model import (
     CANCELLING,
     Decision,
     OnDenial,
     Reason,
+    Sni,
     Source,
     Verdict,
 )
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from netproxy.model import ConnectionId, Destination, Judgement, Request
     from netproxy.model import Protocol as ClientProtocol
     from netproxy.ports import Answer, Approver, AuditSink, SessionCache, Token
+    from netproxy.protocol.tls_hello import Hello
 
 # Where the decision was about the destination itself, and not about how or when it was asked for.
 _DOMAIN_SOURCES = frozenset(
@@ -44,6 +47,11 @@ class Judge(Protocol):
     @property
     def on_denial(self) -> OnDenial:
         """What a refusal does to the run where neither rule nor reviewer says."""
+        ...
+
+    @property
+    def sni(self) -> Sni:
+        """What becomes of a tunnel whose TLS asks for another name."""
         ...
 
 
@@ -164,6 +172,25 @@ class Gate:
         )
         # The hint names an internal address: for whoever started the command, not for the client.
         return replace(self._obeyed(request, decision), hint=None)
+
+    def refuse_hello(self, request: Request, hello: Hello) -> Decision | None:
+        """Refuse a tunnel whose TLS asks for another name, where the policy says so.
+
+        A second decision on record: the last one of a connection.id is what was done.
+        """
+        problem = name_problem(request.destination.host, hello)
+        if problem is None or self._policy.sni is Sni.RECORD:
+            return None
+        rule = self._policy.judge(request.destination, request.method, self._cache)
+        decision = Decision(
+            allowed=False,
+            source=Source.BASELINE_POLICY,
+            reason=Reason.SNI_MISMATCH,
+            message=problem,
+            rule=rule.rule,
+            cancels=self._cancels(Reason.SNI_MISMATCH, rule.on_denial),
+        )
+        return self._settle(request, decision)
 
     def refuse_unrecorded(self, request: Request) -> Decision:
         """Refuse an allowed request whose opening could not be recorded."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netproxy.connection.gate import Judge
-    from netproxy.model import Destination, OnDenial
+    from netproxy.model import Destination, OnDenial, Sni
     from netproxy.policy.rules import Rule
     from netproxy.ports import SessionCache
 
@@ -142,6 +142,11 @@ class RoutedJudge:
     def on_denial(self) -> OnDenial:
         """What the policy says."""
         return self._policy.on_denial
+
+    @property
+    def sni(self) -> Sni:
+        """What the policy says."""
+        return self._policy.sni
 
     def judge(self, destination: Destination, method: str, cache: SessionCache) -> Judgement:
         """Say what the policy says, unless that is not no and the route is."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netproxy.model import OnDenial, Verdict
+from netproxy.model import OnDenial, Sni, Verdict
 from netproxy.policy.addresses import LOOPBACK_BLOCKS
 from netproxy.policy.blocks import number_of, single
 from netproxy.policy.containment import Cover, names_local
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # From strict to loose.
 _MODES = (Mode.OFF, Mode.LIMITED, Mode.FULL)
 _DEFAULTS = (Verdict.DENY, Verdict.ASK, Verdict.ALLOW)
+_SNI = (Sni.REFUSE, Sni.RECORD)
 _ON_DENIAL = (OnDenial.CANCEL, OnDenial.BLOCK)
 
 # What `default = "allow"` comes to, as a rule.
@@ -121,6 +122,7 @@ def project_violations(project: LayerPolicy, room: ProjectRoom) -> Iterator[str]
     yield from _outside_blocks(project, tuple(opened), what)
     yield from _less_strict(project.mode, user.mode, _MODES)
     yield from _less_strict(project.default, user.default, _DEFAULTS)
+    yield from _less_strict(project.sni, user.sni, _SNI)
     if user.on_denial is OnDenial.CANCEL:
         yield from _blocking(project, "a project may only be stricter than 'cancel'")
 

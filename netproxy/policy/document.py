@@ -25,6 +25,7 @@ from netproxy.policy.fields import (
     PrivateBlock,
     RuleTable,
     RuleText,
+    SniField,
     Some,
     Strict,
     reader,
@@ -51,6 +52,7 @@ class Network(Strict):
     mode: ModeField | None = None
     default: DefaultField | None = None
     on_denial: OnDenialField | None = None
+    sni: SniField | None = None
     allow: list[RuleText] = Field(default_factory=list)
     deny: list[RuleText] = Field(default_factory=list)
     allow_private: list[PrivateBlock] = Field(default_factory=list)

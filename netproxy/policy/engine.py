@@ -32,7 +32,7 @@ from netproxy.policy.special import is_loopback_name, is_special_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from netproxy.model import OnDenial
+    from netproxy.model import OnDenial, Sni
     from netproxy.ports import SessionCache
 
 # Safe by RFC 9110 section 9.2.1, without TRACE, which echoes request fields.
@@ -80,6 +80,11 @@ class Policy:
     def on_denial(self) -> OnDenial:
         """What a refusal does to the run, unless its rule says otherwise."""
         return self.spec.on_denial
+
+    @property
+    def sni(self) -> Sni:
+        """What becomes of a tunnel whose TLS asks for another name."""
+        return self.spec.sni
 
     @property
     def rule_count(self) -> int:
@@ -248,6 +253,7 @@ def _lines(spec: PolicySpec) -> list[str]:
         f"default {spec.default.value}",
         f"mode {spec.mode}",
         f"on_denial {spec.on_denial}",
+        f"sni {spec.sni}",
         *(f"allow_private {block}" for block in spec.allow_private.blocks),
         f"ceiling {'none' if spec.ceiling is None else len(spec.ceiling)}",
         *(f"ceiling {rule.canonical}" for rule in spec.ceiling or ()),

@@ -266,6 +266,10 @@ OnDenialField = Annotated[
     Literal["cancel", "block"],
     Field(description="whether a denial ends the command, or refuses the connection only"),
 ]
+SniField = Annotated[
+    Literal["refuse", "record"],
+    Field(description="what becomes of a tunnel whose TLS asks for another name"),
+]
 AuditMode = Annotated[Literal["written"], BeforeValidator(_audit_mode)]
 MethodText = Annotated[
     str, BeforeValidator(reader(parse_method)), text(r"[^\s*]+", "a method such as GET")

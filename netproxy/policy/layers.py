@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netproxy.model import OnDenial, Verdict
+from netproxy.model import OnDenial, Sni, Verdict
 from netproxy.policy.blocks import Blocks
 from netproxy.policy.spec import Mode, PolicySpec
 
@@ -39,6 +39,7 @@ class LayerPolicy:
     mode: Statement[Mode] | None = None
     default: Statement[Verdict] | None = None
     on_denial: Statement[OnDenial] | None = None
+    sni: Statement[Sni] | None = None
 
 
 def merged(
@@ -54,6 +55,7 @@ def merged(
         mode=_last((layer.mode for layer in given), Mode.FULL),
         default=_last((layer.default for layer in given), Verdict.ASK),
         on_denial=_last((layer.on_denial for layer in given), OnDenial.CANCEL),
+        sni=_last((layer.sni for layer in given), Sni.REFUSE),
         allow_private=Blocks(said.value for layer in given for said in layer.allow_private),
         ceiling=ceiling,
     )

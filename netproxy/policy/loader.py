@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.config import ChosenLimits
-from netproxy.model import OnDenial, Verdict
+from netproxy.model import OnDenial, Sni, Verdict
 from netproxy.policy.bundles import Bundle
 from netproxy.policy.document import File, ProjectFile
 from netproxy.policy.layers import LayerPolicy, Statement
@@ -165,6 +165,7 @@ class _Maker:
             mode=self._said((*path, "mode"), network.mode, Mode),
             default=self._said((*path, "default"), network.default, Verdict),
             on_denial=self._said((*path, "on_denial"), network.on_denial, OnDenial),
+            sni=self._said((*path, "sni"), network.sni, Sni),
         )
 
     def _said[Value](

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from netproxy.model import Sni
 from netproxy.policy.blocks import NO_BLOCKS, Blocks
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class PolicySpec:
     default: Verdict
     mode: Mode
     on_denial: OnDenial
+    sni: Sni = Sni.REFUSE
     allow_private: Blocks = NO_BLOCKS
     # Managed: outside of these nothing is allowed, whoever says yes. None: no such bound.
     ceiling: tuple[Rule, ...] | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, override
 from netproxy.connection.overload import Overload
 from netproxy.model import CloseReason
 from netproxy.transport.attempt import Attempt, Wait
+from netproxy.transport.first_bytes import FirstBytes, observed
 from netproxy.transport.relay import Relay
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from netproxy.connection.credentials import Identity
     from netproxy.connection.gate import Stray
+    from netproxy.protocol.tls_hello import Hello
     from netproxy.transport.door import Door
     from netproxy.transport.services import Services
     from netproxy.transport.stream import Stream
@@ -72,10 +74,11 @@ class Connection(Attempt):
     @override
     def cut(self, reason: CloseReason) -> None:
         """End it now, wherever it stands."""
-        self._cut_for = reason
         if self._relay is not None:
-            self._relay.end(reason)
-        elif self._task is not None:
+            self._relay.end(self._cut_for or reason)
+            return
+        self._cut_for = reason
+        if self._task is not None:
             self._task.cancel()
 
     @property
@@ -174,12 +177,27 @@ class Connection(Attempt):
             self._client.release(),
             upstream.socket,
             on_end=self._tunnel_ended,
+            first=FirstBytes(self._services, self._may_say),
         )
         try:
             self._relay.start(early)
         except Exception:
             self._relay.end(CloseReason.RESET)
             raise
+
+    def _may_say(self, hello: Hello) -> bool:
+        """Put on record what TLS shows, and cut the tunnel if it asks for another name."""
+        if self._upstream is None:
+            raise AssertionError("only a tunnel has first bytes")
+        request = self._upstream.request
+        self._services.note(observed(request, hello))
+        # Whoever is cancelled for it cuts all of its connections: this one was first.
+        self._cut_for = CloseReason.SNI_MISMATCH
+        if self._services.gate.refuse_hello(request, hello) is None:
+            self._cut_for = None
+            return True
+        self.cut(CloseReason.SNI_MISMATCH)
+        return False
 
     def expire(self, now: float) -> None:
         """Fills `netproxy.transport.sweep.Mortal`: only tunnels have no timer of their own."""

@@ -18,6 +18,7 @@ from netproxy.transport.stream import abort
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netproxy.transport.first_bytes import FirstBytes
     from netproxy.transport.pipes import Pipe, PipePool
 
 
@@ -44,13 +45,15 @@ class Relay:
         upstream: socket.socket,
         *,
         on_end: Callable[[CloseReason], None],
+        first: FirstBytes | None = None,
     ) -> None:
-        """Make a relay that is not running yet."""
+        """Make a relay that is not running yet. `first` sees what the client sends first."""
         self._on_end = on_end
         self._is_over = False
         self._moved = -1  # when it was last asked
         self._moved_at = 0.0
         self._client = _End(self, means, client)
+        self._client.first = first
         self._upstream = _End(self, means, upstream)
         self._client.other, self._upstream.other = self._upstream, self._client
 
@@ -81,13 +84,15 @@ class Relay:
         self._upstream.update()
         self._client.update()
         if early:
-            self._upstream.deliver(early)
+            self._client.take(early)
 
     def end(self, reason: CloseReason) -> None:
         """Close both sides now; anything but `FINISHED` is a reset to both."""
         if self._is_over:
             return
         self._is_over = True
+        if self._client.first is not None:
+            self._client.first.close()
         self._client.close(reason)
         self._upstream.close(reason)
         self._on_end(reason)
@@ -103,6 +108,7 @@ class _End:
         "_relay",
         "_socket",
         "delivered",
+        "first",
         "has_ended",
         "is_shut",
         "other",
@@ -118,13 +124,14 @@ class _End:
         self._descriptor = sock.fileno()
         self._events = 0
         self.pending: memoryview | Pipe | None = None
+        self.first: FirstBytes | None = None
         self.delivered = 0
         self.has_ended = False  # it said that it sends nothing more
         self.is_shut = False  # we said so to it
 
     @property
     def taken(self) -> int:
-        """What was delivered to here, and what waits for it."""
+        """What was delivered to here, and what waits to be written to it."""
         waits = self.pending
         if waits is None:
             return self.delivered
@@ -153,14 +160,33 @@ class _End:
             if room < means.pipes.size:
                 self._pull_within(room)
                 return
-        if self.other.delivered >= means.splice_after and (pipe := means.pipes.borrow()):
+        if (
+            self.other.delivered >= means.splice_after
+            and self.first is None
+            and (pipe := means.pipes.borrow())
+        ):
             self._pull_through(pipe)
             return
         count = self._socket.recv_into(means.buffer)
         if count:
-            self.other.deliver(means.buffer[:count])
+            self.take(means.buffer[:count])
         else:
             self._end()
+
+    def take(self, data: bytes | memoryview) -> None:
+        """Deliver what came from here, but for first bytes that wait."""
+        if self.first is None:
+            self.other.deliver(data)
+        elif (seen := self.first.take(data, self.let_go)) is not None:
+            self.first = None
+            self.other.deliver(seen)
+
+    def let_go(self) -> None:
+        """Deliver first bytes that wait for more: no more comes, or not in time."""
+        if self.first is not None and (held := self.first.give_up()) is not None:
+            self.first = None
+            if held:
+                self.other.deliver(held)
 
     def _pull_within(self, room: int) -> None:
         """Take in no more than the limit leaves; what comes beyond it ends the tunnel."""
@@ -170,7 +196,7 @@ class _End:
         if count > room:
             self._relay.end(CloseReason.BYTE_LIMIT)
         elif count:
-            self.other.deliver(buffer[:count])
+            self.take(buffer[:count])
         else:
             self._end()
 
@@ -189,11 +215,12 @@ class _End:
     def _end(self) -> None:
         """Pass on that nothing more comes, as soon as all that came is delivered."""
         self.has_ended = True
+        self.let_go()
         if self.other.pending is None:
             self.other.shut()
         self.update()
 
-    def deliver(self, data: bytes | memoryview) -> None:
+    def deliver(self, data: bytes | bytearray | memoryview) -> None:
         """Write to here; what does not fit waits, and `other` is not read until it is gone."""
         try:
             count = self._socket.send(data)

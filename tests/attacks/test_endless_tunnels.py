@@ -77,7 +77,7 @@ def test_not_a_byte_more_than_the_limit_reaches_the_origin(splice_after: int) ->
     (closed,) = running.audit.of(ConnectionClosed)
     assert closed.close_reason == "byte_limit"
     assert closed.bytes_sent <= SMALL
-    assert arrived[0] <= SMALL
+    assert sum(arrived) <= SMALL  # nothing at all, where the reset overtook it
 
 
 def test_exactly_the_limit_is_no_more_than_the_limit() -> None:

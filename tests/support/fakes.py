@@ -15,6 +15,7 @@ from netproxy.model import (
     OnDenial,
     Reason,
     Request,
+    Sni,
     Source,
     Verdict,
 )
@@ -72,6 +73,7 @@ class FakePolicy:
     ) -> None:
         self.default = judgement(verdict)
         self.on_denial = on_denial
+        self.sni = Sni.REFUSE
         self.by_host: dict[str, Judgement] = {}
         self.dialable = dialable
         self.judged: list[tuple[Destination, str]] = []

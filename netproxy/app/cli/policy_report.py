@@ -91,6 +91,7 @@ def report_of_run(settings: Settings, *, now: float) -> Report:
         "mode": spec.mode.value,
         "default": spec.default.value,
         "on_denial": spec.on_denial.value,
+        "sni": spec.sni.value,
         "allow_private": [str(block) for block in spec.allow_private.blocks],
     }
     warnings = (*(f"warning: {each}" for each in settings.warnings), *_warnings([spec], now))
@@ -146,6 +147,7 @@ def _profile(name: str, policy: LayerPolicy, *, is_default: bool) -> dict[str, A
             ("mode", policy.mode),
             ("default", policy.default),
             ("on_denial", policy.on_denial),
+            ("sni", policy.sni),
         )
         if said is not None
     }
@@ -171,6 +173,8 @@ def _profile_line(profile: dict[str, Any]) -> str:
 def _policy_line(says: dict[str, Any]) -> str:
     """`3 allow, 1 deny; mode limited; default ask`."""
     given = [f"{key} {says[key]}" for key in ("mode", "default", "on_denial") if key in says]
+    if says.get("sni") == "record":  # the other one is nothing to look at
+        given.append("sni record")
     if says["allow_private"]:
         given.append(f"allow_private {', '.join(says['allow_private'])}")
     return "; ".join([f"{says['allow']} allow, {says['deny']} deny", *given])

@@ -99,7 +99,12 @@ def _agreed() -> bool:
 def _lines(profile: ProjectProfile) -> list[str]:
     """What one profile says, in canonical spelling, and what of it widens the user's policy."""
     layer = profile.layer
-    said = (("mode", layer.mode), ("default", layer.default), ("on_denial", layer.on_denial))
+    said = (
+        ("mode", layer.mode),
+        ("default", layer.default),
+        ("on_denial", layer.on_denial),
+        ("sni", layer.sni),
+    )
     lines = [
         f"  {key} {getattr(one.value, 'value', one.value)}" for key, one in said if one is not None
     ]

@@ -20,10 +20,12 @@ from netproxy.model import (
     Protocol,
     Reason,
     Request,
+    Sni,
     Source,
     Verdict,
 )
 from netproxy.policy.addresses import AddressClass
+from netproxy.protocol.tls_hello import Hello
 from otel.events import DialRefused, Event, PolicyDecision
 from tests.support.fakes import (
     FakeApprover,
@@ -382,3 +384,36 @@ def test_addresses_that_a_new_policy_refuses_cancel_nothing() -> None:
     assert decision.reason is Reason.NOT_ALLOWED_LOCAL
     assert len(bench.audit.of(DialRefused)) == 1
     assert not bench.token.is_cancelled
+
+
+def asking(name: bytes) -> Hello:
+    return Hello(server_names=(name,), alpn=(), has_ech=False, is_whole=True)
+
+
+@pytest.mark.parametrize("journal_broken", [False, True])
+def test_tls_for_another_name_is_a_second_decision_that_cancels(journal_broken: bool) -> None:
+    bench = Bench(
+        policy=FakePolicy(Verdict.ALLOW), audit=FakeAudit(refuses=lambda _: journal_broken)
+    )
+    decision = bench.gate().refuse_hello(REQUEST, asking(b"b.test"))
+    assert decision is not None
+    assert (decision.allowed, decision.reason) == (False, Reason.SNI_MISMATCH)
+    assert bench.audit.decisions == ([] if journal_broken else [("deny", "sni_mismatch")])
+    assert bench.token.is_cancelled
+
+
+@pytest.mark.parametrize(("run", "rule"), [("block", None), ("cancel", "block")])
+def test_it_cancels_nothing_where_that_was_said(run: str, rule: str | None) -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW, on_denial=OnDenial(run)))
+    chosen = OnDenial(rule) if rule else None
+    bench.policy.default = judgement(Verdict.ALLOW, on_denial=chosen)
+    assert bench.gate().refuse_hello(REQUEST, asking(b"b.test")) is not None
+    assert not bench.token.is_cancelled
+
+
+def test_the_right_name_or_a_policy_that_only_records_is_no_refusal() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    assert bench.gate().refuse_hello(REQUEST, asking(b"A.test.")) is None
+    bench.policy.sni = Sni.RECORD
+    assert bench.gate().refuse_hello(REQUEST, asking(b"b.test")) is None
+    assert bench.audit.events == []

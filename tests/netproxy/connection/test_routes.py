@@ -14,7 +14,7 @@ from netproxy.connection.routes import (
     Routes,
     Way,
 )
-from netproxy.model import OnDenial, Reason, Verdict
+from netproxy.model import OnDenial, Reason, Sni, Verdict
 from tests.support.parents import to
 from tests.support.policies import Memory, allow, policy
 
@@ -95,6 +95,7 @@ def test_a_route_that_refuses_is_a_rule_that_denies() -> None:
         routes(("b.example", Exit.REFUSE)),
     )
     assert judge.on_denial is OnDenial.BLOCK
+    assert judge.sni is Sni.REFUSE
     said = judge.judge(to("https://b.example"), "CONNECT", Memory())
     assert (said.verdict, said.reason) == (Verdict.DENY, Reason.DENIED_BY_RULE)
     assert said.rule == "b.example:* (--allow #1)", said.rule

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from netproxy.model import OnDenial, Verdict
+from netproxy.model import OnDenial, Sni, Verdict
 from netproxy.policy.blocks import parse_block
 from netproxy.policy.bounds import (
     Bounds,
@@ -196,6 +196,7 @@ class TestProject:
             pytest.param(project(default=said(Verdict.DENY)), id="default"),
             pytest.param(project(default=said(Verdict.ASK)), id="the same default"),
             pytest.param(project(on_denial=said(OnDenial.CANCEL)), id="on_denial"),
+            pytest.param(project(sni=said(Sni.REFUSE)), id="sni"),
             pytest.param(project(allow_private=(said(parse_block("10.1.0.0/16")),)), id="private"),
         ],
     )
@@ -227,6 +228,11 @@ class TestProject:
                 "c.toml:2:1 here: 'allow' is more than the user allows by rules or by "
                 "c.toml:2:1 projects",
                 id="default",
+            ),
+            pytest.param(
+                project(sni=said(Sni.RECORD)),
+                "c.toml:2:1 here: 'record', but a project may only be stricter than 'refuse'",
+                id="sni",
             ),
             pytest.param(
                 project(on_denial=said(OnDenial.BLOCK)),

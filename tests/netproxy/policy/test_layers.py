@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netproxy.model import OnDenial, Verdict
+from netproxy.model import OnDenial, Sni, Verdict
 from netproxy.policy.blocks import parse_block
 from netproxy.policy.layers import LayerPolicy, Statement, merged
 from netproxy.policy.origin import Layer, Origin
@@ -14,7 +14,7 @@ HERE = Origin(layer=Layer.USER)
 
 def test_nobody_says_anything() -> None:
     assert merged([]) == PolicySpec(
-        rules=(), default=Verdict.ASK, mode=Mode.FULL, on_denial=OnDenial.CANCEL
+        rules=(), default=Verdict.ASK, mode=Mode.FULL, on_denial=OnDenial.CANCEL, sni=Sni.REFUSE
     )
 
 
@@ -32,6 +32,7 @@ def test_the_stronger_layer_says_what_there_can_be_but_one_of() -> None:
         mode=Statement(Mode.LIMITED, HERE),
         default=Statement(Verdict.DENY, HERE),
         on_denial=Statement(OnDenial.BLOCK, HERE),
+        sni=Statement(Sni.RECORD, HERE),
         allow_private=(Statement(parse_block("10.0.0.0/8"), HERE),),
     )
     flags = LayerPolicy(
@@ -42,4 +43,5 @@ def test_the_stronger_layer_says_what_there_can_be_but_one_of() -> None:
     spec = merged([user, flags])
     assert (spec.mode, spec.default) == (Mode.LIMITED, Verdict.DENY)
     assert spec.on_denial is OnDenial.CANCEL
+    assert spec.sni is Sni.RECORD
     assert [str(each) for each in spec.allow_private.blocks] == ["10.0.0.0/8", "192.168.0.0/16"]

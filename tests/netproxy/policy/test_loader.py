@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netproxy.config import ChosenLimits
 from netproxy.errors import InvalidSettings
-from netproxy.model import OnDenial, Verdict
+from netproxy.model import OnDenial, Sni, Verdict
 from netproxy.policy.layers import Statement
 from netproxy.policy.loader import Document, load
 from netproxy.policy.origin import Layer, Origin
@@ -440,3 +440,10 @@ def test_anything_like_a_file_is_a_document_or_a_list_of_lines(text: str, layer:
         lines = error.problems
     assert lines
     assert all(re.match(r"f:\d+:\d+ ", line) and line.isprintable() for line in lines)
+
+
+def test_what_becomes_of_tls_for_another_name() -> None:
+    said = user('[profiles.dev.network]\nsni = "record"\n').profiles["dev"].sni
+    assert said == Statement(Sni.RECORD, at(2, 1, "profiles.dev.network.sni"))
+    (problem,) = problems('[profiles.dev.network]\nsni = "allow"\n')
+    assert problem.startswith("2:")

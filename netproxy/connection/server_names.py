@@ -1,0 +1,48 @@
+"""Whether TLS asks for the name that a tunnel was opened for. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netproxy.errors import InvalidDestination
+from netproxy.policy.hosts import canonical_host, is_address, shown
+
+if TYPE_CHECKING:
+    from netproxy.protocol.tls_hello import Hello
+
+
+def name_problem(host: str, hello: Hello) -> str | None:
+    """Say which name is not the canonical `host`'s. None: no name shows, or all are right.
+
+    An address has no name of its own to compare with.
+    """
+    if is_address(host):
+        return None
+    for name in hello.server_names:
+        if not _is(host, name):
+            asked = shown(name.decode("latin-1"))
+            return f"the tunnel was opened for {host}, but its TLS asks for {asked}"
+    return None
+
+
+def shown_name(hello: Hello) -> str | None:
+    """Write what it asks for, for the record: canonical where that can be said."""
+    if not hello.server_names:
+        return None
+    return ",".join(
+        _canonical(name) or shown(name.decode("latin-1")) for name in hello.server_names
+    )
+
+
+def _is(host: str, name: bytes) -> bool:
+    return _canonical(name) == host
+
+
+def _canonical(name: bytes) -> str | None:
+    # RFC 6066 section 3: ASCII, international names as A-labels.
+    if not name.isascii():
+        return None
+    try:
+        return canonical_host(name.decode("ascii"))
+    except InvalidDestination:
+        return None

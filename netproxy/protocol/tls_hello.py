@@ -1,0 +1,205 @@
+"""What a TLS client says before anything is encrypted: the name it wants, ALPN, and ECH.
+
+Reads the ClientHello only (RFC 8446 section 4.1.2), in whatever records and pieces it comes, and
+keeps every byte as it came. What it is worth: a client may leave the name out, hide it (ECH), or
+start TLS later inside another protocol, and none of that shows here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from netproxy.protocol.buffer import NEED_DATA, NeedData
+
+HANDSHAKE: Final = 22  # ContentType (RFC 8446 section 5.1): the first byte of any TLS client
+_CLIENT_HELLO: Final = 1  # HandshakeType (section 4)
+_MAJOR_VERSION: Final = 3  # of every version since SSL 3.0
+_RECORD_HEADER: Final = 5  # type, version, length
+_RECORD_BYTES: Final = 2**14  # TLSPlaintext.length; no fragment of a handshake is empty
+_HANDSHAKE_HEADER: Final = 4  # type, length
+_RANDOM: Final = 32
+_SERVER_NAME: Final = 0  # RFC 6066 section 3
+_HOST_NAME: Final = 0
+_ALPN: Final = 16  # RFC 7301 section 3.1
+_ECH: Final = 0xFE0D  # RFC 9849: the name that shows is a stand-in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """What of a ClientHello could be read."""
+
+    server_names: tuple[bytes, ...]  # as sent; a well-formed hello has one at most
+    alpn: tuple[bytes, ...]
+    has_ech: bool
+    is_whole: bool  # False: it was too long or too slow, so there may be more in it
+
+
+class NotTls:
+    """The bytes so far begin no ClientHello, whatever comes next."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "NOT_TLS"
+
+
+NOT_TLS: Final = NotTls()
+
+type Outcome = Hello | NotTls | NeedData
+
+
+class HelloReader:
+    """Reads the first bytes of one client."""
+
+    __slots__ = ("_limit", "_message", "_next", "held")
+
+    def __init__(self, *, limit: int) -> None:
+        """`limit` bounds what is kept, in bytes on the wire."""
+        self.held = bytearray()  # all that came, as it came
+        self._limit = limit
+        self._next = 0  # where in it the next record begins
+        self._message = bytearray()  # the handshake message without its records
+
+    def receive(self, data: bytes | bytearray | memoryview) -> Outcome:
+        """Take some more, and say what it all is. Past the limit: what could be read of it."""
+        self.held += data
+        while self._next < self._end:
+            record = self._record()
+            if isinstance(record, NeedData):
+                break
+            if isinstance(record, NotTls):
+                return record
+            self._message += record
+            if (outcome := self._judged()) is not NEED_DATA:
+                return outcome
+        return NEED_DATA if len(self.held) < self._limit else self.give_up()
+
+    def give_up(self) -> Hello:
+        """Say what could be read: nothing more is waited for."""
+        begun = self.held[self._next + _RECORD_HEADER : self._end]
+        found = _Fields()
+        found.read(bytes(self._message + begun)[_HANDSHAKE_HEADER:])
+        return found.hello(is_whole=False)
+
+    @property
+    def _end(self) -> int:
+        """Where what is read ends; beyond it bytes are only kept."""
+        return min(len(self.held), self._limit)
+
+    def _record(self) -> bytes | NotTls | NeedData:
+        """Take the next record out, once all of it is there."""
+        rest = self._end - self._next
+        header = bytes(self.held[self._next : self._next + min(rest, _RECORD_HEADER)])
+        if header[0] != HANDSHAKE or (len(header) > 1 and header[1] != _MAJOR_VERSION):
+            return NOT_TLS
+        if rest < _RECORD_HEADER:
+            return NEED_DATA
+        length = int.from_bytes(header[3:])
+        if not 0 < length <= _RECORD_BYTES:
+            return NOT_TLS
+        begin = self._next + _RECORD_HEADER
+        # The first byte of a message says that it is none of ours before the rest is there.
+        if begin < self._end and not self._message and self.held[begin] != _CLIENT_HELLO:
+            return NOT_TLS
+        if self._end < begin + length:
+            return NEED_DATA
+        self._next = begin + length
+        return bytes(self.held[begin : self._next])
+
+    def _judged(self) -> Outcome:
+        if len(self._message) < _HANDSHAKE_HEADER:
+            return NEED_DATA
+        end = _HANDSHAKE_HEADER + int.from_bytes(self._message[1:_HANDSHAKE_HEADER])
+        if len(self._message) < end:
+            return NEED_DATA
+        return _read(bytes(self._message[_HANDSHAKE_HEADER:end]))
+
+
+def _read(body: bytes) -> Hello | NotTls:
+    """Read a whole message. One that is broken is TLS to nobody, but for a name that it showed."""
+    found = _Fields()
+    is_sound = found.read(body)
+    if not is_sound and not found.server_names:
+        return NOT_TLS
+    return found.hello(is_whole=True)
+
+
+class _Fields:
+    """Collects what a message says, up to where it breaks off."""
+
+    __slots__ = ("alpn", "has_ech", "server_names")
+
+    def __init__(self) -> None:
+        self.server_names: list[bytes] = []
+        self.alpn: list[bytes] = []
+        self.has_ech = False
+
+    def hello(self, *, is_whole: bool) -> Hello:
+        return Hello(
+            server_names=tuple(self.server_names),
+            alpn=tuple(self.alpn),
+            has_ech=self.has_ech,
+            is_whole=is_whole,
+        )
+
+    def read(self, body: bytes) -> bool:
+        """Return whether it is sound to its end."""
+        if body[:1] != bytes((_MAJOR_VERSION,)):
+            return False
+        part = _Part(body)
+        part.take(2 + _RANDOM)  # legacy_version first
+        for size in (1, 2, 1):  # session id, cipher suites, compression methods
+            part.vector(size)
+        if part.ended_well():
+            return True  # extensions came with TLS 1.2, and may be left out altogether
+        extensions = _Part(part.vector(2))
+        sound = part.ended_well()
+        while extensions.rest:
+            kind = int.from_bytes(extensions.take(2))
+            sound &= self._extension(kind, extensions.vector(2))
+        return sound and extensions.ended_well()
+
+    def _extension(self, kind: int, body: bytes) -> bool:
+        if kind not in {_SERVER_NAME, _ALPN}:
+            self.has_ech |= kind == _ECH
+            return True
+        part = _Part(body)
+        listed = _Part(part.vector(2))
+        while listed.rest:
+            is_host = kind == _ALPN or listed.take(1) == bytes((_HOST_NAME,))
+            word = listed.vector(1 if kind == _ALPN else 2)
+            # What is cut off is not what the client says.
+            if is_host and not listed.is_broken:
+                (self.alpn if kind == _ALPN else self.server_names).append(word)
+        return part.ended_well() and listed.ended_well()
+
+
+class _Part:
+    """Bytes that are taken from the front. What is not there is not made up, and breaks it."""
+
+    __slots__ = ("_at", "_data", "is_broken")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+        self.is_broken = False
+
+    @property
+    def rest(self) -> int:
+        """How many bytes are left."""
+        return len(self._data) - self._at
+
+    def ended_well(self) -> bool:
+        """Whether all was there, and nothing else is."""
+        return not self.is_broken and not self.rest
+
+    def take(self, count: int) -> bytes:
+        taken = self._data[self._at : self._at + count]
+        self._at += len(taken)
+        self.is_broken |= len(taken) < count
+        return taken
+
+    def vector(self, size: int) -> bytes:
+        """Take a vector with a length of `size` bytes before it (RFC 8446 section 3.4)."""
+        return self.take(int.from_bytes(self.take(size)))

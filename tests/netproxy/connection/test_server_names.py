@@ -1,0 +1,59 @@
+"""Which name in a ClientHello is the tunnel's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from netproxy.connection.server_names import name_problem, shown_name
+from netproxy.protocol.tls_hello import Hello
+
+
+def asking(*names: bytes) -> Hello:
+    return Hello(server_names=names, alpn=(), has_ech=False, is_whole=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        ("a.test", (b"a.test",)),
+        ("a.test", (b"A.Test",)),
+        ("a.test", (b"a.test.",)),
+        ("a.test", (b"a.test", b"A.test.")),
+        ("xn--bcher-kva.test", (b"XN--BCHER-KVA.test",)),
+        ("a.test", ()),
+        ("192.0.2.1", (b"anything.test",)),
+        ("2001:db8::1", (b"anything.test",)),
+    ],
+)
+def test_the_same_name_however_it_is_spelled(host: str, names: tuple[bytes, ...]) -> None:
+    assert name_problem(host, asking(*names)) is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (b"b.test",),
+        (b"a.test", b"b.test"),
+        (b"b.test", b"a.test"),
+        (b"",),
+        (b"a.test..",),
+        (b"sub.a.test",),
+        (b"a.test\0.b.test",),
+        (b"192.0.2.1",),
+        ("bücher.test".encode(),),
+        (b"\xff\xfe",),
+        (b"x" * 70_000,),
+    ],
+)
+def test_any_other_one_is_said(names: tuple[bytes, ...]) -> None:
+    problem = name_problem("a.test", asking(*names))
+    assert problem is not None
+    assert problem.isascii()
+    assert problem.isprintable()
+    assert len(problem) < 400
+
+
+def test_how_it_is_shown() -> None:
+    assert shown_name(asking()) is None
+    assert shown_name(asking(b"A.test.")) == "a.test"
+    assert shown_name(asking(b"a.test", b"\n", b"\xff")) == "a.test,'\\n','\\xff'"

@@ -1,0 +1,207 @@
+"""What a TLS client shows first: the same however it is cut, and no garbage breaks the reader."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import ssl
+import subprocess
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netproxy.protocol.buffer import NEED_DATA
+from netproxy.protocol.tls_hello import NOT_TLS, Hello, HelloReader, Outcome
+from tests.support.hellos import extension, hello, names, records
+
+LIMIT = 64 * 1024
+PLAIN = Hello(server_names=(b"a.test",), alpn=(), has_ech=False, is_whole=True)
+
+
+def read(*parts: bytes, limit: int = LIMIT) -> Outcome:
+    reader = HelloReader(limit=limit)
+    outcome: Outcome = NEED_DATA
+    for part in parts:
+        outcome = reader.receive(part)
+        if outcome is not NEED_DATA:
+            break
+    return outcome
+
+
+def of_python(name: str | None, alpn: list[str]) -> bytes:
+    context = ssl.create_default_context()
+    context.check_hostname = name is not None
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    outgoing = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
+    with suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+@pytest.mark.parametrize("alpn", [[], ["h2", "http/1.1"]])
+def test_what_python_sends(alpn: list[str]) -> None:
+    sent = of_python("www.example.test", alpn)
+    expected = tuple(word.encode() for word in alpn)
+    assert read(sent) == Hello(
+        server_names=(b"www.example.test",), alpn=expected, has_ech=False, is_whole=True
+    )
+
+
+def test_what_openssl_sends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        where = f"127.0.0.1:{listener.getsockname()[1]}"
+        command = ["openssl", "s_client", "-connect", where, "-servername", "s.test"]
+        with subprocess.Popen(
+            [*command, "-alpn", "h2"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as client:
+            listener.settimeout(10)
+            connection, _ = listener.accept()
+            with connection:
+                found = read(connection.recv(65536))
+            client.wait(10)
+    assert found == Hello(server_names=(b"s.test",), alpn=(b"h2",), has_ech=False, is_whole=True)
+
+
+def test_without_a_name() -> None:
+    found = read(of_python(None, []))
+    assert isinstance(found, Hello)
+    assert found.server_names == ()
+
+
+def test_ech_is_seen() -> None:
+    found = read(hello(names(b"front.test"), extension(0xFE0D, b"\0sealed")))
+    assert isinstance(found, Hello)
+    assert found.has_ech
+    assert found.server_names == (b"front.test",)
+
+
+@given(st.lists(st.integers(min_value=1, max_value=80), max_size=12), st.data())
+def test_where_it_is_cut_makes_no_difference(records_of: list[int], data: st.DataObject) -> None:
+    """Into records as into segments, down to single bytes."""
+    sent = records(hello(names(b"a.test")), *records_of)
+    cuts = data.draw(st.lists(st.integers(min_value=0, max_value=len(sent)), max_size=12))
+    edges = [0, *sorted(cuts), len(sent)]
+    parts = [sent[a:b] for a, b in itertools.pairwise(edges)]
+    assert read(*parts) == PLAIN
+
+
+def test_every_cut_and_every_byte_alone() -> None:
+    sent = hello(names(b"a.test"))
+    for at in range(1, len(sent)):
+        reader = HelloReader(limit=LIMIT)
+        assert reader.receive(sent[:at]) is NEED_DATA
+        assert reader.receive(memoryview(sent)[at:]) == PLAIN
+        assert reader.held == sent
+    assert read(*(bytes((byte,)) for byte in sent)) == PLAIN
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_no_tls_and_no_accident(garbage: bytes) -> None:
+    read(garbage)
+    read(b"\x16\x03\x01" + garbage)
+    read(records(b"\x01" + len(garbage).to_bytes(3) + garbage))
+
+
+@given(st.integers(min_value=0), st.integers(min_value=0, max_value=255))
+def test_one_wrong_byte_is_no_accident(place: int, value: int) -> None:
+    sent = bytearray(hello(names(b"a.test"), extension(16, b"\0\x03\x02h2")))
+    sent[place % len(sent)] = value
+    HelloReader(limit=LIMIT).receive(sent)
+    HelloReader(limit=20).receive(sent)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"G",
+        b"SSH-2.0-",
+        b"\x80\x2e\x01\x03\x01",
+        b"\x16\x02",
+        b"\x16\x03\x01\0\0",
+        b"\x16\x03\x01\x40\x01",
+        b"\x16\x03\x01\0\x05\x02",
+        b"\x16\x03\x01\0\x01\x01\x15",
+        records(b"\x01\0\0\x02\x03\x03"),
+        records(b"\x01\0\0\0"),
+    ],
+)
+def test_what_is_no_hello_is_known_at_once(begun: bytes) -> None:
+    assert read(begun) is NOT_TLS
+
+
+def test_a_hello_may_have_no_extensions_at_all() -> None:
+    body = b"\x03\x03" + bytes(32) + b"\0" + b"\0\x02\x13\x01" + b"\x01\0"
+    found = read(records(b"\x01" + len(body).to_bytes(3) + body))
+    assert found == Hello(server_names=(), alpn=(), has_ech=False, is_whole=True)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "shown"),
+    [
+        ([names(b"a.test", b"b.test")], (b"a.test", b"b.test")),
+        ([names(b"a.test"), names(b"b.test")], (b"a.test", b"b.test")),
+        ([names(b"")], (b"",)),
+        ([extension(0, b"\0\x04\x07\0\x01x")], ()),
+    ],
+    ids=["two in a list", "two extensions", "empty", "of another type"],
+)
+def test_every_name_counts(extensions: list[bytes], shown: tuple[bytes, ...]) -> None:
+    found = read(hello(*extensions))
+    assert isinstance(found, Hello)
+    assert found.server_names == shown
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        extension(0, b"\0\x09\0\0\x01x"),
+        extension(0, b"\0\x04\0\0\x09x"),
+        extension(0, b"\0\x04\0\0\x01xmore"),
+        extension(0, b"")[:-1],
+        extension(16, b"\0\x09\x02h2"),
+        extension(16, b"\0\x03\x09h2"),
+        b"\xff",
+    ],
+)
+def test_a_broken_hello_is_no_tls_unless_it_showed_a_name(broken: bytes) -> None:
+    shown = read(hello(names(b"a.test"), broken))
+    assert isinstance(shown, Hello)
+    assert b"a.test" in shown.server_names
+    alone = read(hello(broken))
+    assert alone is NOT_TLS or (isinstance(alone, Hello) and alone.server_names)
+
+
+def test_past_the_limit_it_says_what_it_saw() -> None:
+    sent = hello(names(b"a.test"), extension(21, bytes(5000)))
+    assert read(sent, limit=1000) != NEED_DATA
+    reader = HelloReader(limit=1000)
+    assert reader.receive(sent[:999]) is NEED_DATA
+    found = reader.receive(sent[999:1200])
+    assert found == Hello(server_names=(b"a.test",), alpn=(), has_ech=False, is_whole=False)
+    assert reader.held == sent[:1200]
+
+
+def test_past_the_limit_between_two_records() -> None:
+    sent = records(hello(names(b"a.test")), 40)
+    assert read(sent[:45], limit=45) == Hello(
+        server_names=(), alpn=(), has_ech=False, is_whole=False
+    )
+
+
+def test_what_takes_too_long_says_what_it_saw() -> None:
+    reader = HelloReader(limit=LIMIT)
+    assert reader.receive(hello(names(b"a.test"), extension(21, bytes(50)))[:-30]) is NEED_DATA
+    found = reader.give_up()
+    assert (found.server_names, found.is_whole) == ((b"a.test",), False)
+    assert HelloReader(limit=LIMIT).give_up().server_names == ()
+
+
+def test_its_words_are_shown_as_they_are_written() -> None:
+    assert repr(NOT_TLS) == "NOT_TLS"

@@ -1,0 +1,33 @@
+"""ClientHellos made by hand (RFC 8446 section 4.1.2), good and bad."""
+
+from __future__ import annotations
+
+
+def extension(kind: int, body: bytes) -> bytes:
+    return kind.to_bytes(2) + len(body).to_bytes(2) + body
+
+
+def names(*hosts: bytes) -> bytes:
+    """A server_name extension (RFC 6066 section 3)."""
+    listed = b"".join(b"\0" + len(host).to_bytes(2) + host for host in hosts)
+    return extension(0, len(listed).to_bytes(2) + listed)
+
+
+def hello(*extensions: bytes) -> bytes:
+    """A whole one, in one record."""
+    said = b"".join(extensions)
+    body = b"\x03\x03" + bytes(32) + b"\0" + b"\0\x02\x13\x01" + b"\x01\0"
+    body += len(said).to_bytes(2) + said
+    return records(b"\x01" + len(body).to_bytes(3) + body)
+
+
+def records(message: bytes, *sizes: int) -> bytes:
+    """Cut a message into records: of these sizes first, then one with the rest."""
+    if message[:1] == b"\x16":
+        message = message[5:]
+    cut = []
+    for size in sizes:
+        cut.append(message[:size])
+        message = message[size:]
+    cut += [message[at : at + 16384] for at in range(0, len(message), 16384)]
+    return b"".join(b"\x16\x03\x01" + len(part).to_bytes(2) + part for part in cut if part)
