@@ -27,6 +27,7 @@ LATER = {
     "otel.verification",
     "platform",
     "pydantic",
+    "python_socks",
     "requests",
     "rich",
     "shutil",

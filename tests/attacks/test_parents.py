@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from otel.events import ConnectionOpened, ParentUsed
 from tests.support.fakes import FakePolicy, FakeResolver
 from tests.support.origins import origin, read_all
 from tests.support.parents import HttpParent, parent, through
-from tests.support.proxies import LIMITS, Proxy, Setting, proxy
+from tests.support.proxies import LIMITS, Proxy, Setting, eventually, proxy
 
 if TYPE_CHECKING:
     from netproxy.connection.routes import Parent
@@ -105,10 +106,11 @@ def test_a_name_that_turns_after_the_check_is_still_the_checked_address() -> Non
 def test_where_the_parent_resolves_rebinding_is_possible_and_flagged() -> None:
     corp = HttpParent()
     with origin(corp) as far:
-        chosen = setting(parent(far.port, resolving=Resolving.THERE), "127.0.0.1")
+        resolver = FakeResolver(a__test=[("127.0.0.1",)])
+        chosen = replace(setting(parent(far.port, resolving=Resolving.THERE)), resolver=resolver)
         with proxy(chosen) as near:
             assert told(near, "a.test:443").startswith(b"HTTP/1.1 200 ")
-            assert chosen.resolver.asked == []  # type: ignore[attr-defined]  # the fake's own
+            assert resolver.asked == []
             [used] = near.audit.of(ParentUsed)
             assert used.attributes()["netproxy.parent.resolves"] is True
 
@@ -123,13 +125,9 @@ def test_datagrams_do_not_leave_around_a_parent() -> None:
         reply = client.recv(2)
         while len(reply) < 12:
             reply += client.recv(12 - len(reply))
-        import socket
-
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             where = (".".join(map(str, reply[6:10])), int.from_bytes(reply[10:12]))
             sender.sendto(b"\0\0\0\x03\x06a.test\x00\x35hello", where)
-            from tests.support.proxies import eventually
-
             eventually(lambda: near.audit.decisions != [])
             eventually(lambda: any("error.type" in e.attributes() for e in near.audit.events))
         assert near.audit.of(ConnectionOpened) == []
@@ -140,11 +138,11 @@ def test_datagrams_do_not_leave_around_a_parent() -> None:
 def test_a_long_socks_answer_is_not_taken_for_the_origins() -> None:
     """What a parent sends in its own name never reaches the client as the origin's."""
 
-    def serve(connection: object) -> None:
-        connection.recv(100)  # type: ignore[attr-defined]  # a socket
-        connection.sendall(b"\x05\x00")  # type: ignore[attr-defined]
-        connection.recv(100)  # type: ignore[attr-defined]
-        connection.sendall(b"\x05\x00\x00\x03\xff" + b"x" * 255 + b"\0\0")  # type: ignore[attr-defined]
+    def serve(connection: socket.socket) -> None:
+        connection.recv(100)
+        connection.sendall(b"\x05\x00")
+        connection.recv(100)
+        connection.sendall(b"\x05\x00\x00\x03\xff" + b"x" * 255 + b"\0\0")
 
     with origin(serve) as far, proxy(setting(parent(far.port, ParentKind.SOCKS5))) as near:
         client, head = near.connect("a.test:443")
