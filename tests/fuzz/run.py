@@ -77,7 +77,7 @@ def _fuzz(name: str, seconds: int) -> int:
     """Hand this process over to libFuzzer."""
     import atheris
 
-    with atheris.instrument_imports(include=["netproxy"]):
+    with atheris.instrument_imports(include=["netproxy", "python_socks"]):
         from tests.fuzz.targets import TARGETS
     target = TARGETS[name]
     corpus = FOLDER / name / "corpus"

@@ -14,6 +14,10 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import h11
+from python_socks import ProxyType
+from python_socks._abc import AsyncResolver, AsyncSocketStream
+from python_socks._connectors.factory_async import create_connector
+from python_socks._protocols.errors import ReplyError
 
 from netproxy.config import Limits
 from netproxy.connection.authorization import shown_secret
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 # Small enough that some hundred bytes reach each of them.
 LIMITS = replace(Limits(), head_bytes=512, target_bytes=128, header_count=12)
 VIA = "netproxy-0"
+_PARENTS = (ProxyType.HTTP, ProxyType.SOCKS5, ProxyType.SOCKS4)
 # What may be answered to a head: any other is a KeyError, and so a finding.
 STATUSES = {status: status for status in (400, 405, 414, 431, 501, 505, 508)}
 
@@ -238,6 +243,41 @@ def datagrams(data: bytes) -> None:
         assert again == replace(found, host=address.encode())
 
 
+class _Answer(AsyncSocketStream):
+    """What a parent says, all there at once."""
+
+    def __init__(self, data: bytes) -> None:
+        self.left = data
+
+    async def write(self, data: bytes) -> None:
+        return
+
+    async def read(self, max_bytes: int = 0) -> bytes:
+        return await self.read_exactly(self.left.index(b"\r\n\r\n") + 4)
+
+    async def read_exactly(self, n: int) -> bytes:
+        if len(self.left) < n:
+            raise ConnectionResetError
+        data, self.left = self.left[:n], self.left[n:]
+        return data
+
+
+def parents(data: bytes) -> None:
+    """A parent's answer is a yes, or an error that `transport.parents` expects."""
+    kind = _PARENTS[data[0] % len(_PARENTS)] if data else ProxyType.HTTP
+    login = "me" if data[:1] > b"\x80" else None
+    connector = create_connector(
+        proxy_type=kind, username=login, password=login, rdns=True, resolver=AsyncResolver()
+    )
+    stream = _Answer(data[1:])
+    try:
+        connector.connect(stream=stream, host="192.0.2.1", port=443).send(None)
+    except StopIteration:
+        assert data.endswith(stream.left), "what follows is the origin's"
+    except (ReplyError, OSError, ValueError):
+        return
+
+
 def _host(host: bytes, port: int) -> None:
     with suppress(InvalidDestination):
         where = destination(host, port, Protocol.SOCKS5_TCP)
@@ -310,6 +350,16 @@ TARGETS = {
             b"\x00\x00\x00\x01\x7f\x00\x00\x01\x00\x35data",
             b"\x00\x00\x00\x03\x06a.test\x00\x35",
             b"\x00\x00\x01\x04" + bytes(18),
+        ),
+    ),
+    "parents": Target(
+        check=parents,
+        seeds=(
+            b"\x00HTTP/1.1 200 OK\r\nA: b\r\n\r\nrest",
+            b"\x00HTTP/1.1 407 No\r\n\r\n",
+            b"\x01\x05\x00\x05\x00\x00\x01\x01\x02\x03\x04\x00\x50rest",
+            b"\x82\x05\x02\x01\x00\x05\x00\x00\x03\x01a\x00\x50",
+            b"\x02\x00\x5a\x00\x50\x01\x02\x03\x04",
         ),
     ),
     "authorities": Target(
