@@ -43,6 +43,8 @@ from netproxy.protocol.http1_forward import (
 )
 from netproxy.protocol.socks5 import Greeted, Handshake, SecretShown, SocksRequest
 from netproxy.protocol.socks5_udp import Dropped, header_from, read_datagram
+from netproxy.protocol.tls_hello import HelloReader
+from tests.support.hellos import extension, hello, names, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 # Small enough that some hundred bytes reach each of them.
 LIMITS = replace(Limits(), head_bytes=512, target_bytes=128, header_count=12)
 VIA = "netproxy-0"
+_HELLO_BYTES = 512
 _PARENTS = (ProxyType.HTTP, ProxyType.SOCKS5, ProxyType.SOCKS4)
 # What may be answered to a head: any other is a KeyError, and so a finding.
 STATUSES = {status: status for status in (400, 405, 414, 431, 501, 505, 508)}
@@ -243,6 +246,22 @@ def datagrams(data: bytes) -> None:
         assert again == replace(found, host=address.encode())
 
 
+def hellos(data: bytes) -> None:
+    """A TLS hello says the same in any pieces, and every byte of it is kept as it came."""
+
+    def read(parts: list[bytes]) -> Outcome:
+        reader, fed = HelloReader(limit=_HELLO_BYTES), b""
+        for part in parts:
+            fed += part
+            outcome = reader.receive(part)
+            assert reader.held == fed
+            if not isinstance(outcome, NeedData):
+                return outcome
+        return None
+
+    same_however_split(data, read)
+
+
 class _Answer(AsyncSocketStream):
     """What a parent says, all there at once."""
 
@@ -350,6 +369,14 @@ TARGETS = {
             b"\x00\x00\x00\x01\x7f\x00\x00\x01\x00\x35data",
             b"\x00\x00\x00\x03\x06a.test\x00\x35",
             b"\x00\x00\x01\x04" + bytes(18),
+        ),
+    ),
+    "hellos": Target(
+        check=hellos,
+        seeds=(
+            records(hello(names(b"a.test"))),
+            records(hello(names(b"a.test"), extension(16, b"\x00\x03\x02h2"))),
+            records(hello(extension(0xFE0D, b"\x00"))),
         ),
     ),
     "parents": Target(
