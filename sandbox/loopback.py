@@ -1,8 +1,8 @@
 """Whose socket is at the other end, on this host: for listeners that serve one user only.
 
-Anybody on the host can connect to a loopback port, and send to it; whose socket it is stands in
-/proc/net/tcp and its like (proc_pid_net(5)). They are read anew for each client: slow with very
-many sockets, and no fence.
+Anybody on the host can connect to a loopback port, and send to it. Whose a client is the kernel is
+asked; where it has no module for that, and for datagrams, it stands in /proc/net/tcp and its like
+(proc_pid_net(5)), which take longer the more sockets there are. No fence: the same user is served.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import override
+
+from sandbox.linux.sock_diag import Diagnosis
 
 _TABLE, _TABLE_IPV6 = Path("/proc/net/tcp"), Path("/proc/net/tcp6")
 # A socket of IPv6 can send datagrams over IPv4, too.
 _DATAGRAM_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 _LOCAL, _REMOTE, _USER, _INODE = 1, 2, 7, 9  # columns of the table
+_NOBODY = ("0.0.0.0", 0)  # noqa: S104  # the other end of a listener, no bind
 
 
 class OwnListener(socket.socket):
@@ -27,14 +31,35 @@ class OwnListener(socket.socket):
         self.bind(("127.0.0.1", 0))
         self.listen(backlog)
         self.setblocking(False)
+        self._diagnosis = _diagnosis(self.getsockname())
+        self._owner = owner_by_table if self._diagnosis is None else self._diagnosis.owner
 
     @override
     def accept(self) -> tuple[socket.socket, tuple[str, int]]:
         while True:
             client, address = super().accept()
-            if _owner(address, client.getsockname()) == os.getuid():
+            if self._owner(address, client.getsockname()) == os.getuid():
                 return client, address
             client.close()
+
+    @override
+    def close(self) -> None:
+        if self._diagnosis is not None:
+            self._diagnosis.close()
+        super().close()
+
+
+def _diagnosis(listener: tuple[str, int]) -> Diagnosis | None:
+    """None where this kernel does not find the listener itself."""
+    try:
+        diagnosis = Diagnosis()
+    except OSError:
+        return None
+    with suppress(OSError):
+        if diagnosis.owner(listener, _NOBODY) == os.getuid():
+            return diagnosis
+    diagnosis.close()
+    return None
 
 
 def is_same_user(source: tuple[str, int], client: tuple[str, int], server: tuple[str, int]) -> bool:
@@ -43,7 +68,7 @@ def is_same_user(source: tuple[str, int], client: tuple[str, int], server: tuple
     On this host it has to be a socket of the same user: several may share an address and port, and
     which one has sent can't be told, so all of them. Of another host nothing is known here.
     """
-    owner = _owner(client, server)
+    owner = owner_by_table(client, server)
     if owner is None:
         return not (client[0].startswith("127.") or client[0] == "::1")
     address, port = _spelled(source).split(":")
@@ -59,7 +84,7 @@ def is_same_user(source: tuple[str, int], client: tuple[str, int], server: tuple
     return owners == {owner}
 
 
-def _owner(client: tuple[str, int], server: tuple[str, int]) -> int | None:
+def owner_by_table(client: tuple[str, int], server: tuple[str, int]) -> int | None:
     """The user whose socket `client` is; None if nobody holds it any more.
 
     The kernel shows such a socket as root's, without an inode.

@@ -8,10 +8,34 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.loopback import OwnListener, is_same_user
+from sandbox.linux.sock_diag import Diagnosis
+from sandbox.loopback import OwnListener, is_same_user, owner_by_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    type Owner = Callable[[tuple[str, int], tuple[str, int]], int | None]
+
+
+@pytest.fixture(params=["diagnosis", "table"])
+def owner(request: pytest.FixtureRequest) -> Iterator[Owner]:
+    if request.param == "table":
+        yield owner_by_table
+    else:
+        with Diagnosis() as diagnosis:
+            yield diagnosis.owner
+
+
+def test_who_holds_a_socket_and_who_does_not(owner: Owner) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        client = socket.create_connection(address)
+        accepted, end = listener.accept()
+        with accepted:
+            assert owner(end, address) == os.getuid()
+            assert owner(end, ("127.0.0.1", 1)) is None
+            client.close()
+            assert owner(end, address) is None
 
 
 def test_our_own_client_is_accepted() -> None:
