@@ -6,6 +6,7 @@ escapes. So nothing in it can become a rule, or a line of its own.
 
 from __future__ import annotations
 
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from netproxy.policy.hosts import shown
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from netproxy.model import Protocol
     from netproxy.policy.imports.common import Entry, Imported, Profile
 
-# Our own limit of a rule's reason.
-_REASON = 200
+# Our own limit of a rule's reason, and of a profile's name.
+_LINE_LENGTH = 200
+_UNNAMED = "imported"
 
 
 def as_toml(imported: Imported) -> str:
@@ -80,15 +82,30 @@ def _file_lines(imported: Imported) -> Iterator[str]:
     yield "# because no rule here can say them. Each line says what theirs means otherwise."
     for note in imported.notes:
         yield comment(f"# {note}")
+    names = _names(imported.profiles)
     if imported.default_profile is not None:
-        yield f"default_profile = {value(imported.default_profile)}"
+        yield f"default_profile = {value(names[imported.default_profile])}"
     for profile in imported.profiles:
         yield ""
-        yield from _profile_lines(profile)
+        yield from _profile_lines(profile, names[profile.name])
 
 
-def _profile_lines(profile: Profile) -> Iterator[str]:
-    section = f"profiles.{key(profile.name)}.network"
+def _names(profiles: tuple[Profile, ...]) -> dict[str, str]:
+    """Give each profile a name that ours may have; no two are alike, whatever was cut off."""
+    ours: dict[str, str] = {}
+    for profile in profiles:
+        base = _line(profile.name) or _UNNAMED
+        numbered = (_line(f"{number} {base}") for number in count(2))
+        ours[profile.name] = next(n for n in chain([base], numbered) if n not in ours.values())
+    return ours
+
+
+def _line(text: str) -> str:
+    return comment(text).strip()[:_LINE_LENGTH]
+
+
+def _profile_lines(profile: Profile, name: str) -> Iterator[str]:
+    section = f"profiles.{key(name)}.network"
     for note in profile.notes:
         yield comment(f"# {note}")
     yield f"[{section}]"
@@ -134,8 +151,8 @@ def _table_lines(entry: Entry, profile: Profile, section: str) -> Iterator[str]:
             fields = (f"{key(name)} = {value(said)}" for name, said in condition.headers)
             yield f"headers = {{ {', '.join(fields)} }}"
     yield f'verdict = "{entry.effect.value}"'
-    if entry.reason:
-        yield f"reason = {value(entry.reason[:_REASON])}"
+    if reason := _line(entry.reason or ""):
+        yield f"reason = {value(reason)}"
 
 
 def _texts(entry: Entry, profile: Profile) -> list[str]:

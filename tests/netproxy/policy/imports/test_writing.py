@@ -6,6 +6,7 @@ import json
 import tomllib
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,9 +104,8 @@ def test_records() -> None:
     assert (last["rules"], last["failed"]) == (2, 1)
 
 
-@given(name=st.text(min_size=1), notes=st.lists(st.text(max_size=3), max_size=1), reason=st.text())
-def test_no_name_of_theirs_ends_a_line(name: str, notes: list[str], reason: str) -> None:
-
+@given(name=st.text(min_size=1), reason=st.text())
+def test_no_name_of_theirs_ends_a_line(name: str, reason: str) -> None:
     found = imported(
         replace(DENY, reason=reason, theirs=name),
         replace(LEFT_OUT, theirs=name, name=name),
@@ -115,6 +115,33 @@ def test_no_name_of_theirs_ends_a_line(name: str, notes: list[str], reason: str)
     )
     (policy,) = policies(found).values()
     assert [str(rule) for rule in policy.spec.rules] == ["evil.example"]
+
+
+@given(
+    names=st.lists(
+        st.text(alphabet="a \n\u202e", max_size=3) | st.sampled_from(["a" * 300, "a" * 400, "2 a"]),
+        min_size=1,
+        unique=True,
+    )
+)
+def test_profiles_stay_apart_whatever_they_are_called(names: list[str]) -> None:
+    found = Imported(
+        tool="x",
+        source="f",
+        profiles=tuple(Profile(name=name, entries=(DENY,)) for name in names),
+        default_profile=names[0],
+    )
+    assert len(policies(found)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("reason", "written"),
+    [("why\nso", "why\ufffdso"), (" ", None), ("\t", "\ufffd"), ("x" * 300, "x" * 200), ("", None)],
+)
+def test_a_reason_is_one_line_of_ours_or_none(reason: str, written: str | None) -> None:
+    (policy,) = policies(imported(replace(DENY, reason=reason))).values()
+    (rule,) = policy.spec.rules
+    assert rule.reason == written
 
 
 @given(allow=lists, deny=lists, reasons=st.dictionaries(st.text(), st.text(min_size=1)))
