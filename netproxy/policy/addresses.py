@@ -209,6 +209,13 @@ def classify_with_own(address: Address, *, own: Blocks) -> AddressClass:
     return AddressClass.OWN if leads_here else kind
 
 
+def stands_for(host: str) -> tuple[str, ...]:
+    """Return a canonical host, and the IPv4 literals that an IPv6 one stands for."""
+    if ":" not in host:
+        return (host,)
+    return (host, *map(text_of, embedded(number_of(host))))
+
+
 def embedded(address: Address) -> tuple[Address, ...]:
     """Return the IPv4 addresses that an IPv6 one stands for: a relay on the way dials those."""
     if address.version == 4:  # noqa: PLR2004  # the IP version is its own name

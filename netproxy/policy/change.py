@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.model import Reason, Source, Verdict
 from netproxy.policy import explain
+from netproxy.policy.addresses import stands_for
 from netproxy.policy.engine import compile_policy
 from netproxy.policy.index import RuleIndex
 from netproxy.policy.origin import Layer
@@ -74,16 +75,26 @@ class Change:
 
 
 def rules_about(rules: Iterable[Rule], host: str) -> list[Rule]:
-    """Return the rules whose pattern matches the host, expired ones too."""
+    """Return the rules whose pattern matches the host, expired ones too.
+
+    A deny of an IPv4 address is about the IPv6 ones that stand for it; an allow is not.
+    """
+    forms = stands_for(host)
     # First what is cheap: with 100,000 rules nearly all are about another host.
     likely = (
         rule
         for rule in rules
         if not rule.pattern.base
-        or rule.pattern.base == host
+        or rule.pattern.base in forms
         or host.endswith(f".{rule.pattern.base}")
     )
-    return [rule for rule in likely if RuleIndex((rule,)).match_host(host) is not None]
+    return [rule for rule in likely if _is_about(rule, forms)]
+
+
+def _is_about(rule: Rule, forms: tuple[str, ...]) -> bool:
+    asked = forms if rule.effect is Effect.DENY else forms[:1]
+    index = RuleIndex((rule,))
+    return any(index.match_host(host) is not None for host in asked)
 
 
 def smallest_change(

@@ -17,11 +17,11 @@ from netproxy.policy.addresses import (
     AddressClass,
     classify_number,
     classify_with_own,
-    embedded,
     is_wholly_special,
+    stands_for,
     vet,
 )
-from netproxy.policy.blocks import NO_BLOCKS, Blocks, number_of, single, text_of
+from netproxy.policy.blocks import NO_BLOCKS, Blocks, number_of, single
 from netproxy.policy.hosts import is_address
 from netproxy.policy.index import RuleIndex
 from netproxy.policy.patterns import Kind
@@ -177,8 +177,7 @@ class Policy:
 
     def _deny_form(self, destination: Destination) -> Rule | None:
         """Return the deny rule for an IPv6 address, or for an IPv4 address that it stands for."""
-        inner = [text_of(address) for address in embedded(number_of(destination.host))]
-        asked = [destination, *(replace(destination, host=host) for host in inner)]
+        asked = [replace(destination, host=host) for host in stands_for(destination.host)]
         found = (index.match(each) for index in (self._deny, self._deny_some) for each in asked)
         return next((rule for rule in found if rule is not None), None)
 

@@ -16,6 +16,7 @@ from netproxy.policy.addresses import (
     embedded,
     is_wholly_special,
     parse_private_block,
+    stands_for,
     vet,
 )
 from netproxy.policy.blocks import NO_BLOCKS, Blocks, number_of, parse_block, text_of
@@ -176,7 +177,14 @@ def test_no_form_of_this_hosts_own_address_is_another(form: str) -> None:
     ],
 )
 def test_what_a_form_stands_for(literal: str, inner: list[str]) -> None:
-    assert [text_of(each) for each in embedded(number_of(canonical_host(literal)))] == inner
+    host = canonical_host(literal)
+    assert [text_of(each) for each in embedded(number_of(host))] == inner
+    assert stands_for(host) == (host, *inner)
+
+
+def test_a_name_and_an_ipv4_address_stand_for_themselves() -> None:
+    assert stands_for("a.example") == ("a.example",)
+    assert stands_for("8.8.8.8") == ("8.8.8.8",)
 
 
 def test_what_is_no_address_is_refused() -> None:

@@ -82,6 +82,16 @@ CHANGES = {
         "a.tracker.example:443",
         "remove deny **.tracker.example (config.toml:7)",
     ),
+    "a deny of the address inside": (
+        policy(at(deny("8.8.8.8"), Layer.USER, 7), default=Verdict.ALLOW),
+        "[64:ff9b::808:808]:443",
+        "remove deny 8.8.8.8 (config.toml:7)",
+    ),
+    "an allow of the address inside": (
+        policy(allow("8.8.8.8:443")),
+        "[64:ff9b::808:808]:443",
+        "--allow 'https://[64:ff9b::808:808]:443'",
+    ),
     "limited mode": (
         policy(mode=Mode.LIMITED, default=Verdict.ALLOW),
         "a.example:443",
