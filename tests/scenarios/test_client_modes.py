@@ -13,6 +13,7 @@ import shutil
 import ssl
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -31,7 +32,6 @@ from tests.support.tls import Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from websockets.sync.server import ServerConnection
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 HOST = "origin.test"
 # A browser's start on a busy machine.
 BROWSER_SECONDS = 60
+# Where nothing can be read or made: a browser makes its home if it is missing.
+NO_HOME = Path("/dev/null")
 
 
 def setting(credentials: Credentials | None = None) -> Setting:
@@ -59,10 +61,12 @@ def needs(program: str) -> None:
         pytest.skip(f"{program} is not installed")
 
 
-def typed(*words: str, given: bytes = b"", seconds: float = PATIENCE_SECONDS) -> bytes:
+def typed(
+    *words: str, given: bytes = b"", seconds: float = PATIENCE_SECONDS, home: Path = NO_HOME
+) -> bytes:
     """What a command printed. It has nothing of the machine's own proxies and files."""
     needs(words[0])
-    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8"}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
     done = subprocess.run(
         words, input=given, capture_output=True, timeout=seconds, env=environment, check=False
     )
@@ -251,6 +255,7 @@ def test_chromium_loads_a_page(near: Proxy, authority: Authority, base: Path, sc
             "--dump-dom",
             f"{scheme}://{HOST}:{site.port}/page/",
             seconds=BROWSER_SECONDS,
+            home=base,
         )
     assert b">loaded<" in shown
     wanted = ("https", "CONNECT") if scheme == "https" else ("http", "GET")

@@ -74,7 +74,7 @@ def test_one_of_another_owner_is_not_the_administrators(path: Path) -> None:
 
 
 def test_what_is_no_file(path: Path) -> None:
-    path.symlink_to("/nonexistent")
+    path.symlink_to("nowhere")
     assert "is a link to nothing" in refused(path)
     path.unlink()
     path.mkdir()
