@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 def name_problem(host: str, hello: Hello) -> str | None:
-    """Say which name is not the canonical `host`'s. None: no name shows, or all are right.
+    """Say which name is not the canonical `host`'s. None: it has no name, or all are right.
 
-    An address has no name of its own to compare with.
+    An address has no name of its own to compare with. Where the name may still come in what nobody
+    waits for, it is not known, and that is a problem, too: else a long or slow hello would hide it.
     """
     if is_address(host):
         return None
@@ -22,6 +23,8 @@ def name_problem(host: str, hello: Hello) -> str | None:
         if not _is(host, name):
             asked = shown(name.decode("latin-1"))
             return f"the tunnel was opened for {host}, but its TLS asks for {asked}"
+    if not (hello.server_names or hello.is_whole or hello.is_ended):
+        return f"the tunnel was opened for {host}, but its TLS is too long or too slow to show that"
     return None
 
 

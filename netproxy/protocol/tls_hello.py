@@ -33,6 +33,7 @@ class Hello:
     alpn: tuple[bytes, ...]
     has_ech: bool
     is_whole: bool  # False: it was too long or too slow, so there may be more in it
+    is_ended: bool = False  # and nothing more comes of it
 
 
 class NotTls:
@@ -75,12 +76,12 @@ class HelloReader:
                 return outcome
         return NEED_DATA if len(self.held) < self._limit else self.give_up()
 
-    def give_up(self) -> Hello:
-        """Say what could be read: nothing more is waited for."""
+    def give_up(self, *, is_ended: bool = False) -> Hello:
+        """Say what could be read: nothing more is waited for, or (`is_ended`) comes."""
         begun = self.held[self._next + _RECORD_HEADER : self._end]
         found = _Fields()
         found.read(bytes(self._message + begun)[_HANDSHAKE_HEADER:])
-        return found.hello(is_whole=False)
+        return found.hello(is_whole=False, is_ended=is_ended)
 
     @property
     def _end(self) -> int:
@@ -135,12 +136,13 @@ class _Fields:
         self.alpn: list[bytes] = []
         self.has_ech = False
 
-    def hello(self, *, is_whole: bool) -> Hello:
+    def hello(self, *, is_whole: bool, is_ended: bool = False) -> Hello:
         return Hello(
             server_names=tuple(self.server_names),
             alpn=tuple(self.alpn),
             has_ech=self.has_ech,
             is_whole=is_whole,
+            is_ended=is_ended,
         )
 
     def read(self, body: bytes) -> bool:

@@ -57,12 +57,13 @@ class FirstBytes:
             return None
         return self._reader.held
 
-    def give_up(self) -> bytes | bytearray | None:
-        """Return what is kept, as `take` does, when nothing more is waited for."""
+    def give_up(self, *, is_ended: bool) -> bytes | bytearray | None:
+        """Return what is kept: the rest is too late, or (`is_ended`) never comes."""
         self.close()
         if self._reader is None:
             return b""
-        return self._reader.held if self._may_say(self._reader.give_up()) else None
+        hello = self._reader.give_up(is_ended=is_ended)
+        return self._reader.held if self._may_say(hello) else None
 
     def close(self) -> None:
         """Wait for nothing more."""

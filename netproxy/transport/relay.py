@@ -181,9 +181,9 @@ class _End:
             self.first = None
             self.other.deliver(seen)
 
-    def let_go(self) -> None:
-        """Deliver first bytes that wait for more: no more comes, or not in time."""
-        if self.first is not None and (held := self.first.give_up()) is not None:
+    def let_go(self, *, is_ended: bool = False) -> None:
+        """Deliver first bytes that wait: more comes too late, or (`is_ended`) not at all."""
+        if self.first is not None and (held := self.first.give_up(is_ended=is_ended)) is not None:
             self.first = None
             if held:
                 self.other.deliver(held)
@@ -215,7 +215,7 @@ class _End:
     def _end(self) -> None:
         """Pass on that nothing more comes, as soon as all that came is delivered."""
         self.has_ended = True
-        self.let_go()
+        self.let_go(is_ended=True)
         if self.other.pending is None:
             self.other.shut()
         self.update()

@@ -1,13 +1,12 @@
 """A tunnel to an allowed name must not carry TLS for another one: not a byte of it.
 
-What shows no name can't be judged: hidden by ECH, later than the first bytes, past the limits.
+What shows no name can't be judged: hidden by ECH, or later than the first bytes.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from otel.events import ConnectionClosed, PolicyDecision, TlsObserved
 from tests.support.fakes import FakePolicy, FakeResolver
 from tests.support.hellos import extension, hello, names, records
 from tests.support.origins import origin, read_all
-from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, proxy, read_until
+from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -100,6 +99,7 @@ FORMS = {
     "ended in the middle": [hello(names(b"hidden.test"), extension(21, bytes(99)))[:-50]],
     "behind a name of ECH": [hello(names(b"hidden.test"), extension(0xFE0D, b"\0"))],
     "past the limit": [hello(names(b"hidden.test"), extension(21, bytes(5_000)))],
+    "behind the limit": [hello(extension(21, bytes(5_000)), names(b"hidden.test"))],
 }
 
 
@@ -169,7 +169,7 @@ PASSING = {
     "nearly TLS": [b"\x16", b"\x03", b"\x01", b"\0\x01", b"\x09"],
     "a hello that ends too soon": [HONEST[:-1]],
     "a first byte alone": [b"\x16"],
-    "over the limit": [hello(extension(21, bytes(5_000)), names(b"hidden.test"))],
+    "its own, and then over the limit": [hello(names(FRONT.encode()), extension(21, bytes(5_000)))],
 }
 
 
@@ -193,20 +193,29 @@ def test_an_address_has_no_name_to_compare(setting: Setting, sink: Sink) -> None
     assert sink.received == [HIDDEN]
 
 
-def test_a_hello_that_is_not_finished_goes_on_after_a_while_as_unseen(
-    setting: Setting, sink: Sink
-) -> None:
+def test_a_hello_that_takes_its_time_hides_no_name(setting: Setting, sink: Sink) -> None:
     setting.limits = replace(LIMITS, hello_seconds=0.05)
     with sink.listening() as listening, proxy(setting) as running:
         client, _ = running.connect(f"{FRONT}:{listening.port}")
         with client:
-            client.sendall(HONEST[:20])
-            time.sleep(0.15)
-            (seen,) = running.audit.of(TlsObserved)
-            assert seen.seen == "part"
-            client.sendall(HONEST[20:])
+            client.sendall(HIDDEN[:20])
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        assert_refused(running, sink)
+
+
+def test_where_it_is_only_recorded_it_goes_on_after_a_while(setting: Setting, sink: Sink) -> None:
+    setting.limits = replace(LIMITS, hello_seconds=0.05)
+    setting.policy.sni = Sni.RECORD
+    with sink.listening() as listening, proxy(setting) as running:
+        client, _ = running.connect(f"{FRONT}:{listening.port}")
+        with client:
+            client.sendall(HIDDEN[:20])
+            eventually(lambda: bool(running.audit.of(TlsObserved)))
+            assert running.audit.of(TlsObserved)[0].seen == "part"
+            client.sendall(HIDDEN[20:])
         running.settle()
-    assert sink.received == [HONEST]
+    assert sink.received == [HIDDEN]
 
 
 @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01"], ids=["nothing", "half a hello"])

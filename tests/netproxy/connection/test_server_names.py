@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from netproxy.connection.server_names import name_problem, shown_name
@@ -51,6 +53,14 @@ def test_any_other_one_is_said(names: tuple[bytes, ...]) -> None:
     assert problem.isascii()
     assert problem.isprintable()
     assert len(problem) < 400
+
+
+def test_a_name_that_may_still_come_is_not_known() -> None:
+    part = replace(asking(), is_whole=False)
+    assert name_problem("a.test", part) is not None
+    assert name_problem("a.test", replace(part, is_ended=True)) is None
+    assert name_problem("a.test", replace(asking(b"a.test"), is_whole=False)) is None
+    assert name_problem("192.0.2.1", part) is None
 
 
 def test_how_it_is_shown() -> None:

@@ -92,7 +92,7 @@ def test_what_is_refused_goes_nowhere() -> None:
 
 def refused_in_the_middle(first: FirstBytes, judged: Judged) -> None:
     assert first.take(SENT[:-1], judged.too_late) is None
-    assert first.give_up() is None
+    assert first.give_up(is_ended=False) is None
 
 
 def test_who_takes_too_long_is_waited_for_once() -> None:
@@ -105,9 +105,9 @@ def test_giving_up_returns_what_is_kept() -> None:
     judged = Judged()
 
     def scenario(first: FirstBytes) -> None:
-        assert first.give_up() == b""
+        assert first.give_up(is_ended=True) == b""
         first.take(SENT[:9], judged.too_late)
-        assert first.give_up() == SENT[:9]
+        assert first.give_up(is_ended=True) == SENT[:9]
         first.close()
 
     looking(scenario, judged)

@@ -48,7 +48,8 @@ def test_connect_goes_by_the_checked_address() -> None:
         client, head = near.connect("a.test:443", early=b"hello")
         with client:
             assert head.startswith(b"HTTP/1.1 200 ")
-            assert client.recv(5) == b"hello"
+            # The echo may come in one piece with the head.
+            assert (head.partition(b"\r\n\r\n")[2] or client.recv(5)) == b"hello"
         near.settle()
         assert corp.heads[0].startswith(b"CONNECT 1.1.1.1:443 HTTP/1.1\r\nHost: 1.1.1.1:443\r\n")
         [used] = near.audit.of(ParentUsed)

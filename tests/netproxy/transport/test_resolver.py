@@ -138,11 +138,11 @@ def test_a_lookup_that_is_under_way_answers_everybody_and_is_then_forgotten() ->
 
 def test_waiting_for_a_thread_one_may_find_the_lookup_under_way() -> None:
     asked: list[str] = []
-    go = threading.Event()
+    go, late = threading.Event(), threading.Event()
 
     def waits(host: str) -> Entries:
         asked.append(host)
-        assert go.wait(5)
+        assert (late if host == "late.test" else go).wait(5)
         return entries("1.1.1.1")
 
     async def inside() -> None:
@@ -151,6 +151,10 @@ def test_waiting_for_a_thread_one_may_find_the_lookup_under_way() -> None:
         together = [asyncio.ensure_future(resolver.resolve(host)) for host in hosts]
         await asyncio.sleep(0)
         go.set()
+        await asyncio.gather(*together[:16])
+        for _ in range(5):  # now each of the three has had a thread to take
+            await asyncio.sleep(0)
+        late.set()
         await asyncio.gather(*together)
         assert asked.count("late.test") == 1
         assert len(asked) == 17
