@@ -48,7 +48,7 @@ fuzz: setup
 	@$(PY) -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(ARGS)
 
 bench: setup
-	@$(PY) bench/run.py $(ARGS)
+	@$(PY) -m bench.run $(ARGS)
 
 lock:
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.12 \

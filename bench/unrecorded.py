@@ -1,0 +1,40 @@
+"""`netproxy serve` without its journal, for one row of the table: what the record costs.
+
+Not a setting, and never one: a gateway that can't record says no. Every event is still made, and
+dropped where it would get its form, its hash and its place in the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Self
+from unittest.mock import patch
+
+from netproxy.app import serve
+from netproxy.app.cli import main
+from otel import AuditTrail
+
+if TYPE_CHECKING:
+    from otel.attributes import Value
+    from otel.events import Event
+
+
+class Unrecorded(AuditTrail):
+    """Takes every event and keeps none."""
+
+    __slots__ = ()
+
+    def record(self, event: Event) -> None:
+        """Drop it."""
+
+    def record_synced(self, event: Event) -> None:
+        """Drop it, too."""
+
+    def with_attributes(self, **_: Value) -> Self:
+        """What nobody keeps needs no attributes."""
+        return self
+
+
+if __name__ == "__main__":
+    with patch.object(serve, "AuditTrail", Unrecorded):
+        sys.exit(main(sys.argv[1:]))

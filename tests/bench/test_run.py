@@ -1,0 +1,48 @@
+"""The whole command, at tiny durations: it prints every row, every ratio and every bar."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.bars import BARS
+from bench.figures import INSIDE, NETPROXY, RELAY, UNRECORDED
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench.run", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.mark.skipif(
+    shutil.which("cc") is None or shutil.which("make") is None,
+    reason="the load tools need a C compiler and make (.ci/run installs them)",
+)
+def test_the_table_of_relay_and_netproxy() -> None:
+    rows = [word for row in (RELAY, NETPROXY, INSIDE, UNRECORDED) for word in ("--row", row)]
+    short = ("--rounds", "1", "--seconds", "0.05", "--idle", "20")
+    done = bench("table", *short, *rows, "--markdown")
+    assert done.returncode == 0, done.stderr
+    cells = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| netp")]
+    # Three variants in each of three tables, thirteen columns each.
+    assert [len(line) for line in cells] == [13] * 9
+    assert all("-" not in (cell.strip(" |") for cell in line) for line in cells[:3]), cells
+    assert sum(line.startswith("- ") for line in done.stdout.splitlines()) == len(BARS)
+
+
+def test_an_unknown_section_is_refused_before_anything_starts() -> None:
+    done = bench("no-such-section")
+    assert done.returncode == 2
+    assert "no section no-such-section: table" in done.stderr
+
+
+def test_an_unknown_row_is_refused_with_those_there_are() -> None:
+    done = bench("table", "--row", "no such row")
+    assert done.returncode == 1
+    assert f"no such row: no such row; no proxy, {RELAY}, {NETPROXY}" in done.stderr
