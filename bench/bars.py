@@ -12,8 +12,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One line: what was compared, what it came to, and how much of it is enough."""
+
+    what: str
+    value: float | None  # None: something that it takes was not measured
+    bound: float
+    unit: str
+    is_least: bool  # the bound: what is above it is enough; otherwise what is below
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it is enough. What was not measured is not."""
+        if self.value is None:
+            return False
+        return self.value >= self.bound if self.is_least else self.value <= self.bound
+
+    def __str__(self) -> str:
+        bound = f"bound {'≥' if self.is_least else '≤'} {self.bound:g}{self.unit}"
+        if self.value is None:
+            return f"{self.what}: not measured, {bound}"
+        met = "met" if self.is_met else "not met"
+        return f"{self.what}: {self.value:.2f}{self.unit}, {bound}, {met}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One line: what is compared, with what, and how much of it is enough."""
+    """A figure of ours, what it stands beside, and how much of that is enough."""
 
     what: str
     row: str
@@ -21,20 +46,20 @@ class Bar:
     beside: tuple[str, Figure] | None  # None: the bound is no ratio
     bound: float
 
-    def judge(self, rows: Rows) -> str:
+    def judge(self, rows: Rows) -> Verdict:
         """Say what ours came to, and whether that is enough."""
-        ours = rows.get(self.row, {}).get(self.figure)
-        value, unit = ours, " KiB"
+        value, unit = rows.get(self.row, {}).get(self.figure), " KiB"
         if self.beside is not None:
             row, figure = self.beside
             other = rows.get(row, {}).get(figure)
-            value, unit = ours / other if ours is not None and other else None, " x"
-        sign = "≥" if self.figure.more_is_better else "≤"
-        bound = f"{sign} {self.bound:g}{unit}"
-        if value is None:
-            return f"{self.what}: not measured, bound {bound}"
-        met = value >= self.bound if self.figure.more_is_better else value <= self.bound
-        return f"{self.what}: {value:.2f}{unit}, bound {bound}, {'met' if met else 'not met'}"
+            value, unit = value / other if value is not None and other else None, " x"
+        return Verdict(
+            what=self.what,
+            value=value,
+            bound=self.bound,
+            unit=unit,
+            is_least=self.figure.more_is_better,
+        )
 
 
 BARS = (

@@ -88,7 +88,7 @@ class LoadClient:
     @contextmanager
     def holding(self, count: int, words: str) -> Iterator[None]:
         """Hold so many idle tunnels. Raises `BenchFailed` when one is not made, or is lost."""
-        self._tell(f"-t {self._origin} -m idle -n {count} -c 16 -T 60 -H 600 {words}")
+        self._tell(f"-t {self._origin} -m idle -n {count} -c 16 -T 30 -H 600 {words}")
         read_ready(self._hear(), count)
         yield
         self._tell("")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
-import tempfile
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from bench.bars import BARS
 from bench.errors import BenchFailed
-from bench.load_client import build, origin
 from bench.measuring import measure
-from bench.processes import CORES
-from bench.subjects import Lab, starts
+from bench.processes import CORES, idle_tunnels
+from bench.subjects import lab, starts
 from bench.table import beside_best_peer, beside_relay, markdown, measured, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from bench.figures import Rows
 
@@ -34,14 +31,16 @@ def table(
         if unknown := set(only) - set(found):
             raise BenchFailed(f"no such row: {', '.join(sorted(unknown))}; {', '.join(found)}")
         found = {name: start for name, start in found.items() if name in only}
-    print(_machine(), flush=True)
+    idle = idle_tunnels(idle)
+    print(machine(), flush=True)
     with lab() as place, ExitStack() as stack:
         subjects = [stack.enter_context(start(place)) for start in found.values()]
         rows = measure(subjects, rounds=rounds, seconds=seconds, idle=idle)
     _show(rows, as_markdown=as_markdown)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What the figures are of."""
     apart = "" if len(CORES) > 1 else "; ONE CORE FOR ALL: nothing here says much"
     return (
         f"{len(CORES)} cores, Linux {platform.release()}, Python {platform.python_version()}, "
@@ -60,15 +59,3 @@ def _show(rows: Rows, *, as_markdown: bool) -> None:
     print()
     for bar in BARS:
         print(f"{'- ' if as_markdown else 'bar: '}{bar.judge(rows)}")
-
-
-@contextmanager
-def lab() -> Iterator[Lab]:
-    """Build the tools and start the origin, in a folder that goes away with all that is in it."""
-    # /tmp is another one inside the sandbox, where the load client has to be found.
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="netproxy-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # servers that root starts become somebody else
-        tools = build(folder / "tools")
-        with origin(tools, folder) as to:
-            yield Lab(folder=folder, tools=tools, origin=to)

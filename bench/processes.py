@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -36,6 +37,26 @@ def require(program: str, install: str) -> None:
     """Raise `BenchFailed`, with the command to type, where a program is missing."""
     if shutil.which(program) is None:
         raise BenchFailed(f"{program} is missing; type: {install}")
+
+
+def take_descriptors(count: int) -> int:
+    """Let this process and those that it starts have so many, or as many as it may; how many."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for possible in (count, min(count, hard)):
+        with suppress(ValueError, PermissionError):
+            # No more than that: dante goes over all that it may have, each time that it forks.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (possible, max(possible, hard)))
+            return possible
+    raise AssertionError("the soft limit can be set to the hard one")
+
+
+def idle_tunnels(wanted: int) -> int:
+    """As many as can be held, or as this user may; then with a line on it."""
+    # Two descriptors for each, and some that every process has or keeps back.
+    possible = (take_descriptors(2 * wanted + 500) - 500) // 2
+    if possible < wanted:
+        print(f"{possible:,} idle tunnels instead of {wanted:,}: see ulimit -Hn")
+    return possible
 
 
 class Stat(NamedTuple):

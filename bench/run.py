@@ -16,6 +16,7 @@ from pathlib import Path
 from bench.cancelling import cancel
 from bench.errors import BenchFailed
 from bench.peers_table import table
+from bench.soak import soak
 from bench.starting import start
 
 
@@ -23,9 +24,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("sections", nargs="*", default=["table"], help="default: table")
     parser.add_argument("--runs", type=int, default=21, help="of each command in `start`")
-    parser.add_argument("--rounds", type=int, default=3, help="of each row in `table`")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of one load in `table`")
-    parser.add_argument("--idle", type=int, default=1000, help="tunnels held, in `table`")
+    parser.add_argument("--rounds", type=int, default=3, help="of each load")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one load")
+    parser.add_argument("--idle", type=int, help="tunnels held: 1,000 in `table`, 10,000 in `soak`")
+    parser.add_argument("--tunnels", type=int, default=200_000, help="in `soak`")
     parser.add_argument("--row", action="append", help="of `table`, repeatable; default: all")
     parser.add_argument("--markdown", action="store_true", help="print the table to paste it")
     options = parser.parse_args()
@@ -33,9 +35,15 @@ def main() -> None:
         "table": lambda: table(
             rounds=options.rounds,
             seconds=options.seconds,
-            idle=options.idle,
+            idle=options.idle or 1000,
             only=options.row,
             as_markdown=options.markdown,
+        ),
+        "soak": lambda: soak(
+            tunnels=options.tunnels,
+            idle=options.idle or 10_000,
+            rounds=options.rounds,
+            seconds=options.seconds,
         ),
         "start": lambda: start(options.runs),
         "cancel": lambda: cancel(rounds=10),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import BenchFailed
 from bench.figures import INSIDE, NETPROXY, NO_PROXY, RELAY, UNRECORDED
-from bench.load_client import LoadClient, load_client
+from bench.load_client import LoadClient, build, load_client, origin
 from bench.peers import PEERS, UNPRIVILEGED, Peer, Place
 from bench.processes import PROXY_CORE, Tree, free_port, started
 
@@ -53,6 +54,18 @@ class Lab:
         folder = self.folder / "".join(each if each.isalnum() else "-" for each in name)
         folder.mkdir()
         return folder
+
+
+@contextmanager
+def lab() -> Iterator[Lab]:
+    """Build the tools and start the origin, in a folder that goes away with all that is in it."""
+    # /tmp is another one inside the sandbox, where the load client has to be found.
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="netproxy-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # servers that root starts become somebody else
+        tools = build(folder / "tools")
+        with origin(tools, folder) as to:
+            yield Lab(folder=folder, tools=tools, origin=to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,11 +71,13 @@ def rows(figure: Figure, ours: float, relay: float) -> Rows:
     ],
 )
 def test_a_bar(bar: Bar, measured: Rows, said: str) -> None:
-    assert bar.judge(measured) == said
+    verdict = bar.judge(measured)
+    assert str(verdict) == said
+    assert verdict.is_met == said.endswith(", met")
 
 
 def test_a_figure_of_zero_to_stand_beside_is_no_ratio() -> None:
-    assert "not measured" in COST.judge(rows(Figure.CONNECT_CPU_US, 200, 0))
+    assert "not measured" in str(COST.judge(rows(Figure.CONNECT_CPU_US, 200, 0)))
 
 
 def test_no_bar_is_there_twice() -> None:

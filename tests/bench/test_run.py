@@ -20,10 +20,13 @@ def bench(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
 
 
-@pytest.mark.skipif(
+needs_compiler = pytest.mark.skipif(
     shutil.which("cc") is None or shutil.which("make") is None,
     reason="the load tools need a C compiler and make (.ci/run installs them)",
 )
+
+
+@needs_compiler
 def test_the_table_of_relay_and_netproxy() -> None:
     rows = [word for row in (RELAY, NETPROXY, INSIDE, UNRECORDED) for word in ("--row", row)]
     short = ("--rounds", "1", "--seconds", "0.05", "--idle", "20")
@@ -34,6 +37,16 @@ def test_the_table_of_relay_and_netproxy() -> None:
     assert [len(line) for line in cells] == [13] * 9
     assert all("-" not in (cell.strip(" |") for cell in line) for line in cells[:3]), cells
     assert sum(line.startswith("- ") for line in done.stdout.splitlines()) == len(BARS)
+
+
+@needs_compiler
+def test_the_soak() -> None:
+    """With so few tunnels its rates say nothing; descriptors and memory do."""
+    short = ("--rounds", "1", "--seconds", "0.05", "--idle", "20", "--tunnels", "500")
+    done = bench("soak", *short)
+    assert done.returncode == 0 or "not met: tunnels/s" in done.stderr, done.stderr
+    assert "descriptors grown since the first share: 0.00, bound ≤ 0, met" in done.stdout
+    assert "p99 beside 20 idle tunnels" in done.stdout
 
 
 def test_an_unknown_section_is_refused_before_anything_starts() -> None:
