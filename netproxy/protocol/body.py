@@ -16,10 +16,18 @@ from netproxy.protocol.fields import Chunked, Framing, Length, UntilClose
 if TYPE_CHECKING:
     from netproxy.config import Limits
 
-# 15 hexadecimal digits can't overflow 64 bits. Extensions are dropped, but CR and LF in them are
-# how chunk parsers were made to disagree, so a line is visible ASCII, spaces and tabs only.
-_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?")
-_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
+# 15 hexadecimal digits can't overflow 64 bits. Extensions are dropped, but what is in them is how
+# chunk parsers were made to disagree: tokens and quoted strings (RFC 9112 section 7.1.1) without
+# the "bad" whitespace that h11 and llhttp refuse too.
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*"'
+_SIZE = re.compile(
+    rb"([0-9A-Fa-f]{1,15})(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED),
+)
+_TRAILER = re.compile(rb"(%b):[\t\x20-\x7e\x80-\xff]*" % _TOKEN)
+# Framing and routing are the head's: a reader who takes them from here reads another message
+# (RFC 9110 section 6.5.1).
+_NEVER_TRAILING = frozenset({b"content-length", b"host", b"transfer-encoding"})
 # A size needs 15 bytes; nobody sends extensions, and a long one is an attack on parsers.
 _SIZE_LINE_BYTES = 1024
 LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -116,7 +124,7 @@ class ChunkedReader(BodyReader):
             return False
         match = _SIZE.fullmatch(line)
         if match is None:
-            raise ClientProtocolError("a chunk size is not hexadecimal")
+            raise ClientProtocolError("a chunk-size line is not hexadecimal digits and extensions")
         self._left = int(match[1], 16)
         self._step = _Step.CONTENT if self._left else _Step.TRAILER
         return True
@@ -145,9 +153,9 @@ class ChunkedReader(BodyReader):
         if line is None:
             return False
         self._trailer_bytes -= len(line)
-        if line and not _TRAILER.fullmatch(line):
-            raise ClientProtocolError("a trailer is malformed")
         self.is_finished = not line
+        if line:
+            _refuse_bad_trailer(line)
         return True
 
     def _take_line(self, limit: int, complaint: str) -> bytes | None:
@@ -161,6 +169,14 @@ class ChunkedReader(BodyReader):
             raise ClientProtocolError("a line of the chunked body ends with a bare LF")
         line, self._buffer = self._buffer[: newline - 1], self._buffer[newline + 1 :]
         return line
+
+
+def _refuse_bad_trailer(line: bytes) -> None:
+    match = _TRAILER.fullmatch(line)
+    if match is None:
+        raise ClientProtocolError("a trailer is malformed")
+    if (name := match[1].lower()) in _NEVER_TRAILING:
+        raise ClientProtocolError(f"{name.decode()} in the trailers")
 
 
 def body_reader(framing: Framing, limits: Limits) -> BodyReader:

@@ -45,7 +45,7 @@ def test_until_close_never_finishes_by_itself() -> None:
     assert not reader.is_finished
 
 
-BODY = b"5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\nT: 1\r\n\r\nnext"
+BODY = b'5\r\nhello\r\nA;x=y;z;q="a \\"b"\r\n0123456789\r\n0\r\nT: 1\r\n\r\nnext'
 
 
 @given(pieces(BODY))
@@ -68,8 +68,14 @@ def test_chunks_wherever_they_are_split(parts: list[bytes]) -> None:
         pytest.param(b"5;a\x00b\r\nhello\r\n0\r\n\r\n", id="nul-in-extension"),
         pytest.param(b"5;a\rb\r\nhello\r\n0\r\n\r\n", id="cr-in-extension"),
         pytest.param(b"5;" + b"a" * 2000, id="endless-extension"),
+        pytest.param(b"5 ;a\r\nhello\r\n0\r\n\r\n", id="9112-7.1.1-space-before-semicolon"),
+        pytest.param(b"5; a\r\nhello\r\n0\r\n\r\n", id="9112-7.1.1-space-after-semicolon"),
+        pytest.param(b'5;a="\r\nhello\r\n0\r\n\r\n', id="unclosed-quote-in-extension"),
         pytest.param(b"0\r\nT : 1\r\n\r\n", id="trailer-space"),
         pytest.param(b"0\r\nT: 1\n\r\n", id="trailer-bare-lf"),
+        pytest.param(b"0\r\nContent-length: 5\r\n\r\n", id="9110-6.5.1-length-in-trailers"),
+        pytest.param(b"0\r\nTransfer-Encoding: chunked\r\n\r\n", id="9110-6.5.1-coding"),
+        pytest.param(b"0\r\nHost: b.test\r\n\r\n", id="9110-6.5.1-host"),
         pytest.param(b"0\r\n" + b"T: 1\r\n" * 40, id="endless-trailers"),
         pytest.param(b"0\r\nT: " + b"1" * 200, id="endless-trailer"),
     ],
