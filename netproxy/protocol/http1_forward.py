@@ -44,6 +44,7 @@ class ResponseHead:
 
     status: int
     reason: bytes
+    minor: int  # HTTP/1.minor
     fields: Fields
     options: frozenset[bytes]
     framing: Framing
@@ -90,6 +91,7 @@ class ResponseReader:
         return ResponseHead(
             status=line.status,
             reason=line.reason,
+            minor=line.minor,
             fields=fields,
             options=connection_options(index),
             framing=self._framing(line, index),
@@ -149,7 +151,7 @@ def response_head(
     may_keep_length = is_bodiless and response.is_final and response.status != _NO_CONTENT
     dropped = frozenset() if may_keep_length else frozenset({b"content-length"})
     lines += _passed_on(response.fields, response.options, dropped)
-    lines.append(b"Via: 1.1 %b" % via.encode("ascii"))
+    lines.append(b"Via: 1.%d %b" % (response.minor, via.encode("ascii")))
     if response.is_final:
         # RFC 9110 section 6.6.1: a recipient with a clock adds the Date that an origin left out.
         if b"date" not in by_name(response.fields):

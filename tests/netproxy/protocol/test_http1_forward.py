@@ -187,7 +187,7 @@ def test_a_response_as_the_client_sees_it() -> None:
         b"Content-Length: 3\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n"
     )
     assert sent(head, Length(3)) == [
-        "HTTP/1.1 200 Fine", "X: 1", "Set-Cookie: a", "Set-Cookie: b", "Via: 1.1 p",
+        "HTTP/1.1 200 Fine", "X: 1", "Set-Cookie: a", "Set-Cookie: b", "Via: 1.0 p",
         "Date: Thu, 01 Jan 1970 00:00:00 GMT", "Content-Length: 3", "", "",
     ]  # fmt: skip
 
