@@ -30,7 +30,7 @@ class Story(Enum):
 
     CONNECT = (f"-m connrate -n {_NEVER}", ("connect", "direct"))
     SOCKS5 = (f"-m connrate -n {_NEVER}", ("socks5",))
-    BULK = (f"-m bulk -c 1 -n 1 -P /b/{_NEVER} -b {_NEVER}", ("connect", "socks5", "direct"))
+    BULK = (f"-m bulk -c 1 -n 1 -P /b/{_NEVER}", ("connect", "socks5", "direct"))
     HTTP = (f"-m http -n {_NEVER}", ("abs", "direct"))
 
     def words(self, subject: Subject, seconds: float) -> str | None:

@@ -9,6 +9,7 @@ what counts: absolute figures move by 30 % between machines. What came out: `ben
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,8 @@ def main() -> None:
     for name in options.sections:
         if name not in sections:
             parser.error(f"no section {name}: {', '.join(sections)}")
+    # Whatever ends this ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: terminated"))
     try:
         for name in options.sections:
             print(f"== {name}", flush=True)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bench.bars import BARS
 from bench.figures import INSIDE, NETPROXY, RELAY, UNRECORDED
+from bench.processes import read_stat
 
 ROOT = Path(__file__).parents[2]
 
 
 def bench(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bench.run", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60
+    )
 
 
 needs_compiler = pytest.mark.skipif(
@@ -47,6 +52,30 @@ def test_the_soak() -> None:
     assert done.returncode == 0 or "not met: tunnels/s" in done.stderr, done.stderr
     assert "descriptors grown since the first share: 0.00, bound ≤ 0, met" in done.stdout
     assert "p99 beside 20 idle tunnels" in done.stdout
+
+
+@needs_compiler
+def test_nothing_outlives_a_bench_that_is_told_to_end() -> None:
+    command = [sys.executable, "-m", "bench.run", "table", "--row", RELAY, "--seconds", "30"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        until = time.monotonic() + 20
+        while len(family := children(process.pid)) < 3:  # origin, relay, and the load client
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(20) != 0
+    assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+
+
+def children(pid: int) -> list[int]:
+    """Those that it has now; not what the compiler was."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            each = read_stat(entry.read_text(errors="replace"))
+            if each.parent == pid and each.name in {"origin", "relay", "sh"}:
+                found.append(each.pid)
+    return found
 
 
 def test_an_unknown_section_is_refused_before_anything_starts() -> None:
