@@ -68,6 +68,15 @@ class Limits:
     # What was refused is not judged again at once: resolvers repeat after 5 s (resolv.conf(5)),
     # everything else sooner.
     udp_refusal_seconds: float = 4.0
+    # Connections to origins that rest between two plain requests, of a run. A browser keeps 6 for
+    # each host; each is a descriptor of the gateway's.
+    pool_connections: int = 64
+    # How long one rests. squid's pconn_timeout; servers close theirs after 5 s (Apache, node) to
+    # 75 s (nginx).
+    pool_idle_seconds: float = 60.0
+    # From its dial, however busy: then the name is looked up and its address checked anew. Most
+    # names' addresses are good for five minutes or less.
+    pool_lifetime_seconds: float = 300.0
     # A tunnel without a byte. HAProxy's and envoy's hour: ssh sends keep-alives more often.
     idle_seconds: float = 3600.0
     # Longer than a working day, so that a forgotten tunnel ends some day; squid has the same.

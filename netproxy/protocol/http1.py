@@ -35,6 +35,8 @@ _SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*)://")
 # uri-host and port without userinfo and lists: what a Host field may hold (RFC 9110 section 7.2).
 _HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+;=\[\]:-]+")
 _HTTP_PORT = b":80"
+# RFC 9110 section 9.2.2. TRACE is not forwarded.
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class RequestHead:
     path: bytes  # origin-form, byte for byte as sent; empty for CONNECT
     minor: int  # HTTP/1.minor
     fields: Fields
+    index: Index  # the same fields by name
     options: frozenset[bytes]  # what Connection names
     framing: Framing
     keep_alive: bool
@@ -54,6 +57,11 @@ class RequestHead:
     def is_connect(self) -> bool:
         """A tunnel is asked for."""
         return self.method == "CONNECT"
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it can be sent again when nobody knows if it arrived (RFC 9110 9.2.2)."""
+        return self.method in _IDEMPOTENT and self.framing == NO_BODY
 
 
 class RequestReader:
@@ -107,6 +115,7 @@ def _request(method: str, target: bytes, minor: int, fields: Fields) -> RequestH
         path=path,
         minor=minor,
         fields=fields,
+        index=index,
         options=options,
         framing=_framing(method, index, minor),
         # RFC 9112 section 9.3: a proxy keeps no connection with an HTTP/1.0 client.

@@ -21,6 +21,7 @@ from netproxy.protocol.fields import (
     Framing,
     Index,
     Length,
+    UntilClose,
     by_name,
     connection_options,
     declared_framing,
@@ -46,8 +47,18 @@ class ResponseHead:
     reason: bytes
     minor: int  # HTTP/1.minor
     fields: Fields
+    index: Index  # the same fields by name
     options: frozenset[bytes]
     framing: Framing
+
+    @property
+    def persists(self) -> bool:
+        """The origin keeps the connection for another request (RFC 9112 section 9.3)."""
+        return (
+            self.minor > 0
+            and b"close" not in self.options
+            and not isinstance(self.framing, UntilClose)
+        )
 
     @property
     def is_final(self) -> bool:
@@ -93,6 +104,7 @@ class ResponseReader:
             reason=line.reason,
             minor=line.minor,
             fields=fields,
+            index=index,
             options=connection_options(index),
             framing=self._framing(line, index),
         )
@@ -121,14 +133,16 @@ def refuse_unforwardable(head: RequestHead, pseudonym: str) -> None:
     _max_forwards(head)
     # Our own name in Via: the request has been here before (RFC 9110 section 7.6.3).
     own = pseudonym.encode("ascii")
-    for value in by_name(head.fields).get(b"via", ()):
+    for value in head.index.get(b"via", ()):
         for hop in value.split(b","):
             if own in hop.split():
                 raise ClientProtocolError("the request has passed this proxy before", status=508)
 
 
-def request_head(head: RequestHead, destination: Destination, *, via: str) -> bytes:
-    """Write the request for its origin, in origin form."""
+def request_head(
+    head: RequestHead, destination: Destination, *, via: str, persists: bool = False
+) -> bytes:
+    """Write the request for its origin, in origin form. `persists`: another one may follow it."""
     lines = [b"%b %b HTTP/1.1" % (head.method.encode("ascii"), _origin_form(head))]
     port = "" if destination.port == _HTTP_PORT else f":{destination.port}"
     host = f"[{destination.host}]" if ":" in destination.host else destination.host
@@ -137,9 +151,9 @@ def request_head(head: RequestHead, destination: Destination, *, via: str) -> by
     lines += _max_forwards(head)
     lines.append(b"Via: 1.%d %b" % (head.minor, via.encode("ascii")))
     lines += _framing_lines(head.framing, is_declared=_has_body_fields(head))
-    # One upstream connection for each request: a pool comes with the data-plane work.
-    lines.append(b"Connection: close\r\n\r\n")
-    return b"\r\n".join(lines)
+    if not persists:
+        lines.append(b"Connection: close")
+    return b"\r\n".join([*lines, b"\r\n"])
 
 
 def response_head(
@@ -154,7 +168,7 @@ def response_head(
     lines.append(b"Via: 1.%d %b" % (response.minor, via.encode("ascii")))
     if response.is_final:
         # RFC 9110 section 6.6.1: a recipient with a clock adds the Date that an origin left out.
-        if b"date" not in by_name(response.fields):
+        if b"date" not in response.index:
             lines.append(f"Date: {date}".encode("ascii"))
         if not may_keep_length:
             lines += _framing_lines(framing, is_declared=response.status != _NO_CONTENT)
@@ -186,7 +200,7 @@ def _dropped_from(head: RequestHead) -> frozenset[bytes]:
 
 
 def _has_body_fields(head: RequestHead) -> bool:
-    return b"content-length" in by_name(head.fields) or isinstance(head.framing, Chunked)
+    return b"content-length" in head.index or isinstance(head.framing, Chunked)
 
 
 def _passed_on(fields: Fields, options: frozenset[bytes], dropped: frozenset[bytes]) -> list[bytes]:
@@ -197,7 +211,7 @@ def _passed_on(fields: Fields, options: frozenset[bytes], dropped: frozenset[byt
 
 def _max_forwards(head: RequestHead) -> list[bytes]:
     """RFC 9110 section 7.6.2: counted down for OPTIONS; elsewhere it passes as it is."""
-    counts = by_name(head.fields).get(b"max-forwards", [])
+    counts = head.index.get(b"max-forwards", [])
     if head.method != "OPTIONS":
         return [b"Max-Forwards: " + count for count in counts]
     if len(counts) > 1 or any(not count.isdigit() for count in counts):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.errors import ClientProtocolError, Failure, OriginProtocolError
 from netproxy.model import CloseReason
-from netproxy.protocol.body import LAST_CHUNK, BodyReader, CloseReader, body_reader, framed
+from netproxy.protocol.body import LAST_CHUNK, CloseReader, body_reader, framed
 from netproxy.protocol.buffer import NeedData
 from netproxy.protocol.fields import NO_BODY, Chunked, Framing, UntilClose
 from netproxy.protocol.http1_forward import (
@@ -22,10 +22,12 @@ from netproxy.protocol.http1_forward import (
     request_head,
     response_head,
 )
-from netproxy.transport.stream import Stream
 
 if TYPE_CHECKING:
+    from netproxy.protocol.body import BodyReader
     from netproxy.protocol.http1 import RequestHead
+    from netproxy.transport.pool import Lane
+    from netproxy.transport.stream import Stream
     from netproxy.transport.upstream import Upstream
 
 # An origin that sends nothing but interim answers is not answering.
@@ -36,6 +38,10 @@ class _ClientLeft(ConnectionError):
     """The client ended in the middle of its own request."""
 
 
+class _Stale(ConnectionError):
+    """A connection that carried a request before was over when this one came."""
+
+
 class Exchange:
     """Request and response on one upstream connection. `close` is due when `run` is over.
 
@@ -43,64 +49,101 @@ class Exchange:
     the client's connection is in a known state for its next request.
     """
 
-    def __init__(self, client: Stream, head: RequestHead, upstream: Upstream) -> None:
+    def __init__(  # noqa: PLR0913 two connections, what goes between them, and what is known of both
+        self,
+        client: Stream,
+        head: RequestHead,
+        origin: Stream,
+        upstream: Upstream,
+        *,
+        lane: Lane | None,
+        is_reused: bool = False,
+    ) -> None:
+        """Later requests on `lane` may use the connection, as earlier ones did if `is_reused`."""
         self.keeps_alive = False
         self.failure: tuple[Failure, str] | None = None
+        self.is_complete = False  # the client has the whole answer
+        self.is_stale = False  # it was over before the request came: nobody saw that, nor answered
+        self.sent = 0
+        self.received = 0
         self._services = upstream.services
         self._client = client
         self._head = head
-        self._upstream = upstream
-        self._origin = Stream(
-            upstream.socket, self._services.readiness, limit=self._services.limits.relay_bytes
-        )
-        self._sent = 0
-        self._received = 0
+        self._origin = origin
+        self.upstream = upstream
+        self._lane = lane
+        self._is_reused = is_reused
         self._status: int | None = None
-        self._is_complete = False
+        self._persists = False
         self._request_body = body_reader(head.framing, self._services.limits)
+        self._is_sent = self._request_body.is_finished  # all of the request, with its framing
 
     async def run(self) -> None:
         """Carry both. Raises `ClientProtocolError`, and `OSError` when the client is gone."""
         try:
             await self._send_head()
-            if self._request_body.is_finished:
+            if self._is_sent:
                 await self._respond()
             else:
                 await self._respond_while_uploading()
         except OriginProtocolError as problem:
             self._failed(Failure.HTTP_PROTOCOL_ERROR, str(problem))
+        except _Stale:
+            self.is_stale = True
 
     @property
     def in_flight(self) -> int:
         """Bytes that were exchanged with the origin so far."""
-        return self._sent + self._received
+        return self.sent + self.received
 
     @property
     def has_answered(self) -> bool:
         """The client has the head of a final response: no other answer can follow."""
         return self._status is not None
 
-    def close(self, broken_off: CloseReason) -> None:
-        """Close the upstream connection and record it; an incomplete one must look like that."""
-        if self._is_complete:
-            self._origin.close()
-        else:
-            self._origin.abort()
-        self._upstream.closed(
-            CloseReason.FINISHED if self._is_complete else broken_off,
-            sent=self._sent,
-            received=self._received,
+    def close(self, broken_off: CloseReason | None) -> None:
+        """Record what was carried, and close the connection or leave it to the next request.
+
+        `broken_off` is why, if it was us. An incomplete one must look like that to the origin.
+        """
+        self.upstream.closed(
+            CloseReason.FINISHED if self.is_complete else broken_off or CloseReason.RESET,
+            sent=self.sent,
+            received=self.received,
             status=self._status,
         )
+        if not self.is_complete:
+            self._origin.abort()
+        elif self._may_carry_another and broken_off is None and self._lane is not None:
+            self._services.pool.give(self._lane, self._origin, self.upstream)
+        else:
+            self._origin.close()
+
+    @property
+    def _may_carry_another(self) -> bool:
+        """Both sides know where the next message begins, and nobody said that there is none.
+
+        What came after the answer belongs to nobody: it must not answer the next request.
+        """
+        return self._persists and not self._origin.unread
 
     async def _send_head(self) -> None:
         head = request_head(
-            self._head, self._upstream.request.destination, via=self._services.pseudonym
+            self._head,
+            self.upstream.request.destination,
+            via=self._services.pseudonym,
+            persists=self._lane is not None,
         )
         try:
             await self._to_origin(head)
         except OSError as gone:
-            raise OriginProtocolError(f"the origin closed before the request: {gone}") from gone
+            raise self._gone(f"the origin closed before the request: {gone}") from gone
+
+    def _gone(self, message: str) -> Exception:
+        """Tell a connection that ended between two requests from one that ended in this one."""
+        if self._is_reused and not self.received:
+            return _Stale(message)
+        return OriginProtocolError(message)
 
     async def _respond_while_uploading(self) -> None:
         try:
@@ -122,8 +165,9 @@ class Exchange:
             if content and not await self._uploaded(framed(content, self._head.framing)):
                 return
         self._client.unread = body.unread
-        if isinstance(self._head.framing, Chunked):
-            await self._uploaded(LAST_CHUNK)
+        if isinstance(self._head.framing, Chunked) and not await self._uploaded(LAST_CHUNK):
+            return
+        self._is_sent = True
 
     async def _uploaded(self, data: bytes) -> bool:
         try:
@@ -134,14 +178,14 @@ class Exchange:
 
     async def _to_origin(self, data: bytes) -> None:
         await self._origin.send(data)
-        self._sent += len(data)
+        self.sent += len(data)
 
     async def _from_origin(self) -> bytes:
         try:
             data = await self._origin.receive()
         except OSError as gone:
-            raise OriginProtocolError(f"the origin broke off: {gone}") from gone
-        self._received += len(data)
+            raise self._gone(f"the origin broke off: {gone}") from gone
+        self.received += len(data)
         return data
 
     async def _respond(self) -> None:
@@ -149,16 +193,16 @@ class Exchange:
         if head is None:
             return
         framing = client_framing(head, minor=self._head.minor)
-        # Only a request that was read whole leaves the next one where it is expected.
+        # Only a request that is over leaves the next one where it is expected.
         self.keeps_alive = (
-            self._head.keep_alive
-            and self._request_body.is_finished
-            and not isinstance(framing, UntilClose)
+            self._head.keep_alive and self._is_sent and not isinstance(framing, UntilClose)
         )
         self._status = head.status
-        await self._to_client_head(head, framing)
-        if await self._download(body_reader(head.framing, self._services.limits), framing):
-            self._is_complete = True
+        first = self._client_head(head, framing)
+        body = body_reader(head.framing, self._services.limits)
+        if await self._download(first, body, framing):
+            self.is_complete = True
+            self._persists = head.persists
         else:
             self.keeps_alive = False
 
@@ -169,47 +213,64 @@ class Exchange:
             if head is None or head.is_final:
                 return head
             if self._head.minor:
-                await self._to_client_head(head, NO_BODY)
+                await self._client.send(self._client_head(head, NO_BODY))
         raise OriginProtocolError("the origin sends interim answers only")
 
     async def _response_head(self) -> ResponseHead | None:
         reader = ResponseReader(self._services.limits, self._head.method)
-        while data := await self._from_origin():
+        data = self._rest()
+        while data or (data := await self._from_origin()):
             head = reader.receive(data)
             if not isinstance(head, NeedData):
                 self._origin.unread = reader.unread
-                self._received -= len(reader.unread)  # read again, and counted then
                 return head
+            data = b""
+        if self._is_reused and not self.received:
+            raise _Stale("it was over")
         self._failed(Failure.CONNECTION_TERMINATED, "the origin closed without an answer")
         return None
 
-    async def _to_client_head(self, head: ResponseHead, framing: Framing) -> None:
-        await self._client.send(
-            response_head(
-                head,
-                framing=framing,
-                via=self._services.pseudonym,
-                date=time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
-                keep_alive=self.keeps_alive,
-            )
+    def _rest(self) -> bytes:
+        """Take what was read together with what is done."""
+        rest, self._origin.unread = self._origin.unread, b""
+        return rest
+
+    def _client_head(self, head: ResponseHead, framing: Framing) -> bytes:
+        return response_head(
+            head,
+            framing=framing,
+            via=self._services.pseudonym,
+            date=time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
+            keep_alive=self.keeps_alive,
         )
 
-    async def _download(self, body: BodyReader, framing: Framing) -> bool:
-        """Stream the response's body; False when the origin broke off, so that it shows."""
+    async def _download(self, head: bytes, body: BodyReader, framing: Framing) -> bool:
+        """Stream the response; False when the origin broke off, so that it shows.
+
+        What was read together goes on together: most answers are one read and one write.
+        """
+        ready, data = head, self._rest()
         try:
-            while not body.is_finished:
+            while True:
+                if data and (content := body.receive(data)):
+                    ready += framed(content, framing)
+                if body.is_finished:
+                    break
+                if ready:
+                    await self._client.send(ready)
+                    ready = b""
                 data = await self._from_origin()
                 if not data:
                     break
-                content = body.receive(data)
-                if content:
-                    await self._client.send(framed(content, framing))
         except (OriginProtocolError, ClientProtocolError):
+            await self._client.send(ready)
             return False
         if not body.is_finished and not isinstance(body, CloseReader):
             return False
+        self._origin.unread = body.unread
         if isinstance(framing, Chunked):
-            await self._client.send(LAST_CHUNK)
+            ready += LAST_CHUNK
+        await self._client.send(ready)
         return True
 
     def _failed(self, failure: Failure, message: str) -> None:

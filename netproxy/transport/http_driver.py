@@ -26,11 +26,14 @@ from netproxy.protocol.http1 import RequestHead, RequestReader
 from netproxy.protocol.http1_forward import refuse_unforwardable
 from netproxy.transport.driver import Connection
 from netproxy.transport.forward import Exchange
-from netproxy.transport.upstream import Upstream
+from netproxy.transport.pool import lane
+from netproxy.transport.stream import Stream
+from netproxy.transport.upstream import Upstream, resumed
 from otel.ids import new_id
 
 if TYPE_CHECKING:
     from netproxy.errors import Failure
+    from netproxy.transport.pool import Lane
 
 
 # Half of an answer must not look like a whole one, when it is us who cut it off.
@@ -128,16 +131,56 @@ class HttpConnection(Connection):
         decision = self._too_large(head) or await self._admitted(request)
         if not decision.allowed:
             return await self._refuse(head, request, decision)
-        match await self._reach(request):
-            case Upstream() as upstream if head.is_connect:
-                await self._tunnel(upstream, answers.ESTABLISHED)
-                return False
-            case Upstream() as upstream:
-                return await self._exchange(head, upstream)
-            case DestinationUnreachable() as unreachable:
-                return await self._fail(head, request, unreachable.failure, str(unreachable))
-            case refused:
-                return await self._refuse(head, request, refused)
+        if head.is_connect:
+            return await self._connect(head, request)
+        # An origin that does not read content takes it for the next request (CL.0): whatever that
+        # brings must find nobody else here.
+        shared = lane(destination, decision) if head.framing == NO_BODY else None
+        return await self._forward(head, request, shared)
+
+    async def _connect(self, head: RequestHead, request: Request) -> bool:
+        found = await self._reach(request)
+        if not isinstance(found, Upstream):
+            return await self._unreached(head, request, found)
+        await self._tunnel(found, answers.ESTABLISHED)
+        return False
+
+    async def _forward(self, head: RequestHead, request: Request, shared: Lane | None) -> bool:
+        """Send a plain request where earlier ones of its lane went, or by a new connection.
+
+        Only what may be sent twice goes the first way: an origin may have closed it just now.
+        """
+        exchange = self._resumed(head, shared) if shared and head.is_repeatable else None
+        if isinstance(exchange, Exchange):
+            goes_on = await self._exchange(exchange, head)
+            if not exchange.is_stale:
+                return goes_on
+        found = exchange if isinstance(exchange, Decision) else await self._reach(request)
+        if not isinstance(found, Upstream):
+            return await self._unreached(head, request, found)
+        limits, readiness = self._services.limits, self._services.readiness
+        origin = Stream(found.socket, readiness, limit=limits.relay_bytes)
+        return await self._exchange(Exchange(self._client, head, origin, found, lane=shared), head)
+
+    def _resumed(self, head: RequestHead, shared: Lane) -> Exchange | Decision | None:
+        """Take a connection of the pool; None if none there may be used."""
+        passage, resting = self._passage, self._services.pool.take(shared)
+        if passage is None or resting is None:
+            return None
+        found = resumed(self._services, passage, resting.upstream)
+        if isinstance(found, Upstream):
+            return Exchange(self._client, head, resting.stream, found, lane=shared, is_reused=True)
+        resting.stream.close()
+        if found is not None:
+            self._passage = None
+        return found
+
+    async def _unreached(
+        self, head: RequestHead, request: Request, found: Decision | DestinationUnreachable
+    ) -> bool:
+        if isinstance(found, DestinationUnreachable):
+            return await self._fail(head, request, found.failure, str(found))
+        return await self._refuse(head, request, found)
 
     def _too_large(self, head: RequestHead) -> Decision | None:
         """Refuse a body that says it is longer than what the run may still move."""
@@ -149,9 +192,10 @@ class HttpConnection(Connection):
         decision = self._turned_away(Overload.BYTES, self._client_address)
         return replace(decision, status=_CONTENT_TOO_LARGE)
 
-    async def _exchange(self, head: RequestHead, upstream: Upstream) -> bool:
-        exchange = self._running = Exchange(self._client, head, upstream)
-        request = upstream.request
+    async def _exchange(self, exchange: Exchange, head: RequestHead) -> bool:
+        """True when the client's connection can carry another request."""
+        self._running = exchange
+        request = exchange.upstream.request
         try:
             await exchange.run()
         except ClientProtocolError as problem:
@@ -161,14 +205,23 @@ class HttpConnection(Connection):
                 await self._farewell(answers.malformed(problem.status, str(problem), asked))
             return False
         finally:
-            self._passage = self._running = None
-            exchange.close(self._broken_off)
-            if self._cut_for in _BROKEN_OFF:
-                self._client.abort()
+            self._running = None
+            self._ended(exchange)
         if exchange.failure is not None:
             failure, message = exchange.failure
             return await self._fail(head, request, failure, message)
+        if exchange.is_complete and head.keep_alive and not exchange.keeps_alive:
+            await self._farewell(b"")  # it may have sent more than is read
         return exchange.keeps_alive
+
+    def _ended(self, exchange: Exchange) -> None:
+        exchange.close(self._cut_for)
+        if self._cut_for in _BROKEN_OFF:
+            self._client.abort()
+        if not exchange.is_stale:
+            self._passage = None
+        elif self._passage is not None:
+            self._passage.addresses = ()  # they are looked up and judged anew
 
     async def _unauthenticated(self, head: RequestHead) -> bool:
         decision = self._turned_away(Overload.CREDENTIALS, self._client_address)

@@ -20,6 +20,7 @@ from netproxy.transport.allowance import Allowance
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
 from netproxy.transport.pipes import PipePool
+from netproxy.transport.pool import Pool
 from netproxy.transport.readiness import READABLE, Readiness
 from netproxy.transport.refusals import Refusals
 from netproxy.transport.relay import Means
@@ -96,9 +97,8 @@ class ProxyServer:
     ) -> None:
         """`ways` are the routes out of here; without them everything leaves directly.
 
-        `crowd` is shared by the servers of one process.
-
-        `ports` is where associations take datagrams; without it UDP is not served.
+        `crowd` is shared by the servers of one process. `ports` is where associations take
+        datagrams; without it UDP is not served.
         """
         # In the order in which they came.
         self.connections: dict[Connection, None] = {}
@@ -108,8 +108,7 @@ class ProxyServer:
         self._turned_away = 0
         rate = limits.connections_per_second
         self._bucket = None if rate is None else TokenBucket(rate, now=readiness.loop.time())
-        soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._last_descriptor = soft_limit - limits.descriptor_reserve
+        self._last_descriptor = _last_descriptor(limits)
         self._services = Services(
             gate=gate,
             policy=policy,
@@ -125,16 +124,14 @@ class ProxyServer:
             allowance=self._allowance(),
             associations=None if ports is None else Associations(ports, limits),
             relays=_means(readiness, limits),
+            pool=Pool(readiness.loop, limits, last_descriptor=self._last_descriptor),
         )
         self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()
         self._to_judge: list[Connection] = []
         self._left: asyncio.Future[None] | None = None
-        self._sweep = Sweep(
-            readiness.loop,
-            self.connections,
-            limit_seconds=min(limits.idle_seconds, limits.lifetime_seconds),
-        )
+        shortest = min(limits.idle_seconds, limits.lifetime_seconds)
+        self._sweep = Sweep(readiness.loop, self.connections, limit_seconds=shortest)
 
     def serve(
         self, listener: socket.socket, kind: ListenerKind, *, door: Door | None = None
@@ -152,11 +149,13 @@ class ProxyServer:
 
     def close_all(self, reason: CloseReason) -> None:
         """Cut every connection at once."""
+        self._services.pool.clear()
         for connection in tuple(self.connections):
             connection.cut(reason)
 
     def close_approved(self, approval_id: ApprovalId) -> None:
         """Cut the connections that a grant carried: it was revoked."""
+        self._services.pool.close_approved(approval_id)
         for connection in tuple(self.connections):
             connection.close_approved(approval_id)
 
@@ -166,6 +165,7 @@ class ProxyServer:
         What is on its way comes first and at once, so that nothing is dialled, and no answer
         counts, that this policy refuses. Tunnels follow in slices, so that others are served too.
         """
+        self._services.pool.clear()
         is_judging = bool(self._to_judge)
         self._to_judge = [each for each in self.connections if each.task is None]
         for connection in tuple(self.connections):
@@ -191,6 +191,7 @@ class ProxyServer:
 
     def retire(self) -> None:
         """Let those who are in finish what they began, and serve them nothing more."""
+        self._services.pool.close()
         for connection in tuple(self.connections):
             connection.retire()
 
@@ -204,6 +205,7 @@ class ProxyServer:
         """Stop accepting, cut what is left, and wait until nothing of it is."""
         self.stop_accepting()
         tasks = [connection.task for connection in self.connections]
+        self._services.pool.close()
         self.close_all(reason)
         await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
         if self._services.associations is not None:
@@ -331,6 +333,12 @@ class ProxyServer:
     def _resume(self) -> None:
         while self._paused:
             self._watch(self._paused.pop())
+
+
+def _last_descriptor(limits: Limits) -> int:
+    """Beyond it is what is kept for those who are in already."""
+    soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft_limit - limits.descriptor_reserve
 
 
 def _means(readiness: Readiness, limits: Limits) -> Means:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netproxy.model import Destination
     from netproxy.ports import AuditSink, Dialer, Resolver
     from netproxy.transport.allowance import Allowance
+    from netproxy.transport.pool import Pool
     from netproxy.transport.readiness import Readiness
     from netproxy.transport.refusals import Refusals
     from netproxy.transport.relay import Means
@@ -47,6 +48,7 @@ class Services:
     refusals: Refusals
     allowance: Allowance
     relays: Means
+    pool: Pool
     ways: Ways | None = None  # out of here; None: everything leaves directly
     associations: Associations | None = None  # for UDP; None serves none
 

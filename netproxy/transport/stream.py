@@ -28,6 +28,7 @@ class Stream:
         "_events",
         "_limit",
         "_on_gone",
+        "_on_stir",
         "_reader",
         "_writer",
         "descriptor",
@@ -46,6 +47,7 @@ class Stream:
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._on_gone: Callable[[], None] | None = None
+        self._on_stir: Callable[[], None] | None = None
 
     def receive_now(self) -> bytes | None:
         """Return what is there: None for nothing yet, b"" for the end. Raises `OSError`."""
@@ -92,6 +94,22 @@ class Stream:
         finally:
             self._on_gone = None
 
+    def rest(self, on_stir: Callable[[], None]) -> None:
+        """Say once when anything comes that nobody asked for, be it bytes or the end."""
+        self._on_stir = on_stir
+        self._want(READABLE)
+
+    def wake(self) -> bool:
+        """Rest no more. False if something came that was not told of yet."""
+        self._on_stir = None
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return not self.unread
+        except OSError:
+            return False
+        return False
+
     def shut_writing(self) -> None:
         """Say that nothing more comes, so that the peer reads an end and not a reset."""
         try:
@@ -137,6 +155,10 @@ class Stream:
 
     def _readable(self) -> int:
         """Wake the reader, or keep what came early; READABLE when nobody wants to know."""
+        if self._on_stir is not None:
+            on_stir, self._on_stir = self._on_stir, None
+            on_stir()
+            return 0
         if self._on_gone is None or self._reader is not None:
             return _wake(self._reader, READABLE)
         room = self._limit - len(self.unread)

@@ -53,7 +53,7 @@ class Passage:
         return gate.refuse_addresses(self.request, refused, policy_changed=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Upstream:
     """A connection to an origin that is on record as opened; `closed` is due exactly once."""
 
@@ -61,6 +61,10 @@ class Upstream:
     request: Request
     services: Services
     opened_at: float
+    made_at: float  # before that, if it carried other requests first
+    peer: str  # address and port at the other end
+    addresses: tuple[str, ...]  # what was judged: of a name, the one that is connected
+    through: tuple[Parent, str] | None  # the operator's proxy, and what it was told
 
     def closed(
         self,
@@ -133,9 +137,7 @@ def _opened(
     *,
     through: tuple[Parent, str] | None = None,
 ) -> Upstream | Decision:
-    """Record the opening before a byte can pass; what can't be recorded does not happen."""
     request = passage.request
-    where = request.destination
     try:
         peer = connected.getpeername()
     except OSError as gone:
@@ -143,25 +145,67 @@ def _opened(
         raise DestinationUnreachable(Failure.CONNECTION_TERMINATED, str(gone)) from gone
     if passage.addresses:
         passage.addresses = (peer[0] if through is None else through[1],)
+    now = services.readiness.loop.time()
+    opened = Upstream(
+        socket=connected,
+        request=request,
+        services=services,
+        opened_at=now,
+        made_at=now,
+        peer=_text(peer),
+        addresses=passage.addresses,
+        through=through,
+    )
+    outcome = _recorded(opened)
+    if outcome is not opened:
+        connected.close()
+    return outcome
+
+
+def resumed(services: Services, passage: Passage, last: Upstream) -> Upstream | Decision | None:
+    """Carry another request where an earlier one went, on record like one that was dialled.
+
+    None if it must not be: it leads where the policy in force lets nobody go by this name, or by
+    another way than the routes say. The connection is the caller's to close, then and when the
+    answer is no.
+    """
+    where = passage.request.destination
+    if last.addresses and services.policy.vet(where, last.addresses).refused:
+        return None
+    parent = services.ways.parent(where) if services.ways is not None else None
+    if parent != (last.through[0] if last.through else None):
+        return None
+    passage.addresses = last.addresses
+    again = Upstream(
+        socket=last.socket,
+        request=passage.request,
+        services=services,
+        opened_at=services.readiness.loop.time(),
+        made_at=last.made_at,
+        peer=last.peer,
+        addresses=last.addresses,
+        through=last.through,
+    )
+    return _recorded(again)
+
+
+def _recorded(opened: Upstream) -> Upstream | Decision:
+    """Put the opening on record before a byte can pass; what can't be recorded does not happen."""
+    request, services = opened.request, opened.services
+    where = request.destination
     event = ConnectionOpened(
         connection_id=request.connection_id,
         server_address=where.host,
         server_port=where.port,
-        peer_address=_text(peer),
+        peer_address=opened.peer,
     )
     try:
-        if through is not None:
-            services.audit.record(_parent_used(request, *through))
+        if opened.through is not None:
+            services.audit.record(_parent_used(request, *opened.through))
         services.audit.record(event)
     except AuditUnavailable:
-        connected.close()
         return services.gate.refuse_unrecorded(request)
-    return Upstream(
-        socket=connected,
-        request=request,
-        services=services,
-        opened_at=services.readiness.loop.time(),
-    )
+    return opened
 
 
 def _parent_used(request: Request, parent: Parent, target: str) -> ParentUsed:

@@ -121,7 +121,55 @@ class Recorder:
         return body
 
 
+class Keeper:
+    """Answers one request after the other on each connection, with what `answer` says.
+
+    None closes instead. `heads` are all that it was sent, each with the number of its connection.
+    """
+
+    def __init__(
+        self, answer: Callable[[bytes], bytes | None], *, closes_after: int | None = None
+    ) -> None:
+        self._answer = answer
+        self._closes_after = closes_after  # so many answers on one connection
+        self.heads: list[tuple[int, bytes]] = []
+        self.connections: list[socket.socket] = []
+        self.ended = 0
+
+    def __call__(self, connection: socket.socket) -> None:
+        self.connections.append(connection)
+        try:
+            self._serve(connection)
+        finally:
+            self.ended += 1
+
+    def _serve(self, connection: socket.socket) -> None:
+        number, count, received = len(self.connections), 0, b""
+        while count != self._closes_after:
+            while b"\r\n\r\n" not in received:
+                data = connection.recv(65536)
+                if not data:
+                    return
+                received += data
+            head, _, received = received.partition(b"\r\n\r\n")
+            self.heads.append((number, head + b"\r\n\r\n"))
+            answer = self._answer(head)
+            if answer is None:
+                return
+            connection.sendall(answer)
+            count += 1
+
+    def end(self, index: int) -> None:
+        """End a connection between two requests."""
+        self.connections[index].shutdown(socket.SHUT_RDWR)
+
+
 def reset(connection: socket.socket) -> None:
     """Close with a reset instead of an end."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    resets(connection)
     connection.close()
+
+
+def resets(connection: socket.socket) -> None:
+    """Closing it will be a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -174,6 +174,29 @@ def test_r63_an_answer_that_two_readers_could_read_differently_is_refused(data: 
         ResponseReader(Limits(), "GET").receive(data)
 
 
+@pytest.mark.parametrize(
+    ("data", "persists"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nConnection: X, Close\r\nContent-Length: 3\r\n\r\n", False),
+        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\n", False),
+    ],
+)
+def test_after_which_answers_another_request_may_follow(data: bytes, persists: bool) -> None:
+    assert response(data).persists is persists
+
+
+def test_an_origin_is_told_when_no_other_request_follows() -> None:
+    def lines(*, persists: bool) -> list[bytes]:
+        return request_head(request(), A_TEST, via="p", persists=persists).split(b"\r\n")
+
+    assert b"Connection: close" in lines(persists=False)
+    assert not [line for line in lines(persists=True) if line.startswith(b"Connection")]
+
+
 def sent(head: ResponseHead, framing: Framing, *, keep_alive: bool = True) -> list[str]:
     date = "Thu, 01 Jan 1970 00:00:00 GMT"
     data = response_head(head, framing=framing, via="p", date=date, keep_alive=keep_alive)
