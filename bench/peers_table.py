@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.bars import BARS
 from bench.errors import BenchFailed
 from bench.measuring import measure
-from bench.processes import CORES, idle_tunnels
+from bench.processes import CORES, Others, idle_tunnels
 from bench.subjects import lab, starts
 from bench.table import beside_best_peer, beside_relay, markdown, measured, text
 
@@ -35,8 +35,11 @@ def table(
     print(machine(), flush=True)
     with lab() as place, ExitStack() as stack:
         subjects = [stack.enter_context(start(place)) for start in found.values()]
+        others = Others()
         rows = measure(subjects, rounds=rounds, seconds=seconds, idle=idle)
+        busy = others.cores()
     _show(rows, as_markdown=as_markdown)
+    print(f"\nEverything else on this machine kept {busy:.2f} cores busy meanwhile.")
 
 
 def machine() -> str:

@@ -124,6 +124,28 @@ def _proportional_kib(pid: int) -> int:
     raise BenchFailed(f"/proc/{pid}/smaps_rollup has no Pss")
 
 
+class Others:
+    """Counts, from when it is made, what everything on this machine takes but for this program."""
+
+    def __init__(self) -> None:
+        self._me = Tree(root=os.getpid())
+        self._began, self._before = time.monotonic(), self._seconds()
+
+    def cores(self) -> float:
+        """How many cores that kept busy, on an average. To be asked before anybody has ended."""
+        return max(0.0, self._seconds() - self._before) / (time.monotonic() - self._began)
+
+    def _seconds(self) -> float:
+        with Path("/proc/stat").open("rb") as stat:
+            return busy_ticks(stat.readline()) / TICKS - self._me.cpu_seconds()
+
+
+def busy_ticks(line: bytes) -> int:
+    """Read the first line of /proc/stat (proc_stat(5)): all but idle, iowait and guest times."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, line.split()[1:9])
+    return user + nice + system + irq + softirq + steal
+
+
 @contextmanager
 def started(command: Sequence[str], ports: Sequence[int], folder: Path) -> Iterator[int]:
     """Start a server that writes into `folder`; its pid, once all its ports answer."""

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchFailed
-from bench.processes import Stat, Tree, family_of, free_port, read_stat, require, started
+from bench.processes import (
+    Others,
+    Stat,
+    Tree,
+    busy_ticks,
+    family_of,
+    free_port,
+    read_stat,
+    require,
+    started,
+)
 
 LINE = "41 (a (b) c) S 7 41 41 0 -1 4194560 1 2 3 4 10 20 300 4000 20 0 1 0 55 1 2"
 
@@ -52,6 +63,17 @@ def test_a_process_has_memory_time_and_descriptors() -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_a_core_that_waits_is_not_busy() -> None:
+    assert busy_ticks(b"cpu  1 20 300 5000 60000 4 5 6 70000 80000\n") == 1 + 20 + 300 + 4 + 5 + 6
+
+
+def test_others_are_no_more_than_there_are_cores() -> None:
+    others = Others()
+    time.sleep(0.2)
+    # A tick is a hundredth of a second: there may be a few too many.
+    assert 0 <= others.cores() <= (os.cpu_count() or 1) + 0.5
 
 
 SERVER = (
