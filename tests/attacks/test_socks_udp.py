@@ -146,6 +146,7 @@ def test_what_can_not_be_read_goes_nowhere_unanswered(datagram: bytes) -> None:
     with proxy(setting) as near, Associated(near.socks()) as client:
         for _ in range(50):
             client.send_raw(datagram)
+        eventually(lambda: bool(near.audit.decisions))
         assert client.hears_nothing()
     assert near.setting.policy.judged == []
     assert near.audit.of(ConnectionOpened) == []
