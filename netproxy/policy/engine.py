@@ -7,10 +7,10 @@ passes outside, too: a snapshot holds until `next_change`, and then a new one is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
-from netproxy.model import Destination, Judgement, Protocol, Reason, Source, Verdict
+from netproxy.model import Destination, Judgement, Reason, Source, Verdict
 from netproxy.policy import explain
 from netproxy.policy.addresses import (
     LOOPBACK_BLOCKS,
@@ -24,6 +24,14 @@ from netproxy.policy.addresses import (
 from netproxy.policy.blocks import NO_BLOCKS, Blocks, number_of, single
 from netproxy.policy.hosts import is_address
 from netproxy.policy.index import RuleIndex
+from netproxy.policy.judgements import (
+    ALLOWED_BY_DEFAULT,
+    ALLOWED_BY_GRANT,
+    allowed_by_rule,
+    denied_by_rule,
+    guard,
+    refusal,
+)
 from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect, Rule
 from netproxy.policy.spec import Mode, PolicySpec
@@ -34,9 +42,6 @@ if TYPE_CHECKING:
 
     from netproxy.model import OnDenial, Sni
     from netproxy.ports import SessionCache
-
-# Safe by RFC 9110 section 9.2.1, without TRACE, which echoes request fields.
-_LIMITED_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,18 @@ class Host:
 NO_HOST = Host()
 
 
+class _Found(NamedTuple):
+    """What the rules say of one destination, whoever asks."""
+
+    denial: Rule | None
+    rule: Rule | None  # that allows it, where none denies it
+    is_refused_local: bool
+
+
+# Far more than a run's destinations; a client that asks for more than that empties it.
+_MOST_FOUND = 1024
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Everything that decides, frozen. Made by `compile_policy`."""
@@ -75,6 +92,9 @@ class Policy:
     _naming_some: RuleIndex
     _ceiling: RuleIndex | None
     _ceiling_naming: RuleIndex
+    _found: dict[Destination, _Found] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @property
     def on_denial(self) -> OnDenial:
@@ -102,27 +122,41 @@ class Policy:
         self, destination: Destination, method: str, cache: SessionCache
     ) -> Judgement:
         """Say allow, deny or ask. The order is the contract (design section 5)."""
+        found = self._found.get(destination) or self._find(destination)
         # Managed rules come first among the deny rules, so they need no step here.
-        if (denial := self.deny_rule(destination)) is not None:
-            return _denied_by_rule(destination, denial)
+        if found.denial is not None:
+            return denied_by_rule(destination, found.denial)
         if self.spec.mode is not Mode.FULL and (
-            guard := _guard(self.spec.mode, destination, method)
+            guarded := guard(self.spec.mode, destination, method)
         ):
-            return guard
-        local = self.is_local(destination.host)
-        rule = self._allow_rule(destination, local=local)
-        if local and (rule is None or self._is_ours(destination.host, destination.port)):
+            return guarded
+        rule = found.rule
+        if found.is_refused_local:
             return self._refused_local(destination)
         if (remembered := cache.denial(destination)) is not None:
             said = explain.denied_by_session(destination, remembered)
-            return _refusal(Reason.DENIED_BY_SESSION, said, source=Source.SESSION_CACHE)
+            return refusal(Reason.DENIED_BY_SESSION, said, source=Source.SESSION_CACHE)
         if rule is not None:
-            return _allowed_by_rule(destination, rule)
+            return allowed_by_rule(destination, rule)
         if not self.is_below_ceiling(destination):
-            return _refusal(Reason.NOT_ALLOWED, explain.above_ceiling(destination))
+            return refusal(Reason.NOT_ALLOWED, explain.above_ceiling(destination))
         if cache.grant(destination) is not None:
-            return _ALLOWED_BY_GRANT
+            return ALLOWED_BY_GRANT
         return self._unmatched(destination)
+
+    def _find(self, destination: Destination) -> _Found:
+        """Look for the rules, once for each destination: a snapshot always finds the same."""
+        host, denial = destination.host, self.deny_rule(destination)
+        rule, is_refused = None, False
+        if denial is None:
+            local = self.is_local(host)
+            rule = self._allow_rule(destination, local=local)
+            is_refused = local and (rule is None or self._is_ours(host, destination.port))
+        found = _Found(denial=denial, rule=rule, is_refused_local=is_refused)
+        if len(self._found) >= _MOST_FOUND:
+            self._found.clear()
+        self._found[destination] = found
+        return found
 
     def deny_rule(self, destination: Destination) -> Rule | None:
         """Return the deny rule that holds; one that needs inspection only where no other does."""
@@ -201,16 +235,16 @@ class Policy:
 
     def _refused_local(self, destination: Destination) -> Judgement:
         if self._is_ours(destination.host, destination.port):
-            return _refusal(Reason.NOT_ALLOWED_LOCAL, explain.own_listener(destination))
+            return refusal(Reason.NOT_ALLOWED_LOCAL, explain.own_listener(destination))
         if is_address(destination.host):
             said = explain.local_address(destination, self.kind(destination.host))
         else:
             said = explain.special_name(destination)
-        return _refusal(Reason.NOT_ALLOWED_LOCAL, said, hint=explain.allow_flag(destination))
+        return refusal(Reason.NOT_ALLOWED_LOCAL, said, hint=explain.allow_flag(destination))
 
     def _unmatched(self, destination: Destination) -> Judgement:
         if self.spec.default is Verdict.ALLOW:
-            return _ALLOWED_BY_DEFAULT
+            return ALLOWED_BY_DEFAULT
         return Judgement(
             verdict=self.spec.default,
             source=Source.BASELINE_POLICY,
@@ -303,87 +337,3 @@ def opens_local(rule: Rule) -> bool:
             return is_special_name(rule.pattern.base)
         case _:
             return False
-
-
-def _guard(mode: Mode, destination: Destination, method: str) -> Judgement | None:
-    """Refuse what the mode can't or won't let through, whatever the rules say."""
-    if mode is Mode.OFF:
-        return _refusal(Reason.PROXY_DISABLED, explain.MODE_OFF, source=Source.MODE_GUARD)
-    if destination.protocol is not Protocol.HTTP:
-        said = explain.limited_needs_inspection(destination)
-        return _refusal(Reason.INSPECTION_REQUIRED, said, source=Source.MODE_GUARD)
-    if method not in _LIMITED_METHODS:
-        said = explain.method_refused(method)
-        return _refusal(Reason.METHOD_NOT_ALLOWED, said, source=Source.MODE_GUARD)
-    return None
-
-
-def _denied_by_rule(destination: Destination, rule: Rule) -> Judgement:
-    if rule.condition is not None:
-        return _needs_inspection(destination, rule)
-    return Judgement(
-        verdict=Verdict.DENY,
-        source=Source.BASELINE_POLICY,
-        reason=Reason.DENIED_BY_RULE,
-        explanation=explain.denied_by_rule(destination, rule),
-        rule=rule.label,
-        on_denial=rule.on_denial,
-    )
-
-
-def _refusal(
-    reason: Reason,
-    explanation: str,
-    *,
-    source: Source = Source.BASELINE_POLICY,
-    hint: str | None = None,
-) -> Judgement:
-    return Judgement(
-        verdict=Verdict.DENY,
-        source=source,
-        reason=reason,
-        explanation=explanation,
-        rule=None,
-        hint=hint,
-    )
-
-
-def _needs_inspection(destination: Destination, rule: Rule) -> Judgement:
-    """Refuse where a rule asks for what can't be seen: neither its yes nor its no is known."""
-    return Judgement(
-        verdict=Verdict.DENY,
-        source=Source.BASELINE_POLICY,
-        reason=Reason.INSPECTION_REQUIRED,
-        explanation=explain.rule_needs_inspection(destination, rule),
-        rule=rule.label,
-    )
-
-
-def _allowed_by_rule(destination: Destination, rule: Rule) -> Judgement:
-    if rule.condition is not None:
-        return _needs_inspection(destination, rule)
-    return Judgement(
-        verdict=Verdict.ALLOW,
-        source=Source.BASELINE_POLICY,
-        reason=Reason.ALLOWED_BY_RULE,
-        explanation="",
-        rule=rule.label,
-        on_denial=rule.on_denial,
-    )
-
-
-_ALLOWED_BY_GRANT = Judgement(
-    verdict=Verdict.ALLOW,
-    source=Source.SESSION_CACHE,
-    reason=Reason.ALLOWED_BY_GRANT,
-    explanation="",
-    rule=None,
-)
-# The profile's own line is the rule here; the closed set of reasons has no other word for it.
-_ALLOWED_BY_DEFAULT = Judgement(
-    verdict=Verdict.ALLOW,
-    source=Source.BASELINE_POLICY,
-    reason=Reason.ALLOWED_BY_RULE,
-    explanation="",
-    rule='default = "allow"',
-)

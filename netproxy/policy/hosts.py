@@ -9,6 +9,7 @@ What kind of address a literal is: `netproxy.policy.addresses`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
 from netproxy.errors import InvalidDestination
@@ -56,6 +57,7 @@ def canonical_port(text: str | int) -> int:
     return int(written)
 
 
+@lru_cache(maxsize=1024)  # the same few again and again; errors are not kept
 def parse_authority(text: str, *, default_port: int | None) -> tuple[str, int]:
     """Read `host:port` or `[v6]:port`, both canonical; without a default the port is required.
 

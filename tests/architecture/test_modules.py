@@ -26,6 +26,7 @@ COVERED_ELSEWHERE = {
     "tests/netproxy/connection/test_gate.py": ("netproxy/model", "netproxy/ports"),
     "tests/netproxy/connection/test_answers.py": ("netproxy/errors",),
     "tests/netproxy/protocol/test_http1.py": ("netproxy/protocol/buffer",),
+    "tests/netproxy/policy/test_engine.py": ("netproxy/policy/judgements",),
     "tests/otel/test_events.py": ("otel/attributes", "otel/errors"),
     "tests/sandbox/test_plan.py": ("sandbox/errors", "sandbox/model"),
     # What only real sockets show, shown by the drivers that use it.

@@ -605,3 +605,45 @@ def test_a_refusals_hint_is_enough_where_there_is_one(
     if said.hint is not None:
         flag = said.hint.removeprefix("--allow ").strip("'")
         assert policy(*rules, allow(flag)).judge(asked, "GET", NOTHING).verdict is Verdict.ALLOW
+
+
+def test_what_was_found_for_one_destination_is_not_what_holds_for_another() -> None:
+    """Host, port and protocol each make a difference, in whatever order they are asked for."""
+    rules = policy(allow("https://a.test:443"), deny("socks5-tcp://a.test:443"))
+    expected = {
+        to("a.test:443"): Reason.ALLOWED_BY_RULE,
+        to("a.test:443", Protocol.SOCKS5_TCP): Reason.DENIED_BY_RULE,
+        to("a.test:443", Protocol.HTTP): Reason.NOT_ALLOWED,
+        to("b.test:443"): Reason.NOT_ALLOWED,
+        to("a.test:444"): Reason.NOT_ALLOWED,
+    }
+    for _ in range(2):
+        said = {each: rules.judge(each, "CONNECT", NOTHING).reason for each in expected}
+        assert said == expected
+
+
+def test_what_was_found_does_not_hide_the_sessions_memory() -> None:
+    rules = policy(allow("a.test:443"), default=Verdict.ASK)
+    destination, other = to("a.test:443"), to("b.test:443")
+    for _ in range(2):
+        assert rules.judge(destination, "CONNECT", NOTHING).verdict is Verdict.ALLOW
+        denied = rules.judge(destination, "CONNECT", Memory(denied={destination}))
+        assert denied.reason is Reason.DENIED_BY_SESSION
+        assert rules.judge(other, "CONNECT", NOTHING).verdict is Verdict.ASK
+        assert rules.judge(other, "CONNECT", Memory(granted={other})).verdict is Verdict.ALLOW
+
+
+def test_a_snapshot_for_another_host_finds_anew() -> None:
+    """The address was somebody else's; now it is this host's own listener."""
+    rules = policy(allow("10.0.0.1:3128"))
+    destination = to("10.0.0.1:3128")
+    assert rules.judge(destination, "CONNECT", NOTHING).verdict is Verdict.ALLOW
+    own = replace(rules, host=Host(listeners=frozenset({("10.0.0.1", 3128)})))
+    assert own.judge(destination, "CONNECT", NOTHING).reason is Reason.NOT_ALLOWED_LOCAL
+
+
+def test_what_was_found_is_bounded() -> None:
+    rules = policy(allow("**.example.org"))
+    for number in range(3000):
+        rules.judge(to(f"h{number}.example.org:443"), "CONNECT", NOTHING)
+        assert len(rules._found) <= 1024
