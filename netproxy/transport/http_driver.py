@@ -78,8 +78,10 @@ class HttpConnection(Connection):
 
     async def _next_head(self, *, is_first: bool) -> RequestHead | None:
         """Read one head within its time; None when the client wants nothing more."""
-        reader = RequestReader(self._services.limits)
         data = self._client.receive_now()
+        if data and (known := self._services.known_heads.read(data)) is not None:
+            return known
+        reader = RequestReader(self._services.limits)
         if data is not None:
             head = reader.receive(data) if data else None
             if not isinstance(head, NeedData):

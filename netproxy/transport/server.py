@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.connection.overload import Overload, TokenBucket
 from netproxy.model import CloseReason
+from netproxy.protocol.known_heads import KnownHeads
 from netproxy.transport.allowance import Allowance
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
@@ -97,8 +98,8 @@ class ProxyServer:
     ) -> None:
         """`ways` are the routes out of here; without them everything leaves directly.
 
-        `crowd` is shared by the servers of one process. `ports` is where associations take
-        datagrams; without it UDP is not served.
+        The servers of one process share a `crowd`. Without `ports` for them, datagrams are not
+        served.
         """
         # In the order in which they came.
         self.connections: dict[Connection, None] = {}
@@ -125,6 +126,7 @@ class ProxyServer:
             associations=None if ports is None else Associations(ports, limits),
             relays=_means(readiness, limits),
             pool=Pool(readiness.loop, limits, last_descriptor=self._last_descriptor),
+            known_heads=KnownHeads(limits),
         )
         self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netproxy.connection.gate import Gate, Vetted
     from netproxy.model import Destination
     from netproxy.ports import AuditSink, Dialer, Resolver
+    from netproxy.protocol.known_heads import KnownHeads
     from netproxy.transport.allowance import Allowance
     from netproxy.transport.pool import Pool
     from netproxy.transport.readiness import Readiness
@@ -49,12 +50,13 @@ class Services:
     allowance: Allowance
     relays: Means
     pool: Pool
+    known_heads: KnownHeads
     ways: Ways | None = None  # out of here; None: everything leaves directly
     associations: Associations | None = None  # for UDP; None serves none
 
     def note(self, event: Event) -> None:
         """Record what has happened already: a broken journal can't undo it, only be reported."""
         try:
-            self.audit.record(event)
+            self.audit.record_soon(event)
         except AuditUnavailable as lost:
             self.report(f"netproxy: {event.name} could not be recorded: {lost}")
