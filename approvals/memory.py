@@ -28,6 +28,11 @@ class SessionMemory:
         """The session's yes, unless the session also said no."""
         return None if key in self._denials else self._grants.get(key)
 
+    @property
+    def denies(self) -> bool:
+        """Whether the session said no to anything at all."""
+        return bool(self._denials)
+
     def denial(self, key: Key) -> Grant | None:
         """The session's no."""
         return self._denials.get(key)

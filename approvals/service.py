@@ -80,6 +80,11 @@ class ApprovalService:
         """The session's yes to this key. A plain look-up: every connection asks."""
         return self._desk.memory.grant(key)
 
+    @property
+    def denies(self) -> bool:
+        """Whether the session said no to anything at all."""
+        return self._desk.memory.denies
+
     def denial(self, key: Key) -> Grant | None:
         """The session's no to this key."""
         return self._desk.memory.denial(key)

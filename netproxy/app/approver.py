@@ -76,6 +76,8 @@ class ServiceApprover:
         Not the one that lets the command continue: the policy's session denial stops it, so that
         one is answered by `ask`, which remembers as well and says that it doesn't cancel.
         """
+        if not self._service.denies:
+            return None
         found = self._service.denial(self._key(destination))
         return ApprovalId(found.approval_id) if found is not None and found.answer.cancel else None
 

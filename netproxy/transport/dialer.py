@@ -83,11 +83,11 @@ class _Race:
         "_limits",
         "_next",
         "_next_turn",
+        "_outcome",
         "_port",
         "_problem",
         "_readiness",
         "_time_limit",
-        "outcome",
     )
 
     def __init__(
@@ -101,8 +101,8 @@ class _Race:
         self._attempts: dict[int, socket.socket] = {}
         self._time_limit: asyncio.TimerHandle | None = None
         self._next_turn: asyncio.TimerHandle | None = None
-        self.outcome: asyncio.Future[socket.socket] = readiness.loop.create_future()
-        self._problem = DestinationUnreachable(Failure.DNS_ERROR, "no address to connect to")
+        self._outcome: asyncio.Future[socket.socket] | None = None
+        self._problem: DestinationUnreachable | None = None  # the most telling one
 
     def start(self) -> socket.socket | None:
         """Try what can be had at once; None means that `outcome` has to be awaited."""
@@ -110,11 +110,25 @@ class _Race:
         if winner is not None:
             return winner
         if not self._attempts:
-            raise self._problem
+            raise self._most_telling
         loop = self._readiness.loop
+        self._outcome = loop.create_future()
         self._time_limit = loop.call_later(self._limits.connect_seconds, self._time_is_up)
         self._stagger()
         return None
+
+    @property
+    def outcome(self) -> asyncio.Future[socket.socket]:
+        """The connection, for those who have to wait for it."""
+        if self._outcome is None:
+            raise AssertionError("nothing to wait for: `start` had the answer")
+        return self._outcome
+
+    @property
+    def _most_telling(self) -> DestinationUnreachable:
+        if self._problem is None:
+            return DestinationUnreachable(Failure.DNS_ERROR, "no address to connect to")
+        return self._problem
 
     def close(self) -> None:
         """Close every attempt but the one that was given away."""
@@ -128,8 +142,9 @@ class _Race:
 
     def discard_winner(self) -> None:
         """Close a connection that nobody took: the wait was cancelled just after it was made."""
-        if self.outcome.done() and not self.outcome.cancelled() and not self.outcome.exception():
-            self.outcome.result().close()
+        ended = self._outcome
+        if ended is not None and ended.done() and not ended.cancelled() and not ended.exception():
+            ended.result().close()
 
     def _attempt_next(self) -> socket.socket | None:
         """Start attempts until one is under way; return it if it is connected already."""
@@ -177,7 +192,7 @@ class _Race:
         elif self._attempts:
             self._stagger()
         elif not self.outcome.done():
-            self.outcome.set_exception(self._problem)
+            self.outcome.set_exception(self._most_telling)
 
     def _taken(self, descriptor: int) -> socket.socket:
         self._readiness.forget(descriptor)
@@ -218,10 +233,11 @@ class _Race:
     def _failed(self, address: str, code: int) -> None:
         """Keep the most telling failure: an address without a route says little of the others."""
         failure = FAILURES.get(code, Failure.INTERNAL)
-        if failure is not Failure.NETWORK_UNREACHABLE or self._problem.failure in {
-            Failure.DNS_ERROR,
-            Failure.NETWORK_UNREACHABLE,
-        }:
+        if (
+            self._problem is None
+            or failure is not Failure.NETWORK_UNREACHABLE
+            or self._problem.failure is Failure.NETWORK_UNREACHABLE
+        ):
             where = f"[{address}]" if ":" in address else address
             self._problem = DestinationUnreachable(
                 failure, f"{where}:{self._port}: {os.strerror(code)}"
