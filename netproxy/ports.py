@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from netproxy.model import ApprovalId, Decision, Destination, Judgement, Reason, Request, Source
     from otel.events import Event
@@ -55,10 +55,16 @@ class SessionCache(Protocol):
 
 
 class AuditSink(Protocol):
-    """Where events go. When `record` returns, the event is written (design section 4)."""
+    """Where events go: in order, whichever way. All raise `otel.AuditUnavailable`."""
 
     def record(self, event: Event) -> None:
-        """Append one event. Raises `otel.AuditUnavailable` when it can't be written."""
+        """Write one event."""
+
+    async def written(self, event: Event) -> None:
+        """Return when the event is written; those of other connections may go with it."""
+
+    def record_soon(self, event: Event, *, lost: Callable[[], None] | None = None) -> None:
+        """Have the event written by the end of this turn of the loop, or call `lost`."""
 
 
 class Resolver(Protocol):

@@ -18,18 +18,22 @@ _REQUIRED = object()
 class _Field:
     """One field: the attribute it is recorded as, and its default if it may be left out."""
 
-    __slots__ = ("attribute", "default")
+    __slots__ = ("attribute", "default", "name")
 
     def __init__(self, attribute: str, default: object) -> None:
         self.attribute = attribute
         self.default = default
+        self.name = ""
+
+    def __set_name__(self, kind: type, name: str) -> None:
+        self.name = name
 
     @overload
     def __get__(self, declared: None, kind: type) -> Self: ...
     @overload
     def __get__(self, declared: Declared, kind: type) -> Value: ...
     def __get__(self, declared: Declared | None, kind: type) -> Value | Self:
-        return self if declared is None else declared.attributes()[self.attribute]
+        return self if declared is None else declared.given()[self.name]
 
 
 def text(attribute: str) -> str:
@@ -81,28 +85,31 @@ class Declared:
         declared = {name: field for name, field in vars(cls).items() if isinstance(field, _Field)}
         cls.fields = {name: field.attribute for name, field in declared.items()}
         cls._defaults = {
-            field.attribute: cast("Value", field.default)
-            for field in declared.values()
+            name: cast("Value", field.default)
+            for name, field in declared.items()
             if field.default is not _REQUIRED
         }
 
     def __init__(self, **given: Value) -> None:
         """Take every required field, and no other than declared ones."""
         fields = self.fields
-        values = self._defaults.copy()
-        try:
-            for name, value in given.items():
-                values[fields[name]] = value
-        except KeyError as unknown:
-            raise TypeError(f"{type(self).__name__} has no field {unknown}") from None
-        if len(values) != len(fields):
-            missing = fields.keys() - given.keys()
-            raise TypeError(f"{type(self).__name__} lacks one of {sorted(missing)}")
-        object.__setattr__(self, "_values", values)
+        if len(given) != len(fields):
+            given = {**self._defaults, **given}
+        if given.keys() != fields.keys():
+            kind = type(self).__name__
+            if unknown := sorted(given.keys() - fields.keys()):
+                raise TypeError(f"{kind} has no field {unknown[0]!r}")
+            raise TypeError(f"{kind} lacks one of {sorted(fields.keys() - given.keys())}")
+        object.__setattr__(self, "_values", given)
+
+    def given(self) -> dict[str, Value]:
+        """The values by field name, not yet redacted. Not to be changed."""
+        return self._values
 
     def attributes(self) -> dict[str, Value]:
-        """The values by attribute name, unordered and not yet redacted. Not to be changed."""
-        return self._values
+        """The values by attribute name, unordered and not yet redacted."""
+        values = self._values
+        return {attribute: values[name] for name, attribute in self.fields.items()}
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} can't be changed")
@@ -114,5 +121,5 @@ class Declared:
         return hash((type(self), frozenset(self._values.items())))
 
     def __repr__(self) -> str:
-        values = (f"{name}={self._values[key]!r}" for name, key in self.fields.items())
+        values = (f"{name}={self._values[name]!r}" for name in self.fields)
         return f"{type(self).__name__}({', '.join(values)})"

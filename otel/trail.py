@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING
 
 from otel.errors import AuditUnavailable
 from otel.events import AuditGap
+from otel.forms import Filled, Form
+from otel.turn import Turn
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
     from otel.attributes import Attributes, Value
     from otel.events import Event
     from otel.journal import Journal
@@ -24,49 +29,118 @@ class AuditTrail:
     after them is a gap record with their number.
     """
 
-    __slots__ = ("_common", "_journal", "_losses")
+    __slots__ = ("_common", "_desk", "_forms")
 
     def __init__(self, journal: Journal, common: Attributes) -> None:
-        self._journal = journal
         self._common = dict(common)
-        self._losses = _Losses()
+        self._desk = _Desk(journal)
+        self._forms: dict[type[Event], Form] = {}
 
     def record(self, event: Event) -> None:
         """Return when the event is in the file. Raises `AuditUnavailable`."""
+        desk = self._desk
+        desk.end_turn()
         try:
-            if self._losses.count:
+            if desk.lost:
                 self._admit()
-            self._append(event)
-        except AuditUnavailable as error:
-            self._losses.count += 1
-            self._losses.cause = error.error_type
+            desk.journal.put(self._entry(event))
+            desk.journal.flush()
+        except AuditUnavailable as unavailable:
+            desk.lose(1, unavailable)
             raise
+
+    async def written(self, event: Event) -> None:
+        """Return when the event is in the file, as `record` does; others may go with it."""
+        turn = self._begin(event)
+        if turn is not None:
+            turn.add()
+            await turn.written()
+
+    def record_soon(self, event: Event, *, lost: Callable[[], None] | None = None) -> None:
+        """Have the event in the file by the end of this turn of the loop.
+
+        Raises `AuditUnavailable` where it is known that it can't be; where that shows later it is
+        reported, and `lost` is called.
+        """
+        turn = self._begin(event)
+        if turn is not None:
+            turn.add(lost)
 
     def record_synced(self, event: Event) -> None:
         """Return when the event is on the disk: reviewers' answers, grants and rules."""
         self.record(event)
-        self._journal.sync()
+        self._desk.journal.sync()
+
+    def write_by_turns(
+        self, loop: asyncio.AbstractEventLoop, *, report: Callable[[str], None]
+    ) -> None:
+        """From now on write what may wait that long once in a turn of `loop`; others share it."""
+        self._desk.gather(loop, report)
+
+    def write_at_once(self) -> None:
+        """Write all that waits, and from now on each event by itself: the loop is over."""
+        self._desk.end_turn()
+        self._desk.turn = None
 
     def with_attributes(self, **attributes: Value) -> AuditTrail:
         """Make a trail into the same journal whose events share these attributes too."""
-        trail = AuditTrail(self._journal, {**self._common, **attributes})
-        trail._losses = self._losses  # the same class: one count for one journal
+        trail = AuditTrail(self._desk.journal, {**self._common, **attributes})
+        trail._desk = self._desk  # the same class: one count for one journal
         return trail
 
-    def _append(self, event: Event) -> None:
-        attributes = {**self._common, **event.attributes()}
-        self._journal.append(event.name, event.severity, attributes)
+    def _begin(self, event: Event) -> Turn | None:
+        """Put it where its turn ends, or write it where there are no turns."""
+        desk = self._desk
+        turn = desk.turn
+        if turn is None or desk.lost:
+            self.record(event)
+            return None
+        try:
+            desk.journal.put(self._entry(event))
+        except AuditUnavailable as unavailable:
+            desk.lose(1, unavailable)
+            raise
+        return turn
+
+    def _entry(self, event: Event) -> Filled:
+        kind = type(event)
+        form = self._forms.get(kind)
+        if form is None:
+            form = self._forms[kind] = Form(kind, self._common)
+        return Filled(form, event)
 
     def _admit(self) -> None:
-        self._append(AuditGap(error_type=self._losses.cause, lost=self._losses.count))
-        self._losses.count = 0
+        desk = self._desk
+        desk.journal.put(self._entry(AuditGap(error_type=desk.cause, lost=desk.lost)))
+        desk.journal.flush()
+        desk.lost = 0
 
 
-class _Losses:
-    """How many events one journal did not take since the last that it took, and why."""
+class _Desk:
+    """What all trails into one journal share: how many events it did not take, and its turn."""
 
-    __slots__ = ("cause", "count")
+    __slots__ = ("_report", "cause", "journal", "lost", "turn")
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.turn: Turn | None = None
+        self.lost = 0  # since the last that it took
         self.cause = ""
+        self._report: Callable[[str], None] | None = None
+
+    def gather(self, loop: asyncio.AbstractEventLoop, report: Callable[[str], None]) -> None:
+        self._report = report
+        self.turn = Turn(self.journal, loop, lost=self._lost_in_turn)
+
+    def end_turn(self) -> None:
+        if self.turn is not None:
+            self.turn.end()
+
+    def lose(self, count: int, unavailable: AuditUnavailable) -> None:
+        self.lost += count
+        self.cause = unavailable.error_type
+
+    def _lost_in_turn(self, count: int, unavailable: AuditUnavailable) -> None:
+        self.lose(count, unavailable)
+        if self._report is not None:
+            self._report(f"netproxy: {count} events could not be recorded: {unavailable}")

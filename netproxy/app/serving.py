@@ -16,7 +16,7 @@ from netproxy.app.notify import notify
 from netproxy.app.outside import outside
 from netproxy.app.screen import RelayScreen
 from netproxy.app.sessions import run_of, served
-from netproxy.app.wiring import Shared, addresses_of, approval_service
+from netproxy.app.wiring import Shared, addresses_of, approval_service, written_by_turns
 from netproxy.connection.credentials import Identity
 from netproxy.transport.door import Door
 from netproxy.transport.readiness import Readiness
@@ -102,6 +102,7 @@ class Service:
             report=self._say,
             tells_at_once=True,
         )
+        stack.enter_context(written_by_turns(trail, self._say))
         await stack.enter_async_context(shared.service)
         servers = {
             key: await stack.enter_async_context(served(run, shared)) for key, run in runs.items()

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ from netproxy.transport.ways import Ways
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
     from approvals.ports import Reviewer, Screen
     from netproxy.app.reception import Run
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from netproxy.model import Decision, Request
     from netproxy.ports import Token
     from netproxy.transport.udp_ports import Ports
+    from otel import AuditTrail
     from sandbox.process import Listeners
     from sandbox.token import CancellationToken
 
@@ -92,19 +93,30 @@ async def gateway(
         environ=environ,
         report=report,
     )
-    async with (
-        shared.service,
-        data_plane(
-            run,
-            shared,
-            token=RunToken(run.token),
-            limits=limits_of(run.settings),
-            ports=_ports(listeners, shared.readiness),
-        ) as server,
-    ):
-        server.serve(listeners.http, ListenerKind.HTTP)
-        server.serve(listeners.socks, ListenerKind.SOCKS5)
-        yield server
+    with written_by_turns(run.trail, report):
+        async with (
+            shared.service,
+            data_plane(
+                run,
+                shared,
+                token=RunToken(run.token),
+                limits=limits_of(run.settings),
+                ports=_ports(listeners, shared.readiness),
+            ) as server,
+        ):
+            server.serve(listeners.http, ListenerKind.HTTP)
+            server.serve(listeners.socks, ListenerKind.SOCKS5)
+            yield server
+
+
+@contextmanager
+def written_by_turns(trail: AuditTrail, report: Callable[[str], None]) -> Iterator[None]:
+    """Let connections that are served in one turn of the loop share a write to the journal."""
+    trail.write_by_turns(asyncio.get_running_loop(), report=report)
+    try:
+        yield
+    finally:
+        trail.write_at_once()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,17 +114,27 @@ class Gate:
         self._token = token
 
     async def admit(self, request: Request, *, waiting: Waiting = suppress) -> Decision:
-        """Decide and record. Suspends only to ask; `waiting` is entered for just as long."""
+        """Decide and record. A yes is in the file when this returns; else it is a no.
+
+        `waiting` is entered for as long as somebody is asked.
+        """
         if self._token.is_cancelled:
             return self._settle(request, _run_is_over())
         judgement = self._policy.judge(request.destination, request.method, self._cache)
         match judgement.verdict:
             case Verdict.ALLOW:
-                return self._settle(request, self._judged(request, judgement, allowed=True))
+                decision = self._judged(request, judgement, allowed=True)
             case Verdict.ASK:
-                return self._settle(request, await self._ask(request, judgement, waiting))
+                decision = await self._ask(request, judgement, waiting)
             case _:
-                return self._settle(request, self._judged(request, judgement, allowed=False))
+                decision = self._judged(request, judgement, allowed=False)
+        if not decision.allowed:
+            return self._settle(request, decision)
+        try:
+            await self._audit.written(_event(request, decision))
+        except AuditUnavailable:
+            return self._settle(request, _audit_lost(request))
+        return decision
 
     def still_allows(self, request: Request, *, asked: bool) -> bool:
         """Whether the policy in force goes on with what an earlier one let through.
@@ -284,14 +294,9 @@ class Gate:
         return reason in CANCELLING and (chosen or self._policy.on_denial) is OnDenial.CANCEL
 
     def _settle(self, request: Request, decision: Decision) -> Decision:
-        """Record, then obey. A yes that can't be recorded is a no."""
-        try:
+        """Record a no, then obey. It is one even when the journal is broken."""
+        with suppress(AuditUnavailable):
             self._audit.record(_event(request, decision))
-        except AuditUnavailable:
-            if decision.allowed:
-                decision = _audit_lost(request)
-                with suppress(AuditUnavailable):
-                    self._audit.record(_event(request, decision))
         return self._obeyed(request, decision)
 
     def _obeyed(self, request: Request, decision: Decision) -> Decision:

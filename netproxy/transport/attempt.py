@@ -92,8 +92,12 @@ class Attempt(ABC):
             return self._turned_away(self._overload, request.client_address)
         if self._services.allowance.is_spent:
             return self._turned_away(Overload.BYTES, request.client_address)
-        self._passage = passage = Passage(request=request)
-        decision = await self._services.gate.admit(request, waiting=self._asking)
+        self._passage = passage = Passage(request=request, unrecorded=self._unrecorded)
+        decision: Decision | None = None
+        with Wait(self):
+            decision = await self._services.gate.admit(request, waiting=self._waiting)
+        if decision is None:
+            decision = self._services.gate.overrule(request)
         self.approval_id = decision.approval_id
         passage.is_asked = decision.approval_id is not None
         if not decision.allowed:
@@ -104,6 +108,11 @@ class Attempt(ABC):
         """Count it instead of recording it."""
         self._services.refusals.add(cause, client_address)
         return turned_away(cause)
+
+    def _waiting(self) -> AbstractContextManager[object, bool]:
+        if self._passage is not None:
+            self._passage.is_asked = True
+        return self._asking()
 
     def _asking(self) -> AbstractContextManager[object, bool]:
         """While somebody is asked."""
@@ -122,6 +131,10 @@ class Attempt(ABC):
         if not isinstance(found, Upstream):
             self._passage = None
         return found
+
+    def _unrecorded(self) -> None:
+        """Nothing flows that is not on record."""
+        self.cut(CloseReason.RESET)
 
 
 class Wait:

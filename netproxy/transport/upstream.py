@@ -17,7 +17,7 @@ from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened, Pa
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from netproxy.model import CloseReason, Decision, Request
     from netproxy.ports import Dialer
@@ -31,7 +31,8 @@ class Passage:
     """How far a request got: what has to be judged again when the policy changes."""
 
     request: Request
-    is_asked: bool = True  # somebody is being asked, or was and said yes
+    unrecorded: Callable[[], None]  # called if its opening turns out not to be on record
+    is_asked: bool = False  # somebody is being asked, or was and said yes
     addresses: tuple[str, ...] = ()  # of a name: those that are dialled, then the one that answered
 
     def is_open(self, services: Services) -> bool:
@@ -156,7 +157,7 @@ def _opened(
         addresses=passage.addresses,
         through=through,
     )
-    outcome = _recorded(opened)
+    outcome = _recorded(opened, passage.unrecorded)
     if outcome is not opened:
         connected.close()
     return outcome
@@ -186,11 +187,11 @@ def resumed(services: Services, passage: Passage, last: Upstream) -> Upstream | 
         addresses=last.addresses,
         through=last.through,
     )
-    return _recorded(again)
+    return _recorded(again, passage.unrecorded)
 
 
-def _recorded(opened: Upstream) -> Upstream | Decision:
-    """Put the opening on record before a byte can pass; what can't be recorded does not happen."""
+def _recorded(opened: Upstream, unrecorded: Callable[[], None]) -> Upstream | Decision:
+    """Put the opening on record; what can't be does not happen, or is cut as soon as that shows."""
     request, services = opened.request, opened.services
     where = request.destination
     event = ConnectionOpened(
@@ -201,8 +202,8 @@ def _recorded(opened: Upstream) -> Upstream | Decision:
     )
     try:
         if opened.through is not None:
-            services.audit.record(_parent_used(request, *opened.through))
-        services.audit.record(event)
+            services.audit.record_soon(_parent_used(request, *opened.through))
+        services.audit.record_soon(event, lost=unrecorded)
     except AuditUnavailable:
         return services.gate.refuse_unrecorded(request)
     return opened

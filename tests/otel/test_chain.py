@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 from otel.chain import (
     Stamp,
     canonical,
-    canonical_members,
     genesis,
     nanoseconds,
     parse,
@@ -18,7 +16,6 @@ from otel.chain import (
     timestamp,
 )
 from otel.errors import MalformedRecord
-from otel.events import Severity
 from otel.redact import encode
 
 WRITER = "w-01JD2QABCDEFGHJKMNPQRSTVWX"
@@ -36,16 +33,6 @@ def stamp(seq: int = 1, wall_ns: int = 1_767_323_045_678_000_000) -> Stamp:
 
 def line_of(attributes: str = "{}") -> bytes:
     return seal(stamp(), "netproxy.audit.gap", 9, attributes)[0]
-
-
-@given(ATTRIBUTES)
-def test_both_ways_to_the_canonical_form_are_one(attributes: dict[str, str]) -> None:
-    assert canonical_members(attributes) == canonical(attributes)
-
-
-def test_enumerations_are_spelled_as_their_values() -> None:
-    attributes = {"severity": Severity.WARN, "status": HTTPStatus.OK, "sent": True, "rest": 1}
-    assert canonical_members(attributes) == canonical(attributes)
 
 
 @given(ATTRIBUTES, st.integers(1, 10**9), st.integers(0, 4 * 10**18))

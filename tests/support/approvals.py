@@ -81,6 +81,12 @@ class ListSink:
         self.record(event)
         self.synced.append(event)
 
+    def write_by_turns(self, *_: object, **_options: object) -> None:
+        """It takes everything at once."""
+
+    def write_at_once(self) -> None:
+        """As it does anyway."""
+
     @property
     def names(self) -> list[str]:
         return [event.name.removeprefix("netproxy.") for event in self.events]

@@ -157,6 +157,12 @@ class FakeAudit:
             raise AuditUnavailable("the disk is full")
         self.events.append(event)
 
+    async def written(self, event: Event) -> None:
+        self.record(event)
+
+    def record_soon(self, event: Event, *, lost: Callable[[], None] | None = None) -> None:
+        self.record(event)
+
     def of[E: Event](self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
