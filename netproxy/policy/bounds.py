@@ -46,6 +46,7 @@ class Bounds:
     allow_private: Statement[tuple[Block, ...]] | None = None
     mode: Statement[Mode] | None = None
     on_denial: Statement[OnDenial] | None = None
+    sni: Statement[Sni] | None = None
     may_ask: Statement[bool] | None = None
     max_scope: Statement[str] | None = None  # of a grant: "once", "session"
     max_seconds: Statement[float] | None = None  # of a grant's life
@@ -106,6 +107,8 @@ def managed_violations(layer: LayerPolicy, bounds: Bounds) -> Iterator[str]:
         yield from _looser(layer.mode, bounds.mode, _MODES)
     if bounds.on_denial is not None and bounds.on_denial.value is OnDenial.CANCEL:
         yield from _blocking(layer, f"{bounds.on_denial.origin.place} demands cancel")
+    if bounds.sni is not None and layer.sni is not None:
+        yield from _looser(layer.sni, bounds.sni, _SNI)
     asks = layer.default is not None and layer.default.value is Verdict.ASK
     if bounds.may_ask is not None and bounds.forbids_asking and layer.default is not None and asks:
         yield f"{layer.default.origin.place}: 'ask', but {bounds.may_ask.origin.place} forbids it"

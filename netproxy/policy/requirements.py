@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from netproxy.model import OnDenial
+from netproxy.model import OnDenial, Sni
 from netproxy.policy.bounds import Bounds
 from netproxy.policy.fields import (
     AuditMode,
@@ -60,6 +60,7 @@ class ManagedNetwork(Strict):
     on_denial: Annotated[Literal["cancel"], Field(description="nobody may choose block")] | None = (
         None
     )
+    sni: Annotated[Literal["refuse"], Field(description="nobody may choose record")] | None = None
     may_ask: Annotated[bool, Field(description="false: no question is ever asked")] | None = None
 
 
@@ -126,6 +127,7 @@ def load_requirements(text: str, name: str) -> Bounds:
         allow_private=said.at(("network", "allow_private"), opened),
         mode=said.as_(Mode, ("network", "mode"), network.mode),
         on_denial=said.as_(OnDenial, ("network", "on_denial"), network.on_denial),
+        sni=said.as_(Sni, ("network", "sni"), network.sni),
         may_ask=said.at(("network", "may_ask"), network.may_ask),
         max_scope=said.at(("approvals", "max_scope"), approvals.max_scope),
         max_seconds=said.at(("approvals", "max_seconds"), approvals.max_seconds),

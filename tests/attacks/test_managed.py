@@ -90,6 +90,16 @@ def test_no_file_of_the_persons_own_takes_it_back(netproxy: Netproxy, site: Site
     assert refused(attempt(netproxy, site, "--config", str(mine), "--no-project"), site)
 
 
+def test_nobody_turns_the_look_at_server_names_off(person: Person, base: Path, site: Site) -> None:
+    """Domain fronting would be on record only."""
+    netproxy = managed(person, base, "[network]\nsni = 'refuse'\n")
+    mine = netproxy.person.owns(netproxy.workspace.parent / "mine") / "mine.toml"
+    mine.write_text("[profiles.p.network]\nsni = 'record'\n")
+    done = attempt(netproxy, site, "--config", str(mine), "--profile", "p")
+    assert (done.status, site.visits) == (78, [])
+    assert "requirements.toml:2:1 network.sni allows at most 'refuse'" in done.err
+
+
 @pytest.mark.parametrize("spelling", ["SITE.test", "site.test.", "\uff53ite.test"])
 def test_no_spelling_of_the_name_passes(netproxy: Netproxy, site: Site, spelling: str) -> None:
     done = netproxy.run(

@@ -132,6 +132,7 @@ def _bounds(bounds: Bounds) -> dict[str, Any]:
         and [str(each) for each in bounds.allow_private.value],
         "mode": bounds.mode and bounds.mode.value.value,
         "on_denial": bounds.on_denial and bounds.on_denial.value.value,
+        "sni": bounds.sni and bounds.sni.value.value,
         "may_ask": bounds.may_ask and bounds.may_ask.value,
         "max_scope": bounds.max_scope and bounds.max_scope.value,
         "max_seconds": bounds.max_seconds and bounds.max_seconds.value,

@@ -84,6 +84,12 @@ class TestManaged:
                 id="on_denial of a rule",
             ),
             pytest.param(
+                LayerPolicy(layer=Layer.USER, sni=said(Sni.RECORD)),
+                Bounds(sni=Statement(Sni.REFUSE, managed("sni"))),
+                "c.toml:2:1 here: 'record', but /etc/r.toml:1:1 sni allows at most 'refuse'",
+                id="sni",
+            ),
+            pytest.param(
                 LayerPolicy(layer=Layer.USER, default=said(Verdict.ASK)),
                 Bounds(may_ask=Statement(False, managed("may_ask"))),
                 "c.toml:2:1 here: 'ask', but /etc/r.toml:1:1 may_ask forbids it",
@@ -102,12 +108,14 @@ class TestManaged:
             mode=said(Mode.OFF),
             default=said(Verdict.DENY),
             on_denial=said(OnDenial.CANCEL),
+            sni=said(Sni.REFUSE),
             allow_private=(said(parse_block("10.1.2.0/24")),),
         )
         bounds = replace(
             CEILING,
             mode=Statement(Mode.LIMITED, managed("mode")),
             on_denial=Statement(OnDenial.CANCEL, managed("on_denial")),
+            sni=Statement(Sni.REFUSE, managed("sni")),
             may_ask=Statement(False, managed("may_ask")),
             allow_private=Statement((parse_block("10.1.0.0/16"),), managed("private")),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netproxy.errors import InvalidSettings
-from netproxy.model import OnDenial
+from netproxy.model import OnDenial, Sni
 from netproxy.policy.bounds import Bounds
 from netproxy.policy.origin import Layer
 from netproxy.policy.requirements import load_requirements
@@ -19,6 +19,7 @@ allow = ["**.example.org"]
 allow_private = ["10.0.0.0/8"]
 mode = "limited"
 on_denial = "cancel"
+sni = "refuse"
 may_ask = false
 
 [[network.rules]]
@@ -42,7 +43,7 @@ def test_everything_that_it_may_say() -> None:
     bounds = load_requirements(WHOLE, "/etc/r.toml")
     assert [rule.label for rule in bounds.deny] == [
         "**.tracker.example (r.toml:2)",
-        "db.example.org (r.toml:9)",
+        "db.example.org (r.toml:10)",
     ]
     assert {rule.origin.layer for rule in bounds.deny} == {Layer.MANAGED}
     assert {rule.effect for rule in bounds.deny} == {Effect.DENY}
@@ -56,6 +57,8 @@ def test_everything_that_it_may_say() -> None:
     assert bounds.mode.value is Mode.LIMITED
     assert bounds.on_denial is not None
     assert bounds.on_denial.value is OnDenial.CANCEL
+    assert bounds.sni is not None
+    assert bounds.sni.value is Sni.REFUSE
     assert bounds.max_scope is not None
     assert bounds.max_scope.value == "once"
     assert bounds.max_seconds is not None
@@ -82,6 +85,7 @@ def test_an_empty_ceiling_is_a_ceiling() -> None:
         pytest.param("[network]\nalow = []", "r.toml:2:1 network.alow: unknown key", id="misspelt"),
         pytest.param("[network]\ndeny = ['*.com']", "2:9 network.deny[0]: '*.com'", id="suffix"),
         pytest.param("[network]\non_denial = 'block'", "on_denial: 'block' is not", id="on_denial"),
+        pytest.param("[network]\nsni = 'record'", "network.sni: 'record' is not", id="sni"),
         pytest.param("[network]\nmay_ask = 'no'", "network.may_ask: ", id="no truth"),
         pytest.param("[network]\ndeny = ['@python']", "no bundle may stand here", id="bundle"),
         pytest.param(
