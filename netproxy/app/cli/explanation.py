@@ -34,12 +34,25 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """Which way a destination takes that is let out, or may be."""
+
+    to: str  # direct, or the name of a parent
+    by: str | None  # which entry of a route says so; None: no route names it
+
+    def __str__(self) -> str:
+        way = "directly" if self.to == "direct" else f"through parent {self.to}"
+        return f"{way}, by route {self.by}" if self.by else f"{way}: no route names it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """One destination as it was given, and what came of it."""
 
     given: str
     trace: Trace | None  # None: it is none
     problem: str = ""
+    leaving: Leaving | None = None  # None: it is refused, or there are no routes
     found: Found | None = None  # by a lookup; None: not asked for
 
 
@@ -81,7 +94,7 @@ def fields(explained: Explained) -> dict[str, Any]:
             "possible": trace.change.is_possible,
         },
     }
-    return {**told, **_lookup_fields(explained.found)}
+    return {**told, **_leaving_fields(explained.leaving), **_lookup_fields(explained.found)}
 
 
 def lines(explained: Explained, *, colour: bool) -> Iterator[str]:
@@ -97,6 +110,8 @@ def lines(explained: Explained, *, colour: bool) -> Iterator[str]:
     yield f"{verdict}  {_named(trace)}  {said.reason}"
     yield _row("why", _explanation(trace), colour=colour)
     yield from _rows("rule", _rule_lines(trace.rule), colour=colour)
+    if explained.leaving is not None:
+        yield _row("leaves", str(explained.leaving), colour=colour)
     yield from _rows("steps", [f"{s.name}: {s.found}" for s in trace.steps], colour=colour)
     said_by = [f"{layer}: {line}" for layer, each in trace.layers for line in each]
     yield from _rows("layers", said_by, colour=colour)
@@ -183,6 +198,10 @@ def _invalid(explained: Explained) -> dict[str, Any]:
         },
         **_lookup_fields(explained.found),
     }
+
+
+def _leaving_fields(leaving: Leaving | None) -> dict[str, Any]:
+    return {} if leaving is None else {"leaves": {"to": leaving.to, "route": leaving.by}}
 
 
 def _lookup_fields(found: Found | None) -> dict[str, Any]:

@@ -11,16 +11,17 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netproxy.app.cli.explanation import Explained, Found, fields, lines, vetted
+from netproxy.app.cli.explanation import Explained, Found, Leaving, fields, lines, vetted
 from netproxy.app.cli.policy_settings import InForce, in_force
 from netproxy.app.cli.printing import wants_colour, write
 from netproxy.app.cli.run_options import add_policy_options
 from netproxy.app.cli.usage import UsageParser
 from netproxy.errors import DestinationUnreachable, InvalidDestination
 from netproxy.model import Verdict
+from netproxy.policy.change import Change, NothingRemembered
 from netproxy.policy.destinations import parse_destination
 from netproxy.policy.hosts import is_address
-from netproxy.policy.trace import Trace, trace
+from netproxy.policy.trace import Step, Trace, trace
 from netproxy.transport.resolver import SystemResolver, system_lookup
 
 if TYPE_CHECKING:
@@ -79,7 +80,29 @@ def _explained(text: str, method: str | None, held: InForce) -> Explained:
     found = trace(
         held.policy, destination, method or usual, now=held.now, layers=held.settings.layers
     )
-    return Explained(given=text, trace=found)
+    return _leaving(Explained(given=text, trace=found), found, held)
+
+
+def _leaving(explained: Explained, found: Trace, held: InForce) -> Explained:
+    """Say which way it takes. What a route refuses is as refused as by a rule."""
+    routes, where = held.settings.routes, found.destination
+    if routes is None or found.judgement.verdict is Verdict.DENY:
+        return explained
+    from netproxy.connection.routes import Exit, Parent, RoutedJudge
+
+    way, rule = routes.way(where), routes.rule(where)
+    by = None if rule is None else rule.label
+    if way is not Exit.REFUSE:
+        to = way.name if isinstance(way, Parent) else way.value
+        return replace(explained, leaving=Leaving(to=to, by=by))
+    refused = replace(
+        found,
+        judgement=RoutedJudge(held.policy, routes).judge(where, found.method, NothingRemembered()),
+        rule=None,
+        steps=(*found.steps, Step(name="routes", found=f"{by} refuses")),
+        change=Change(obstacle=f"take {where.host} out of the route that refuses it, {by}"),
+    )
+    return replace(explained, trace=refused)
 
 
 async def _resolved(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from netproxy.app.settings import Settings
     from netproxy.policy.bounds import Bounds
+    from netproxy.policy.document import ParentTable
     from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.loader import Document
     from netproxy.policy.rules import Rule
@@ -60,6 +61,10 @@ class Report:
             yield f"  {_profile_line(profile)}"
         for name, rules in self.says.get("bundles", {}).items():
             yield f"  @{name} = {', '.join(rules)}"
+        for name, way in self.says.get("parents", {}).items():
+            yield f"  parent {name}: {way}"
+        for route in self.says.get("routes", ()):
+            yield f"  route {', '.join(route['hosts'])}: {route['to']}"
         if projects := self.says.get("projects"):
             yield f"  projects may add {', '.join(projects)}"
         for key, value in self.says.get("bounds", {}).items():
@@ -116,11 +121,26 @@ def _said(document: Document) -> dict[str, Any]:
             name: [entry.value for entry in bundle.entries]
             for name, bundle in document.bundles.items()
         },
+        "parents": {name: _parent(table) for name, table in document.parents.items()},
+        "routes": [
+            {"hosts": [rule.text for rule in hosts], "to": to} for hosts, to in document.routes
+        ],
         "projects": [
             *(rule.text for rule in document.project_allow),
             *(str(block.value) for block in document.project_allow_private),
         ],
     }
+
+
+def _parent(table: ParentTable) -> str:
+    """What it is told by and looked up with; the credentials are nobody's to read here."""
+    url = table.url
+    where = "from the environment"
+    if url is not None:
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        where = f"{url.kind}://{host}:{url.port}"
+    looks_up = table.resolve == "there" or (table.resolve is None and url and url.says_there)
+    return f"{where}, looks names up" if looks_up else where
 
 
 def _bounds(bounds: Bounds) -> dict[str, Any]:

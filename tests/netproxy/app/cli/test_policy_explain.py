@@ -102,6 +102,75 @@ def test_a_failed_lookup_is_told(capsys: pytest.CaptureFixture[str], config: str
     assert found["lookup"] == "x.example could not be resolved: no such name"
 
 
+ROUTED = """\
+[profiles.dev.network]
+default = "ask"
+allow = ["*.c.example"]
+deny = ["evil.c.example"]
+[parents.corp]
+url = "http://10.0.0.1:3128"
+[[routes]]
+hosts = ["evil.c.example", "paste.c.example"]
+to = "refuse"
+[[routes]]
+hosts = ["here.c.example"]
+to = "direct"
+[[routes]]
+hosts = ["*.c.example", "asked.test"]
+to = "corp"
+"""
+
+
+def test_where_it_leaves(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(ROUTED)
+    asked = Asked()
+    names = [
+        "a.c.example",
+        "here.c.example",
+        "asked.test",
+        "b.test",
+        "paste.c.example",
+        "evil.c.example",
+    ]
+    found = explain(
+        capsys, str(path), *(f"{name}:443" for name in names), "--resolve", lookup=asked
+    )
+    assert [(each["verdict"], each.get("leaves")) for each in found] == [
+        ("allow", {"to": "corp", "route": "*.c.example (c.toml:13)"}),
+        ("allow", {"to": "direct", "route": "here.c.example (c.toml:10)"}),
+        ("ask", {"to": "corp", "route": "asked.test (c.toml:13)"}),
+        ("ask", {"to": "direct", "route": None}),
+        ("deny", None),
+        ("deny", None),
+    ]
+    assert asked.names == ["a.c.example", "here.c.example"]
+    refused, denied = found[-2:]
+    assert (
+        refused["explanation"]
+        == "paste.c.example:443 is refused by route paste.c.example (c.toml:7)"
+    )
+    assert (refused["reason"], refused["rule"]) == ("denied_by_rule", None)
+    assert refused["steps"][-1] == {"step": "routes", "found": "paste.c.example (c.toml:7) refuses"}
+    assert refused["change"]["text"] == (
+        "take paste.c.example out of the route that refuses it, paste.c.example (c.toml:7)"
+    )
+    assert "denied by rule evil.c.example" in denied["explanation"]
+
+
+def test_where_it_leaves_for_people(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(ROUTED)
+    names = ["a.c.example:443", "here.c.example:443", "b.test:443"]
+    assert main([*names, "--config", str(path), "--no-project"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("  leaves")] == [
+        "  leaves  through parent corp, by route *.c.example (c.toml:13)",
+        "  leaves  directly, by route here.c.example (c.toml:10)",
+        "  leaves  directly: no route names it",
+    ]
+
+
 def test_flags_and_method(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text('[profiles.dev.network]\nmode = "limited"\nallow = ["a.example"]\n')

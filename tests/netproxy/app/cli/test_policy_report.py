@@ -39,6 +39,31 @@ def test_a_users_file() -> None:
     }
 
 
+def test_where_connections_leave() -> None:
+    text = (
+        "[parents.corp]\nurl = 'http://proxy.test:3128'\ncredentials_file = '~/x'\n"
+        "[parents.far]\nurl = 'socks5h://[::1]:1080'\n"
+        "[parents.near]\nurl = 'socks5h://10.0.0.1'\nresolve = 'here'\n"
+        "[parents.env]\nfrom_environment = true\nresolve = 'there'\n"
+        "[[routes]]\nhosts = ['*.a.test', '10.0.0.0/8']\nto = 'direct'\n"
+        "[[routes]]\nhosts = ['*']\nto = 'corp'\n"
+    )
+    found = report(text, "config.toml", "config", now=0)
+    assert list(found.lines()) == [
+        "config.toml: a good config file",
+        "  parent corp: http://proxy.test:3128",
+        "  parent far: socks5://[::1]:1080, looks names up",
+        "  parent near: socks5://10.0.0.1:1080",
+        "  parent env: from the environment, looks names up",
+        "  route *.a.test, 10.0.0.0/8: direct",
+        "  route *: corp",
+    ]
+    assert found.fields()["routes"] == [
+        {"hosts": ["*.a.test", "10.0.0.0/8"], "to": "direct"},
+        {"hosts": ["*"], "to": "corp"},
+    ]
+
+
 def test_a_projects_file() -> None:
     found = report("[profiles.dev.network]\ndeny = ['a.test']", "netproxy.toml", "project", now=0)
     assert list(found.lines()) == [
