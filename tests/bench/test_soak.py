@@ -8,7 +8,7 @@ import pytest
 
 from bench.soak import Share, flatness
 
-FLAT = [Share(rate=2000.0, p99_ms=10.0, memory_kib=40_000, descriptors=17)] * 10
+FLAT = [Share(rate=2000.0, cpu_us=300.0, p99_ms=10.0, memory_kib=40_000, descriptors=17)] * 10
 
 
 def missed(shares: list[Share]) -> list[str]:
