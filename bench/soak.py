@@ -160,6 +160,7 @@ def _idle(place: Lab, gateway: Subject, count: int, limit: str, rounds: int) -> 
         before = p99_ms()
         with idler.holding(count, _way(gateway)):
             beside = p99_ms()
+        _settled(_tree(gateway))  # to close them all takes a moment
         after = p99_ms()
     print(
         f"p99 of new tunnels: {before:.1f} ms; {beside:.1f} ms beside {count:,} idle ones; "
