@@ -15,6 +15,8 @@ from netproxy.app.cli import main
 from otel import AuditTrail
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from otel.attributes import Value
     from otel.events import Event
 
@@ -26,6 +28,12 @@ class Unrecorded(AuditTrail):
 
     def record(self, event: Event) -> None:
         """Drop it."""
+
+    async def written(self, event: Event) -> None:
+        """Drop it: there is nothing to wait for."""
+
+    def record_soon(self, event: Event, *, lost: Callable[[], None] | None = None) -> None:
+        """Drop it, and call nobody: it isn't missed."""
 
     def record_synced(self, event: Event) -> None:
         """Drop it, too."""
