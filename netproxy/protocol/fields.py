@@ -21,7 +21,7 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 # RFC 9110 section 7.6.1, and what only ever concerned the next hop. Transfer-Encoding and Trailer
-# go because framing is made anew and trailers are dropped; Upgrade because none is passed on.
+# go because framing is made anew and trailers are dropped; an Upgrade that is passed on is ours.
 HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
@@ -78,6 +78,11 @@ class UntilClose:
 type Index = Mapping[bytes, list[bytes]]
 type Framing = Length | Chunked | UntilClose
 
+# The one protocol that a connection may change to on its way through here (RFC 6455).
+WEBSOCKET: Final = [b"websocket"]
+# Whoever speaks HTTP/2 behind our back asks for things that nobody decides about.
+_HTTP2_IN_THE_CLEAR: Final = b"h2c"
+
 _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 NO_BODY: Final = Length(0)
 CHUNKED: Final = Chunked()
@@ -103,6 +108,21 @@ def connection_options(index: Index) -> frozenset[bytes]:
     if any(not _TOKEN.fullmatch(option) for option in options):
         raise ClientProtocolError("Connection holds something that is not a field name")
     return frozenset(options)
+
+
+def offered_protocols(index: Index, options: frozenset[bytes]) -> list[bytes]:
+    """Which protocols Upgrade offers or takes, in lower case; none unless Connection names it.
+
+    An offer of h2c is refused (RFC 9113 took it back), named or not: the next hop may be one that
+    does not ask for that.
+    """
+    if b"upgrade" not in index:
+        return []
+    listed = b",".join(index[b"upgrade"]).lower().split(b",")
+    protocols = [protocol.strip(b" \t") for protocol in listed]
+    if _HTTP2_IN_THE_CLEAR in protocols:
+        raise ClientProtocolError("an upgrade to h2c; this is HTTP/1.1 only")
+    return protocols if b"upgrade" in options else []
 
 
 def declared_framing(index: Index, *, minor: int) -> Length | Chunked | None:

@@ -15,6 +15,7 @@ from netproxy.errors import ClientProtocolError
 from netproxy.protocol.buffer import NEED_DATA, NeedData
 from netproxy.protocol.fields import (
     NO_BODY,
+    WEBSOCKET,
     Chunked,
     Framing,
     Index,
@@ -22,6 +23,7 @@ from netproxy.protocol.fields import (
     by_name,
     connection_options,
     declared_framing,
+    offered_protocols,
 )
 from netproxy.protocol.head import Fields, HeadReader
 
@@ -52,6 +54,7 @@ class RequestHead:
     options: frozenset[bytes]  # what Connection names
     framing: Framing
     keep_alive: bool
+    wants_websocket: bool
 
     @property
     def is_connect(self) -> bool:
@@ -109,6 +112,9 @@ def _request(method: str, target: bytes, minor: int, fields: Fields) -> RequestH
     else:
         authority, path = _absolute_form(target)
         _refuse_other_host(authority, host)
+    framing = _framing(method, index, minor)
+    offered = offered_protocols(index, options)
+    is_plain_get = method == "GET" and minor == 1 and framing == NO_BODY
     return RequestHead(
         method=method,
         authority=authority.decode("ascii"),
@@ -117,9 +123,11 @@ def _request(method: str, target: bytes, minor: int, fields: Fields) -> RequestH
         fields=fields,
         index=index,
         options=options,
-        framing=_framing(method, index, minor),
+        framing=framing,
         # RFC 9112 section 9.3: a proxy keeps no connection with an HTTP/1.0 client.
         keep_alive=minor == 1 and b"close" not in options,
+        # RFC 6455 section 4.1. A server may ignore any other offer (RFC 9110 section 7.8).
+        wants_websocket=offered == WEBSOCKET and is_plain_get,
     )
 
 

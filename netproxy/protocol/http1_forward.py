@@ -17,6 +17,7 @@ from netproxy.protocol.fields import (
     HOP_BY_HOP,
     NO_BODY,
     UNTIL_CLOSE,
+    WEBSOCKET,
     Chunked,
     Framing,
     Index,
@@ -25,6 +26,7 @@ from netproxy.protocol.fields import (
     by_name,
     connection_options,
     declared_framing,
+    offered_protocols,
 )
 from netproxy.protocol.head import Fields, HeadReader
 
@@ -37,6 +39,7 @@ _STATUS = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xf
 _INFORMATIONAL, _SWITCHING, _OK = 100, 101, 200
 _NO_CONTENT, _NOT_MODIFIED = 204, 304
 _HTTP_PORT = 80
+_TO_WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,11 @@ class ResponseHead:
     index: Index  # the same fields by name
     options: frozenset[bytes]
     framing: Framing
+
+    @property
+    def switches(self) -> bool:
+        """What follows is another protocol."""
+        return self.status == _SWITCHING
 
     @property
     def persists(self) -> bool:
@@ -76,11 +84,13 @@ class _StatusLine:
 class ResponseReader:
     """Bytes in, one `ResponseHead` out; `unread` is what came after. One reader for each head."""
 
-    __slots__ = ("_head", "_method", "unread")
+    __slots__ = ("_head", "_method", "_wants_websocket", "unread")
 
-    def __init__(self, limits: Limits, method: str) -> None:
+    def __init__(self, limits: Limits, method: str, *, wants_websocket: bool = False) -> None:
+        """Both are of the request that it answers."""
         self._head = HeadReader(limits, _read_status_line)
         self._method = method
+        self._wants_websocket = wants_websocket
         self.unread = b""
 
     def receive(self, data: bytes) -> NeedData | ResponseHead:
@@ -95,19 +105,28 @@ class ResponseReader:
             raise OriginProtocolError(f"the origin's answer: {refused}") from refused
 
     def _response(self, line: _StatusLine, fields: Fields) -> ResponseHead:
-        # RFC 9110 section 15.2.2: nobody asked, since Upgrade was not sent on.
-        if line.status == _SWITCHING:
-            raise OriginProtocolError("the origin switched protocols without being asked")
         index = by_name(fields)
+        options = connection_options(index)
+        if line.status == _SWITCHING:
+            self._refuse_other_switch(line, index, options)
         return ResponseHead(
             status=line.status,
             reason=line.reason,
             minor=line.minor,
             fields=fields,
             index=index,
-            options=connection_options(index),
+            options=options,
             framing=self._framing(line, index),
         )
+
+    def _refuse_other_switch(
+        self, line: _StatusLine, index: Index, options: frozenset[bytes]
+    ) -> None:
+        """RFC 9110 section 15.2.2: what was asked for, or nothing."""
+        if not self._wants_websocket:
+            raise OriginProtocolError("the origin switched protocols without being asked")
+        if not line.minor or offered_protocols(index, options) != WEBSOCKET:
+            raise OriginProtocolError("the origin switched to another protocol than was asked for")
 
     def _framing(self, line: _StatusLine, index: Index) -> Framing:
         """RFC 9112 section 6.3, in its order."""
@@ -151,7 +170,9 @@ def request_head(
     lines += _max_forwards(head)
     lines.append(b"Via: 1.%d %b" % (head.minor, via.encode("ascii")))
     lines += _framing_lines(head.framing, is_declared=_has_body_fields(head))
-    if not persists:
+    if head.wants_websocket:
+        lines.append(_TO_WEBSOCKET)
+    elif not persists:
         lines.append(b"Connection: close")
     return b"\r\n".join([*lines, b"\r\n"])
 
@@ -166,6 +187,8 @@ def response_head(
     dropped = frozenset() if may_keep_length else frozenset({b"content-length"})
     lines += _passed_on(response.fields, response.options, dropped)
     lines.append(b"Via: 1.%d %b" % (response.minor, via.encode("ascii")))
+    if response.switches:
+        lines.append(_TO_WEBSOCKET)
     if response.is_final:
         # RFC 9110 section 6.6.1: a recipient with a clock adds the Date that an origin left out.
         if b"date" not in response.index:

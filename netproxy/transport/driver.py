@@ -84,8 +84,10 @@ class Connection(Attempt):
     @property
     @override
     def in_flight(self) -> int:
-        relay = self._relay
-        return 0 if relay is None else relay.bytes_sent + relay.bytes_received
+        relay, upstream = self._relay, self._upstream
+        if relay is None or upstream is None:
+            return 0
+        return relay.bytes_sent + relay.bytes_received + upstream.sent + upstream.received
 
     @abstractmethod
     async def _serve(self) -> None:

@@ -46,7 +46,8 @@ class Exchange:
     """Request and response on one upstream connection. `close` is due when `run` is over.
 
     `failure` is set when nothing was answered yet and the client must be told; `keeps_alive` when
-    the client's connection is in a known state for its next request.
+    the client's connection is in a known state for its next request; `switched`, with what comes
+    first, when both connections are a tunnel from now on.
     """
 
     def __init__(  # noqa: PLR0913 two connections, what goes between them, and what is known of both
@@ -62,6 +63,7 @@ class Exchange:
         """Later requests on `lane` may use the connection, as earlier ones did if `is_reused`."""
         self.keeps_alive = False
         self.failure: tuple[Failure, str] | None = None
+        self.switched: bytes | None = None
         self.is_complete = False  # the client has the whole answer
         self.is_stale = False  # it was over before the request came: nobody saw that, nor answered
         self.sent = 0
@@ -118,6 +120,13 @@ class Exchange:
             self._services.pool.give(self._lane, self._origin, self.upstream)
         else:
             self._origin.close()
+
+    def released(self) -> Upstream:
+        """Give the connection away: both ends speak another protocol from here on."""
+        self._origin.release()
+        upstream = self.upstream
+        upstream.sent, upstream.received, upstream.status = self.sent, self.received, self._status
+        return upstream
 
     @property
     def _may_carry_another(self) -> bool:
@@ -193,12 +202,19 @@ class Exchange:
         if head is None:
             return
         framing = client_framing(head, minor=self._head.minor)
-        # Only a request that is over leaves the next one where it is expected.
+        # Only a request that is over leaves the next one where it is expected, and after an offer
+        # that was not taken nobody knows whether the client speaks HTTP next.
         self.keeps_alive = (
-            self._head.keep_alive and self._is_sent and not isinstance(framing, UntilClose)
+            self._head.keep_alive
+            and self._is_sent
+            and not isinstance(framing, UntilClose)
+            and not self._head.wants_websocket
         )
         self._status = head.status
         first = self._client_head(head, framing)
+        if head.switches:
+            self.switched = first + self._rest()
+            return
         body = body_reader(head.framing, self._services.limits)
         if await self._download(first, body, framing):
             self.is_complete = True
@@ -210,14 +226,17 @@ class Exchange:
         """Read up to the final head; interim ones are passed to clients that know them."""
         for _ in range(_INTERIM_RESPONSES):
             head = await self._response_head()
-            if head is None or head.is_final:
+            if head is None or head.is_final or head.switches:
                 return head
             if self._head.minor:
                 await self._client.send(self._client_head(head, NO_BODY))
         raise OriginProtocolError("the origin sends interim answers only")
 
     async def _response_head(self) -> ResponseHead | None:
-        reader = ResponseReader(self._services.limits, self._head.method)
+        asked = self._head
+        reader = ResponseReader(
+            self._services.limits, asked.method, wants_websocket=asked.wants_websocket
+        )
         data = self._rest()
         while data or (data := await self._from_origin()):
             head = reader.receive(data)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Half of an answer must not look like a whole one, when it is us who cut it off.
 _BROKEN_OFF = frozenset({CloseReason.POLICY_CHANGED, CloseReason.BYTE_LIMIT})
+# What is judged and recorded of a GET that asks for a WebSocket: it may write, as no GET may.
+UPGRADE = "UPGRADE"
 # RFC 9110 section 15.5.14.
 _CONTENT_TOO_LARGE = 413
 
@@ -126,7 +128,7 @@ class HttpConnection(Connection):
             refuse_unforwardable(head, self._services.pseudonym)
         request = Request(
             destination=destination,
-            method=head.method,
+            method=UPGRADE if head.wants_websocket else head.method,
             connection_id=connection_id,
             client_address=self._client_address,
         )
@@ -208,7 +210,11 @@ class HttpConnection(Connection):
             return False
         finally:
             self._running = None
-            self._ended(exchange)
+            if exchange.switched is None:
+                self._ended(exchange)
+        if exchange.switched is not None:
+            await self._tunnel(exchange.released(), exchange.switched)
+            return False
         if exchange.failure is not None:
             failure, message = exchange.failure
             return await self._fail(head, request, failure, message)
@@ -281,9 +287,15 @@ def _asked(
 ) -> answers.Asked:
     """After a refusal only a plain request without a body leaves the connection in a known state.
 
-    What follows a refused CONNECT may be tunnel bytes: never read as a request (CVE-2025-64763).
+    What follows a refused CONNECT, or an offer that was not taken, may be of another protocol:
+    never read as a request (CVE-2025-64763).
     """
-    keeps_alive = head.keep_alive and not head.is_connect and head.framing == NO_BODY
+    keeps_alive = (
+        head.keep_alive
+        and not head.is_connect
+        and not head.wants_websocket
+        and head.framing == NO_BODY
+    )
     return answers.Asked(
         request_id=connection_id,
         destination=destination,

@@ -66,6 +66,9 @@ class Upstream:
     peer: str  # address and port at the other end
     addresses: tuple[str, ...]  # what was judged: of a name, the one that is connected
     through: tuple[Parent, str] | None  # the operator's proxy, and what it was told
+    sent: int = 0  # before it became a tunnel
+    received: int = 0
+    status: int | None = None
 
     def closed(
         self,
@@ -78,6 +81,8 @@ class Upstream:
     ) -> None:
         """Record how much flowed, for how long, and why it ended. `datagrams`: sent, received."""
         where = self.request.destination
+        sent += self.sent
+        received += self.received
         self.services.allowance.moved += sent + received
         seconds = self.services.readiness.loop.time() - self.opened_at
         self.services.note(
@@ -89,7 +94,7 @@ class Upstream:
                 bytes_received=received,
                 duration_ms=round(seconds * _MILLISECONDS),
                 close_reason=reason.value,
-                status=status,
+                status=self.status if status is None else status,
                 datagrams_sent=datagrams and datagrams[0],
                 datagrams_received=datagrams and datagrams[1],
             )

@@ -18,7 +18,7 @@ from netproxy.model import Verdict
 from otel.events import PolicyDecision
 from tests.support.fakes import FakePolicy
 from tests.support.origins import Recorder, echo, origin, read_all
-from tests.support.proxies import LOOPBACK, Proxy, Setting, proxy, read_until
+from tests.support.proxies import LOOPBACK, Proxy, Setting, proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,17 +154,30 @@ def test_early_data_after_any_refused_connect_is_never_a_request(why: str) -> No
 
 
 def test_an_upgrade_that_was_not_granted_opens_no_tunnel() -> None:
-    """CVE-2024-23326: envoy sent on what came after it, undecided."""
+    """CVE-2024-23326: envoy sent on what came after it, undecided. Here nobody reads it at all."""
     policy = FakePolicy(Verdict.ALLOW, dialable=LOOPBACK)
     policy.by_host["denied.test"] = FakePolicy(Verdict.DENY).default
     recorder = Recorder(HI)
     with origin(recorder) as far, proxy(Setting(policy=policy)) as near, near.http() as client:
-        client.sendall(get(far.port, b"Connection: Upgrade", b"Upgrade: websocket"))
-        assert read_until(client, b"hi").endswith(b"hi")
-        client.sendall(b"GET http://denied.test/ HTTP/1.1\r\nHost: denied.test\r\n\r\n")
-        assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 403 ")
-    assert len(recorder.heads) == 1
-    assert near.audit.decisions[-1] == ("deny", "denied_by_rule")
+        early = b"GET http://denied.test/ HTTP/1.1\r\nHost: denied.test\r\n\r\n"
+        client.sendall(get(far.port, b"Connection: Upgrade", b"Upgrade: websocket") + early)
+        answer = read_all(client)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\nConnection: close\r\n\r\nhi")
+    assert len(recorder.heads) == len(recorder.bodies) == 1
+    assert recorder.bodies == [b""]
+    assert near.audit.decisions == [("allow", "allowed_by_rule")]
+
+
+def test_a_switch_that_nobody_asked_for_opens_no_tunnel() -> None:
+    """Complete as it is: what the client sends next would go to the origin undecided."""
+    recorder = Recorder(
+        b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    )
+    with origin(recorder) as far, proxy() as near:
+        answer = told(near, get(far.port) + get(far.port))
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"101 Switching" not in answer
 
 
 HOSTILE_ANSWERS = [

@@ -18,19 +18,23 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from websockets.client import ClientProtocol
+from websockets.frames import Frame
 from websockets.sync.client import connect
 from websockets.sync.server import serve
+from websockets.uri import parse_uri
 
 from netproxy.config import Limits
 from netproxy.connection.credentials import Credentials, Identity
 from otel.events import PolicyDecision
 from tests.support.exchanges import BODY, Exchanges, Http2Site
 from tests.support.fakes import FakeResolver
-from tests.support.origins import PATIENCE_SECONDS
+from tests.support.origins import PATIENCE_SECONDS, Keeper, origin
 from tests.support.proxies import Proxy, Setting, proxy
 from tests.support.tls import Pages
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from websockets.sync.server import ServerConnection
@@ -147,6 +151,16 @@ def test_several_urls_on_one_connection_are_each_decided(near: Proxy) -> None:
     assert len(asked(near)) == 3
 
 
+def test_several_urls_of_several_curls_reach_the_origin_on_one_connection(near: Proxy) -> None:
+    site = Keeper(lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+    with origin(site) as far:
+        urls = [f"http://{HOST}:{far.port}/{number}" for number in range(3)]
+        for _ in range(2):
+            assert curl(*plain(near), *urls) == b"hi" * 3
+    assert len(site.heads) == len(asked(near)) == 6
+    assert len(site.connections) == 1
+
+
 @pytest.mark.parametrize(
     ("field", "arrives"),
     [
@@ -238,6 +252,44 @@ def test_a_websocket_inside_a_tunnel(near: Proxy, scheme: str) -> None:
         site.shutdown()
         thread.join()
     assert [row[2:] for row in asked(near)] == [(HOST, at)]
+
+
+def test_a_websocket_by_upgrade(near: Proxy) -> None:
+    """A real client's and a real server's frames, with the request in absolute form."""
+
+    def echo(socket: ServerConnection) -> None:
+        for message in socket:
+            socket.send(message)
+
+    with serve(echo, "127.0.0.1", 0) as site:
+        thread = threading.Thread(target=site.serve_forever)
+        thread.start()
+        at = site.socket.getsockname()[1]
+        with near.http() as client:
+            protocol = ClientProtocol(parse_uri(f"ws://{HOST}:{at}/chat"))
+            request = protocol.connect()
+            request.path = f"http://{HOST}:{at}{request.path}"
+            protocol.send_request(request)
+            got = _messages(client, protocol, [b"hello", BODY])
+        site.shutdown()
+        thread.join()
+    assert got == [b"hello", BODY]
+    assert asked(near) == [("http", "UPGRADE", HOST, at)]
+
+
+def _messages(client: socket.socket, protocol: ClientProtocol, sent: list[bytes]) -> list[bytes]:
+    """What comes back for each message, once the handshake is over."""
+    got: list[bytes] = []
+    while len(got) < len(sent):
+        for data in protocol.data_to_send():
+            client.sendall(data)
+        protocol.receive_data(client.recv(65536))
+        for event in protocol.events_received():
+            if isinstance(event, Frame):
+                got.append(bytes(event.data))
+            if len(got) < len(sent):
+                protocol.send_binary(sent[len(got)])
+    return got
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

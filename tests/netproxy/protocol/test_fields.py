@@ -10,6 +10,7 @@ from netproxy.protocol.fields import (
     by_name,
     connection_options,
     declared_framing,
+    offered_protocols,
 )
 
 
@@ -31,6 +32,32 @@ def test_connection_options_of_all_lines() -> None:
 def test_r47_connection_may_not_name_what_routes_or_frames(option: bytes) -> None:
     with pytest.raises(ClientProtocolError):
         connection_options(by_name(((b"Connection", b"close, " + option),)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "offered"),
+    [
+        ((), []),
+        ((("Connection", "upgrade"),), []),
+        ((("Upgrade", "websocket"),), []),
+        ((("Connection", "x, Upgrade"), ("Upgrade", "WebSocket")), [b"websocket"]),
+        (
+            (("Connection", "Upgrade"), ("Upgrade", "a/1 , b"), ("upgrade", "c")),
+            [b"a/1", b"b", b"c"],
+        ),
+    ],
+)
+def test_what_upgrade_offers(fields: tuple[tuple[str, str], ...], offered: list[bytes]) -> None:
+    index = by_name(tuple((name.encode(), value.encode()) for name, value in fields))
+    assert offered_protocols(index, connection_options(index)) == offered
+
+
+@pytest.mark.parametrize("connection", [b"close", b"Upgrade, HTTP2-Settings"])
+@pytest.mark.parametrize("upgrade", [b"h2c", b"H2C", b"websocket, h2c"])
+def test_http_2_in_the_clear_is_refused(connection: bytes, upgrade: bytes) -> None:
+    index = by_name(((b"Connection", connection), (b"Upgrade", upgrade)))
+    with pytest.raises(ClientProtocolError):
+        offered_protocols(index, connection_options(index))
 
 
 @pytest.mark.parametrize(

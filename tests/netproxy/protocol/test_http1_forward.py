@@ -55,7 +55,7 @@ def test_the_whole_request() -> None:
         ("Proxy-Connection: keep-alive", ""),
         ("TE: trailers", ""),
         ("Trailer: X", ""),
-        ("Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings"),
+        ("Upgrade: tls/1.2", "Connection: Upgrade"),
         ("HTTP2-Settings: AAA", ""),
         ("Proxy-Authorization: Basic c2VjcmV0", ""),
     ],
@@ -195,6 +195,34 @@ def test_an_origin_is_told_when_no_other_request_follows() -> None:
 
     assert b"Connection: close" in lines(persists=False)
     assert not [line for line in lines(persists=True) if line.startswith(b"Connection")]
+
+
+SWITCHES = b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nX: 1\r\n\r\n"
+
+
+def test_a_switch_that_was_asked_for() -> None:
+    asked = request("GET http://a.test/ HTTP/1.1", "Connection: upgrade", "Upgrade: websocket")
+    assert forwarded(asked)[-4:] == ["Connection: Upgrade", "Upgrade: websocket", "", ""]
+    reader = ResponseReader(Limits(), "GET", wants_websocket=asked.wants_websocket)
+    head = reader.receive(SWITCHES)
+    assert isinstance(head, ResponseHead)
+    assert head.switches
+    assert sent(head, NO_BODY) == [
+        "HTTP/1.1 101 Switching", "X: 1", "Via: 1.1 p", "Connection: Upgrade",
+        "Upgrade: websocket", "", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"Web", b"Wet"), (b"1.1", b"1.0")])
+def test_a_switch_to_something_else_is_refused(old: bytes, new: bytes) -> None:
+    reader = ResponseReader(Limits(), "GET", wants_websocket=True)
+    with pytest.raises(OriginProtocolError):
+        reader.receive(SWITCHES.replace(old, new))
+
+
+def test_a_switch_that_nobody_asked_for_is_refused() -> None:
+    with pytest.raises(OriginProtocolError):
+        ResponseReader(Limits(), "GET").receive(SWITCHES)
 
 
 def sent(head: ResponseHead, framing: Framing, *, keep_alive: bool = True) -> list[str]:
