@@ -31,6 +31,8 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _STRANGE = re.compile(r"[^a-z0-9._-]")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _TOO_LONG = f"the host has more than {NAME_LENGTH} characters"
+# Clients ask for the same few again and again. What raises is not kept.
+_REMEMBERED = 1024
 _SHOWN = 80  # of an untrusted text, in our own messages
 
 
@@ -57,7 +59,7 @@ def canonical_port(text: str | int) -> int:
     return int(written)
 
 
-@lru_cache(maxsize=1024)  # the same few again and again; errors are not kept
+@lru_cache(maxsize=_REMEMBERED)
 def parse_authority(text: str, *, default_port: int | None) -> tuple[str, int]:
     """Read `host:port` or `[v6]:port`, both canonical; without a default the port is required.
 
@@ -71,6 +73,7 @@ def parse_authority(text: str, *, default_port: int | None) -> tuple[str, int]:
     return host, default_port
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def destination(host: str | bytes, port: int | str, protocol: Protocol) -> Destination:
     """Make a `Destination` from what a client sent: the only way. Raises `InvalidDestination`.
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
-from ipaddress import IPv6Address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from netproxy.errors import ClientProtocolError, SocksProtocolError, SocksReply
@@ -186,12 +187,14 @@ def read_address(buffer: bytes, at: int) -> tuple[bytes, int, int] | None:
 
 def write_address(address: str, port: int) -> bytes:
     """ATYP, address and port of an address in canonical text."""
-    # By hand: every tunnel has one, and the module for it takes as long as the rest of the reply.
+    return _packed(address) + port.to_bytes(_PORT_BYTES)
+
+
+@lru_cache(maxsize=64)  # addresses of this host
+def _packed(address: str) -> bytes:
     if ":" in address:
-        packed = bytes((_ATYP_IPV6,)) + IPv6Address(address).packed
-    else:
-        packed = bytes((_ATYP_IPV4, *map(int, address.split("."))))
-    return packed + port.to_bytes(_PORT_BYTES)
+        return bytes((_ATYP_IPV6,)) + IPv6Address(address).packed
+    return bytes((_ATYP_IPV4,)) + IPv4Address(address).packed
 
 
 def reply(code: SocksReply, *, address: str = _NO_ADDRESS, port: int = 0) -> bytes:

@@ -97,7 +97,7 @@ class SocksConnection(Connection):
         # Not asyncio.timeout: it costs more than all that is read here.
         timer = self._services.readiness.loop.call_later(self._head_seconds, self._left)
         try:
-            while data := await self._client.receive():
+            while data := await self._client.receive(looks_first=False):
                 event = await self._step(handshake, data)
                 if event is not None:
                     return event

@@ -59,15 +59,20 @@ class Stream:
         except BlockingIOError:
             return None
 
-    async def receive(self) -> bytes:
-        """Wait for bytes; b"" is the end. Raises `OSError`."""
-        while (data := self.receive_now()) is None:
+    async def receive(self, *, looks_first: bool = True) -> bytes:
+        """Wait for bytes; b"" is the end. Raises `OSError`.
+
+        A peer that was answered only just now has sent nothing yet: looking first is for nothing.
+        """
+        data = self.receive_now() if looks_first or self.unread else None
+        while data is None:
             self._reader = self.readiness.loop.create_future()
             self._want(self._events | READABLE)
             try:
                 await self._reader
             finally:
                 self._reader = None
+            data = self.receive_now()
         return data
 
     async def send(self, data: bytes) -> None:
