@@ -11,14 +11,16 @@ import os
 import sys
 import time
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import TYPE_CHECKING
 
+from netproxy.app.admission import Tokens
 from netproxy.app.advice import advice
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.listening import ListenRefused, listen
 from netproxy.app.serving import Listening, Service
-from netproxy.app.sessions import session_of, sessions_of
-from netproxy.app.token_file import credentials_of, read_token_file
+from netproxy.app.sessions import session_of, session_of_holder
+from netproxy.app.token_file import read_token_file
 from netproxy.transport.server import ListenerKind
 from otel import AuditError, AuditTrail, Journal, ship_command, visible
 from otel.events import GatewayStarted, GatewayStopped
@@ -27,6 +29,7 @@ from sandbox.process import start_background
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from pathlib import Path
 
     from netproxy.app.cli.serve_options import ServeOptions
     from netproxy.app.listening import ListenAddress
@@ -43,14 +46,14 @@ _OPEN_TO_ALL = (
 
 def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
     """Serve until told to stop; return what to exit with. Raises `InvalidSettings`."""
-    holders = () if options.token_file is None else read_token_file(options.token_file, environ)
-    sessions = _sessions(options, environ, holders)
+    tokens = None if options.token_file is None else _tokens(options.token_file, options, environ)
+    sessions = _sessions(options, environ, tokens)
     warnings = [
         line for each in sessions.values() for line in advice(each.settings, now=time.time())
     ]
     for line in dict.fromkeys(warnings):
         say(f"warning: {line}")
-    if not holders:
+    if tokens is None:
         say(_OPEN_TO_ALL)
     take_descriptors()
     try:
@@ -59,7 +62,7 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
             service = Service(
                 sessions=sessions,
                 listening=listening,
-                credentials=credentials_of(holders) if holders else None,
+                tokens=tokens,
                 drain_seconds=options.drain_seconds,
                 environ=environ,
                 say=say,
@@ -76,12 +79,18 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def _tokens(file: Path, options: ServeOptions, environ: Mapping[str, str]) -> Tokens:
+    read = partial(read_token_file, file, environ)
+    session = partial(session_of_holder, options.gateway, environ)
+    return Tokens(holders=read(), read=read, session_of=session)
+
+
 def _sessions(
-    options: ServeOptions, environ: Mapping[str, str], holders: tuple[Holder, ...]
-) -> dict[str | None, Session]:
+    options: ServeOptions, environ: Mapping[str, str], tokens: Tokens | None
+) -> dict[Holder | str | None, Session]:
     """By who has a token, or without tokens by the profile that a listener names."""
-    if holders:
-        return sessions_of(options.gateway, environ, holders)
+    if tokens is not None:
+        return {holder: tokens.session_of(holder) for holder in tokens.holders}
     profiles = dict.fromkeys(each.profile for each in (*options.listen, *options.socks))
     return {
         profile: session_of(options.gateway, environ, profile=profile, name=None)

@@ -6,10 +6,11 @@ import asyncio
 import os
 import pwd
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netproxy.app.admission import Admission
 from netproxy.app.health import Health
 from netproxy.app.listening import where
 from netproxy.app.notify import notify
@@ -17,18 +18,18 @@ from netproxy.app.outside import outside
 from netproxy.app.screen import RelayScreen
 from netproxy.app.sessions import run_of, served
 from netproxy.app.wiring import Shared, addresses_of, approval_service, written_by_turns
-from netproxy.connection.credentials import Identity
-from netproxy.transport.door import Door
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.server import Crowd, ListenerKind
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
+    from netproxy.app.admission import Tokens
     from netproxy.app.reception import Run
     from netproxy.app.sessions import Session
-    from netproxy.connection.credentials import Credentials
+    from netproxy.app.token_file import Holder
+    from netproxy.transport.door import Door
     from netproxy.transport.server import ProxyServer
     from otel import AuditTrail
 
@@ -53,17 +54,17 @@ class Service:
     def __init__(  # noqa: PLR0913 what a service is made of
         self,
         *,
-        sessions: Mapping[str | None, Session],
+        sessions: Mapping[Holder | str | None, Session],
         listening: Listening,
-        credentials: Credentials | None,
+        tokens: Tokens | None,
         drain_seconds: float,
         environ: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
-        """`sessions` are by the names that `credentials` knows; without them, by profile."""
+        """`sessions` are by who has one of the `tokens`; without them, by profile."""
         self._sessions = sessions
         self._listening = listening
-        self._credentials = credentials
+        self._tokens = tokens
         self._drain_seconds = drain_seconds
         self._environ = environ
         self._say = say
@@ -71,28 +72,36 @@ class Service:
     async def run(self, trail: AuditTrail) -> None:
         """Serve until SIGTERM or SIGINT. Raises `AuditUnavailable`."""
         self._stopping, self._hurrying = asyncio.Event(), asyncio.Event()
-        runs = {key: run_of(each, trail, _user()) for key, each in self._sessions.items()}
-        self._take_signals(runs)
+        self._signalled = asyncio.Event()
+        self._trail = trail
+        self._runs: dict[Holder | str | None, Run] = {
+            key: run_of(each, trail, _user()) for key, each in self._sessions.items()
+        }
+        self._take_signals()
         async with AsyncExitStack() as stack:
-            servers = await self._open(stack, runs, trail)
+            shared = await self._share(stack)
+            if self._tokens is None:
+                admission, servers = None, await self._open_to_all(stack, shared)
+            else:
+                admission = await self._admit(stack, shared, self._tokens)
+                servers = [await self._open_front(stack, shared, admission.door)]
             health = None
             if self._listening.health is not None:
                 health = await stack.enter_async_context(Health(self._listening.health))
             self._announce()
-            await self._stopping.wait()
+            await self._until_stopped(admission)
             if health is not None:
                 health.is_draining = True
             notify("STOPPING=1", self._environ)
-            await self._drain(servers)
+            # Clients leave the first servers first.
+            await self._drain([*servers, *(admission.servers if admission else ())])
 
-    async def _open(
-        self, stack: AsyncExitStack, runs: Mapping[str | None, Run], trail: AuditTrail
-    ) -> list[ProxyServer]:
-        """Open the sessions, then let clients in. Clients leave the first servers first."""
+    async def _share(self, stack: AsyncExitStack) -> Shared:
+        """Open what all sessions use together."""
         sockets = [listener for listener, _, _ in self._listening.proxies]
         if self._listening.health is not None:
             sockets.append(self._listening.health)
-        first = next(iter(runs.values()))
+        first = next(iter(self._runs.values()))
         shared = Shared(
             service=approval_service(first, RelayScreen(), self._environ),
             readiness=Readiness(asyncio.get_running_loop(), report=self._say),
@@ -102,31 +111,66 @@ class Service:
             report=self._say,
             tells_at_once=True,
         )
-        stack.enter_context(written_by_turns(trail, self._say))
+        stack.enter_context(written_by_turns(self._trail, self._say))
         await stack.enter_async_context(shared.service)
+        return shared
+
+    async def _open_to_all(self, stack: AsyncExitStack, shared: Shared) -> list[ProxyServer]:
+        """Open a session for each profile, then let clients in."""
         servers = {
-            key: await stack.enter_async_context(served(run, shared)) for key, run in runs.items()
+            key: await stack.enter_async_context(served(run, shared))
+            for key, run in self._runs.items()
         }
-        if self._credentials is None:
-            for listener, kind, profile in self._listening.proxies:
-                servers[profile].serve(listener, kind)
-            return list(servers.values())
-        front = await stack.enter_async_context(outside(trail, shared))
-        by_identity = {Identity(key): server for key, server in servers.items() if key is not None}
-        door = Door(credentials=self._credentials, runs=by_identity)
+        for listener, kind, profile in self._listening.proxies:
+            servers[profile].serve(listener, kind)
+        return list(servers.values())
+
+    async def _admit(
+        self, stack: AsyncExitStack, shared: Shared, tokens: Tokens
+    ) -> Admission[ProxyServer]:
+        """Open a session for each token."""
+
+        @asynccontextmanager
+        async def opened(holder: Holder, session: Session) -> AsyncIterator[ProxyServer]:
+            run = self._runs.get(holder) or run_of(session, self._trail, _user())
+            self._runs[holder] = run
+            try:
+                async with served(run, shared) as server:
+                    yield server
+            finally:
+                del self._runs[holder]
+
+        admission = Admission(tokens, opened=opened, say=self._say)
+        stack.push_async_callback(admission.aclose)
+        await admission.start({holder: self._sessions[holder] for holder in tokens.holders})
+        return admission
+
+    async def _open_front(self, stack: AsyncExitStack, shared: Shared, door: Door) -> ProxyServer:
+        """Let clients in as far as the door."""
+        front = await stack.enter_async_context(outside(self._trail, shared))
         for listener, kind, _ in self._listening.proxies:
             front.serve(listener, kind, door=door)
-        return [front, *servers.values()]
+        return front
 
-    def _take_signals(self, runs: Mapping[str | None, Run]) -> None:
+    async def _until_stopped(self, admission: Admission[ProxyServer] | None) -> None:
+        """Read the tokens anew at each SIGHUP: in this task, which opens and closes sessions."""
+        while not self._stopping.is_set():
+            await self._signalled.wait()
+            self._signalled.clear()
+            if admission is not None and not self._stopping.is_set():
+                await admission.reread()
+
+    def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
             (self._hurrying if self._stopping.is_set() else self._stopping).set()
+            self._signalled.set()
 
         def reload() -> None:
-            for run in runs.values():
+            for run in self._runs.values():
                 run.reload_wanted.set()
+            self._signalled.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)

@@ -74,14 +74,9 @@ def session_of(
     return Session(settings=settings, load=partial(load_settings, later, environ))
 
 
-def sessions_of(
-    options: RunOptions, environ: Mapping[str, str], holders: tuple[Holder, ...]
-) -> dict[str | None, Session]:
-    """One session for each holder of a token, under the holder's name."""
-    return {
-        holder.identity: session_of(options, environ, profile=holder.profile, name=holder.identity)
-        for holder in holders
-    }
+def session_of_holder(options: RunOptions, environ: Mapping[str, str], holder: Holder) -> Session:
+    """Read the settings of who has a token: a session under that name. Raises `InvalidSettings`."""
+    return session_of(options, environ, profile=holder.profile, name=holder.identity)
 
 
 def run_of(session: Session, trail: AuditTrail, user: str) -> Run:

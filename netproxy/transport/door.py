@@ -20,9 +20,9 @@ class Hosting(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Door:
-    """Every identity that `credentials` knows has a run of its own."""
+    """Every identity that `credentials` knows has a run of its own. Both may be replaced."""
 
     credentials: Credentials
     runs: Mapping[Identity, Hosting]

@@ -1,12 +1,14 @@
 """A client of a shared gateway that wants what another one has, or what nobody gave it.
 
 The defences: a token decides session, profile and record, once for each connection; nothing is
-judged, looked up or told before one was shown; no token is repeated; health is told by address.
+judged, looked up or told before one was shown; one that is taken away ends what it opened; no token
+is repeated; health is told by address.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import time
 from pathlib import Path
@@ -15,14 +17,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.at_terminal import Terminal
-from tests.support.origins import Recorder, origin, read_all
+from tests.support.origins import Recorder, echo, origin, read_all
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 
 if TYPE_CHECKING:
     from tests.support.people import Person
 
-ANNA, BERT = "of-anna-0123456789", "of-bert-0123456789"
+ANNA, BERT, CARL = "of-anna-0123456789", "of-bert-0123456789", "of-carl-0123456789"
 
 
 @pytest.fixture
@@ -167,3 +169,46 @@ def test_a_page_that_was_rebound_to_the_gateway_learns_nothing(
             assert answered[:12] in {b"HTTP/1.1 421", b"HTTP/1.1 400"}
             for word in (b"ok\n", b"draining", b"anna", b"Access-Control"):
                 assert word not in answered
+
+
+def test_a_token_that_was_taken_away_is_worth_nothing(
+    netproxy: Netproxy, tokens: tuple[str, str]
+) -> None:
+    """Neither for what it opened before nor for anything new; who keeps one notices nothing."""
+    path = Path(tokens[1])
+    with origin(echo) as far:
+        where = f"127.0.0.1:{far.port}"
+        with Service(netproxy, *tokens, "--allow", where, "--ask", "never") as service:
+            anna, bert = (tunnel(service, where, token) for token in (ANNA, BERT))
+            with anna, bert:
+                path.write_text("anna")
+                service.signal(signal.SIGHUP)
+                service.says(f"the tokens stay as they were: {path}:1: is not NAME:TOKEN\n")
+                assert echoed(anna)
+                path.write_text(f"bert:{BERT}\ncarl:{CARL}\n")
+                service.signal(signal.SIGHUP)
+                service.says("tokens read again: 1 new, 1 gone\n")
+                assert echoed(bert)
+                assert not echoed(anna)
+            answers = [ask(service.where, where, bearer(token)) for token in (ANNA, BERT, CARL)]
+            assert [answer.split()[1] for answer in answers] == [b"407", b"200", b"200"]
+            assert service.stop() == 0
+    assert not any(token in service.err for token in (ANNA, BERT, CARL))
+    ended = netproxy.events("netproxy.connection.closed")
+    reasons = [each["netproxy.close.reason"] for each in ended]
+    assert reasons.count("policy_changed") == 1
+
+
+def tunnel(service: Service, where: str, token: str) -> socket.socket:
+    client = socket.create_connection(service.where, 20)
+    client.sendall(f"CONNECT {where} HTTP/1.1\r\nHost: a\r\n{bearer(token)}\r\n\r\n".encode())
+    assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    return client
+
+
+def echoed(client: socket.socket) -> bool:
+    try:
+        client.sendall(b"hello")
+        return client.recv(5) == b"hello"
+    except OSError:
+        return False
