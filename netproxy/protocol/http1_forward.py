@@ -29,6 +29,7 @@ from netproxy.protocol.fields import (
     offered_protocols,
 )
 from netproxy.protocol.head import Fields, HeadReader
+from netproxy.protocol.proxy_status import PROXY_ERROR, without_our_name
 
 if TYPE_CHECKING:
     from netproxy.config import Limits
@@ -39,6 +40,7 @@ _STATUS = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xf
 _INFORMATIONAL, _SWITCHING, _OK = 100, 101, 200
 _NO_CONTENT, _NOT_MODIFIED = 204, 304
 _HTTP_PORT = 80
+_PROXYS_OWN = frozenset({PROXY_ERROR})
 _TO_WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket"
 
 
@@ -184,8 +186,9 @@ def response_head(
     lines = [b"HTTP/1.1 %d %b" % (response.status, response.reason)]
     is_bodiless = response.framing == NO_BODY
     may_keep_length = is_bodiless and response.is_final and response.status != _NO_CONTENT
-    dropped = frozenset() if may_keep_length else frozenset({b"content-length"})
-    lines += _passed_on(response.fields, response.options, dropped)
+    dropped = _PROXYS_OWN if may_keep_length else _PROXYS_OWN | {b"content-length"}
+    fields = without_our_name(response.fields, response.index)
+    lines += _passed_on(fields, response.options, dropped)
     lines.append(b"Via: 1.%d %b" % (response.minor, via.encode("ascii")))
     if response.switches:
         lines.append(_TO_WEBSOCKET)
