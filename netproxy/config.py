@@ -15,6 +15,9 @@ class Limits:
     target_bytes: int = 16 * 1024
     # Envoy's default; more than a hundred fields is an attack or a bug.
     header_count: int = 100
+    # A client that waits for a 100 and gets none: then we send it. curl waits that long, others
+    # for ever, and an origin of HTTP/1.0 never sends one.
+    continue_seconds: float = 1.0
     # From accept to a whole head. Local clients send it at once; a slow one holds a descriptor.
     head_seconds: float = 30.0
     # Between two requests of a kept connection, as squid's client_idle_pconn_timeout.

@@ -62,6 +62,11 @@ class RequestHead:
         return self.method == "CONNECT"
 
     @property
+    def expects_continue(self) -> bool:
+        """Its content may be waiting for a 100 (RFC 9110 section 10.1.1)."""
+        return self.minor == 1 and b"expect" in self.index
+
+    @property
     def is_repeatable(self) -> bool:
         """Whether it can be sent again when nobody knows if it arrived (RFC 9110 9.2.2)."""
         return self.method in _IDEMPOTENT and self.framing == NO_BODY

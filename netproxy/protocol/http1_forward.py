@@ -152,12 +152,22 @@ def _read_status_line(line: bytes) -> _StatusLine:
 def refuse_unforwardable(head: RequestHead, pseudonym: str) -> None:
     """Raise `ClientProtocolError` for a request that may go no further, whatever the policy."""
     _max_forwards(head)
+    _refuse_other_expectations(head)
     # Our own name in Via: the request has been here before (RFC 9110 section 7.6.3).
     own = pseudonym.encode("ascii")
     for value in head.index.get(b"via", ()):
         for hop in value.split(b","):
             if own in hop.split():
                 raise ClientProtocolError("the request has passed this proxy before", status=508)
+
+
+def _refuse_other_expectations(head: RequestHead) -> None:
+    """RFC 9110 section 10.1.1: what nobody defined, nobody can meet. HTTP/1.0 has none."""
+    if not head.minor:
+        return
+    for value in head.index.get(b"expect", ()):
+        if value.lower() != b"100-continue":
+            raise ClientProtocolError("an expectation other than 100-continue", status=417)
 
 
 def request_head(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # An origin that sends nothing but interim answers is not answering.
 _INTERIM_RESPONSES = 32
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class _ClientLeft(ConnectionError):
@@ -79,6 +80,7 @@ class Exchange:
         self._persists = False
         self._request_body = body_reader(head.framing, self._services.limits)
         self._is_sent = self._request_body.is_finished  # all of the request, with its framing
+        self._may_wait = head.expects_continue and not self._is_sent  # for a 100
 
     async def run(self) -> None:
         """Carry both. Raises `ClientProtocolError`, and `OSError` when the client is gone."""
@@ -170,6 +172,7 @@ class Exchange:
             data = await self._client.receive()
             if not data:
                 raise _ClientLeft("the client left in the middle of its request")
+            self._may_wait = False
             content = body.receive(data)
             if content and not await self._uploaded(framed(content, self._head.framing)):
                 return
@@ -196,6 +199,18 @@ class Exchange:
             raise self._gone(f"the origin broke off: {gone}") from gone
         self.received += len(data)
         return data
+
+    async def _first_answer(self) -> bytes:
+        """Read; a client that waits for leave to send its content has it from us in the end."""
+        try:
+            async with asyncio.timeout(self._services.limits.continue_seconds):
+                return await self._from_origin()
+        except TimeoutError:
+            if self._may_wait:
+                await self._client.send(_CONTINUE)
+        finally:
+            self._may_wait = False
+        return await self._from_origin()
 
     async def _respond(self) -> None:
         head = await self._final_head()
@@ -238,6 +253,8 @@ class Exchange:
             self._services.limits, asked.method, wants_websocket=asked.wants_websocket
         )
         data = self._rest()
+        if not data and self._may_wait:
+            data = await self._first_answer()
         while data or (data := await self._from_origin()):
             head = reader.receive(data)
             if not isinstance(head, NeedData):

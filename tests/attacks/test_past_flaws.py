@@ -276,7 +276,7 @@ def test_nothing_is_unpacked(near: Proxy) -> None:
     "field",
     [b"X-Forwarded-For: " + b"127.0.0.1, " * 4000, b"Range: bytes=" + b"0-," * 9000, b"Vary: *, a",
      b"Date: " + b"9" * 9000, b"Cache-Control: max-age=99999999999999999999", b"If-Match: \xff",
-     b"Accept-Encoding: " + b"gzip;q=0." + b"1" * 9000, b"Expect: \xe4"],
+     b"Accept-Encoding: " + b"gzip;q=0." + b"1" * 9000],
 )  # fmt: skip
 def test_fields_that_are_for_the_other_end_are_not_read(near: Proxy, field: bytes) -> None:
     """CVE-2023-50269, CVE-2023-49285, CVE-2021-33620: squid read them, and fell."""

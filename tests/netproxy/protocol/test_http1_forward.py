@@ -99,6 +99,15 @@ def test_r17_r57_an_http_1_0_client_is_translated() -> None:
     assert not [line for line in lines if line.startswith("Expect")]
 
 
+@pytest.mark.parametrize("value", ["200-ok", "100-continue, x", "100-continue=1", ""])
+def test_r55_no_other_expectation_can_be_met(value: str) -> None:
+    with pytest.raises(ClientProtocolError) as refused:
+        refuse_unforwardable(request("POST http://a.test/ HTTP/1.1", f"Expect: {value}"), "p")
+    assert refused.value.status == 417
+    refuse_unforwardable(request("POST http://a.test/ HTTP/1.0", f"Expect: {value}"), "p")
+    refuse_unforwardable(request("POST http://a.test/ HTTP/1.1", "Expect: 100-Continue"), "p")
+
+
 def test_r55_expect_goes_on() -> None:
     lines = forwarded(request("POST http://a.test/ HTTP/1.1", "Expect: 100-continue"))
     assert "Expect: 100-continue" in lines

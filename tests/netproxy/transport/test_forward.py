@@ -154,6 +154,51 @@ def test_r55_expect_is_answered_by_the_origin() -> None:
         assert read_until(client, b"hi").endswith(b"hi")
 
 
+@pytest.mark.parametrize("minor", [0, 1])
+def test_a_client_that_waits_for_a_100_is_not_held_by_an_origin_that_sends_none(minor: int) -> None:
+    """RFC 9110 section 10.1.1: no server of HTTP/1.0 sends one, and this client waits for ever."""
+
+    def waits_for_content(connection: socket.socket) -> None:
+        _, body = read_head(connection)
+        while len(body) < 5:
+            body += connection.recv(5)
+        connection.sendall(HI.replace(b"1.1", b"1.%d" % minor))
+
+    limits = replace(LIMITS, continue_seconds=0.05)
+    fields = ("Expect: 100-continue", "Content-Length: 5", "Connection: close")
+    with (
+        origin(waits_for_content) as far,
+        proxy(Setting(limits=limits)) as near,
+        near.http() as client,
+    ):
+        client.sendall(get(far.port, *fields, line="POST {url} HTTP/1.1"))
+        assert read_until(client, b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"hello")
+        assert read_all(client).endswith(b"\r\n\r\nhi")
+
+
+@pytest.mark.parametrize(
+    ("line", "fields", "body"),
+    [
+        ("POST {url} HTTP/1.1", ("Expect: 100-continue", "Content-Length: 5"), b"hello"),
+        ("POST {url} HTTP/1.1", ("Content-Length: 5",), b"hel"),
+        ("POST {url} HTTP/1.0", ("Expect: 100-continue", "Content-Length: 5"), b""),
+        ("GET {url} HTTP/1.1", ("Expect: 100-continue",), b""),
+    ],
+    ids=["sent-already", "asks-for-none", "1.0", "no-content"],
+)
+def test_nobody_else_gets_a_100_from_us(line: str, fields: tuple[str, ...], body: bytes) -> None:
+    def slow(connection: socket.socket) -> None:
+        read_head(connection)
+        time.sleep(0.1)
+        connection.sendall(HI)
+
+    limits = replace(LIMITS, continue_seconds=0.02)
+    with origin(slow) as far, proxy(Setting(limits=limits)) as near, near.http() as client:
+        client.sendall(get(far.port, *fields, line=line, body=body))
+        assert read_until(client, b"hi").startswith(b"HTTP/1.1 200 ")
+
+
 def test_an_origin_that_answers_before_the_upload_is_over() -> None:
     """The answer arrives, and the connection ends: its next request would be in the old body."""
 
