@@ -1,20 +1,22 @@
 """Message bodies: framing taken off, and put on anew (RFC 9112 sections 6 and 7).
 
 Nothing of the sender's framing is passed on, so a chunk that two readers could read differently
-ends here. Chunk extensions and trailers are dropped. Bodies are streamed, never collected.
+ends here. Chunk extensions are dropped; trailers are kept for `trailers` to choose from. Bodies
+are streamed, never collected.
 """
 
 from __future__ import annotations
 
 import re
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from netproxy.errors import ClientProtocolError
 from netproxy.protocol.fields import Chunked, Framing, Length, UntilClose
 
 if TYPE_CHECKING:
     from netproxy.config import Limits
+    from netproxy.protocol.head import Fields
 
 # 15 hexadecimal digits can't overflow 64 bits. Extensions are dropped, but what is in them is how
 # chunk parsers were made to disagree: tokens and quoted strings (RFC 9112 section 7.1.1) without
@@ -24,23 +26,23 @@ _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*"'
 _SIZE = re.compile(
     rb"([0-9A-Fa-f]{1,15})(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED),
 )
-_TRAILER = re.compile(rb"(%b):[\t\x20-\x7e\x80-\xff]*" % _TOKEN)
+_TRAILER = re.compile(rb"(%b):([\t\x20-\x7e\x80-\xff]*)" % _TOKEN)
 # Framing and routing are the head's: a reader who takes them from here reads another message
 # (RFC 9110 section 6.5.1).
 _NEVER_TRAILING = frozenset({b"content-length", b"host", b"transfer-encoding"})
 # A size needs 15 bytes; nobody sends extensions, and a long one is an attack on parsers.
 _SIZE_LINE_BYTES = 1024
-LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class BodyReader:
     """One body: bytes in, content out. `is_finished` once whole; `unread` is what came after."""
 
-    __slots__ = ("is_finished", "unread")
+    __slots__ = ("is_finished", "trailers", "unread")
 
     def __init__(self) -> None:
         self.is_finished = False
         self.unread = b""
+        self.trailers: Fields = ()  # what followed the last chunk
 
     def receive(self, data: bytes) -> bytes:
         """Return the content in these bytes. Raises `ClientProtocolError`."""
@@ -85,7 +87,7 @@ class _Step(Enum):
 class ChunkedReader(BodyReader):
     """Decodes chunks, strictly: CRLF only, sizes in plain hexadecimal."""
 
-    __slots__ = ("_buffer", "_left", "_step", "_trailer_bytes")
+    __slots__ = ("_buffer", "_left", "_step", "_trailer_bytes", "_trailer_count")
 
     def __init__(self, limits: Limits) -> None:
         super().__init__()
@@ -93,6 +95,7 @@ class ChunkedReader(BodyReader):
         self._left = 0
         self._step = _Step.SIZE
         self._trailer_bytes = limits.head_bytes
+        self._trailer_count = limits.header_count
 
     def receive(self, data: bytes) -> bytes:
         """Content of the chunks in these bytes, without their framing."""
@@ -155,7 +158,9 @@ class ChunkedReader(BodyReader):
         self._trailer_bytes -= len(line)
         self.is_finished = not line
         if line:
-            _refuse_bad_trailer(line)
+            self.trailers = (*self.trailers, _read_trailer(line))
+        if len(self.trailers) > self._trailer_count:
+            raise ClientProtocolError("too many trailers")
         return True
 
     def _take_line(self, limit: int, complaint: str) -> bytes | None:
@@ -171,12 +176,13 @@ class ChunkedReader(BodyReader):
         return line
 
 
-def _refuse_bad_trailer(line: bytes) -> None:
+def _read_trailer(line: bytes) -> tuple[bytes, bytes]:
     match = _TRAILER.fullmatch(line)
     if match is None:
         raise ClientProtocolError("a trailer is malformed")
     if (name := match[1].lower()) in _NEVER_TRAILING:
         raise ClientProtocolError(f"{name.decode()} in the trailers")
+    return match[1], match[2].strip(b" \t")
 
 
 def body_reader(framing: Framing, limits: Limits) -> BodyReader:
@@ -193,7 +199,7 @@ def body_reader(framing: Framing, limits: Limits) -> BodyReader:
 
 
 def framed(content: bytes, framing: Framing) -> bytes:
-    """Put our own framing on a piece of content; `LAST_CHUNK` ends a chunked body."""
+    """Put our own framing on a piece of content; `trailers.last_chunk` ends a chunked body."""
     if isinstance(framing, Chunked):
         return b"%x\r\n%b\r\n" % (len(content), content)
     return content

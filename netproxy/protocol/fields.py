@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from netproxy.protocol.head import Fields
 
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 # RFC 9110 section 7.6.1, and what only ever concerned the next hop. Transfer-Encoding and Trailer
-# go because framing is made anew and trailers are dropped; an Upgrade that is passed on is ours.
+# go because framing is made anew; a Trailer, TE or Upgrade that is passed on is ours.
 HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
@@ -105,7 +105,7 @@ def connection_options(index: Index) -> frozenset[bytes]:
     options = {option.strip(b" \t") for option in listed} - {b""}
     if bad := options & _NEVER_NAMED:
         raise ClientProtocolError(f"Connection names {min(bad).decode()}")
-    if any(not _TOKEN.fullmatch(option) for option in options):
+    if any(not TOKEN.fullmatch(option) for option in options):
         raise ClientProtocolError("Connection holds something that is not a field name")
     return frozenset(options)
 

@@ -26,6 +26,7 @@ from netproxy.protocol.fields import (
     offered_protocols,
 )
 from netproxy.protocol.head import Fields, HeadReader
+from netproxy.protocol.trailers import announced, wants_trailers
 
 if TYPE_CHECKING:
     from netproxy.config import Limits
@@ -55,6 +56,8 @@ class RequestHead:
     framing: Framing
     keep_alive: bool
     wants_websocket: bool
+    wants_trailers: bool
+    trailers: frozenset[bytes]  # those of its content that may go on
 
     @property
     def is_connect(self) -> bool:
@@ -133,6 +136,8 @@ def _request(method: str, target: bytes, minor: int, fields: Fields) -> RequestH
         keep_alive=minor == 1 and b"close" not in options,
         # RFC 6455 section 4.1. A server may ignore any other offer (RFC 9110 section 7.8).
         wants_websocket=offered == WEBSOCKET and is_plain_get,
+        wants_trailers=minor == 1 and wants_trailers(index, options),
+        trailers=announced(index) if isinstance(framing, Chunked) else frozenset(),
     )
 
 

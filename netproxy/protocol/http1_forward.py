@@ -30,6 +30,7 @@ from netproxy.protocol.fields import (
 )
 from netproxy.protocol.head import Fields, HeadReader
 from netproxy.protocol.proxy_status import PROXY_ERROR, without_our_name
+from netproxy.protocol.trailers import announced
 
 if TYPE_CHECKING:
     from netproxy.config import Limits
@@ -55,6 +56,7 @@ class ResponseHead:
     index: Index  # the same fields by name
     options: frozenset[bytes]
     framing: Framing
+    trailers: frozenset[bytes]  # those of its content that may go on
 
     @property
     def switches(self) -> bool:
@@ -111,6 +113,7 @@ class ResponseReader:
         options = connection_options(index)
         if line.status == _SWITCHING:
             self._refuse_other_switch(line, index, options)
+        framing = self._framing(line, index)
         return ResponseHead(
             status=line.status,
             reason=line.reason,
@@ -118,7 +121,8 @@ class ResponseReader:
             fields=fields,
             index=index,
             options=options,
-            framing=self._framing(line, index),
+            framing=framing,
+            trailers=announced(index) if isinstance(framing, Chunked) else frozenset(),
         )
 
     def _refuse_other_switch(
@@ -182,8 +186,12 @@ def request_head(
     lines += _max_forwards(head)
     lines.append(b"Via: 1.%d %b" % (head.minor, via.encode("ascii")))
     lines += _framing_lines(head.framing, is_declared=_has_body_fields(head))
+    lines += _trailer_line(head.trailers)
     if head.wants_websocket:
         lines.append(_TO_WEBSOCKET)
+    elif head.wants_trailers:
+        lines.append(b"TE: trailers")
+        lines.append(b"Connection: TE" if persists else b"Connection: TE, close")
     elif not persists:
         lines.append(b"Connection: close")
     return b"\r\n".join([*lines, b"\r\n"])
@@ -208,6 +216,7 @@ def response_head(
             lines.append(f"Date: {date}".encode("ascii"))
         if not may_keep_length:
             lines += _framing_lines(framing, is_declared=response.status != _NO_CONTENT)
+        lines += _trailer_line(response.trailers)
         if not keep_alive:
             lines.append(b"Connection: close")
     return b"\r\n".join([*lines, b"\r\n"])
@@ -255,6 +264,10 @@ def _max_forwards(head: RequestHead) -> list[bytes]:
     if any(int(count) == 0 for count in counts):
         raise ClientProtocolError("Max-Forwards is used up; the proxy has no options", status=501)
     return [b"Max-Forwards: %d" % (int(count) - 1) for count in counts]
+
+
+def _trailer_line(trailers: frozenset[bytes]) -> list[bytes]:
+    return [b"Trailer: " + b", ".join(sorted(trailers))] if trailers else []
 
 
 def _framing_lines(framing: Framing, *, is_declared: bool) -> list[bytes]:

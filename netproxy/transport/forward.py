@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netproxy.errors import ClientProtocolError, Failure, OriginProtocolError
 from netproxy.model import CloseReason
-from netproxy.protocol.body import LAST_CHUNK, CloseReader, body_reader, framed
+from netproxy.protocol.body import CloseReader, body_reader, framed
 from netproxy.protocol.buffer import NeedData
 from netproxy.protocol.fields import NO_BODY, Chunked, Framing, UntilClose
 from netproxy.protocol.http1_forward import (
@@ -22,6 +23,7 @@ from netproxy.protocol.http1_forward import (
     request_head,
     response_head,
 )
+from netproxy.protocol.trailers import last_chunk
 
 if TYPE_CHECKING:
     from netproxy.protocol.body import BodyReader
@@ -78,6 +80,7 @@ class Exchange:
         self._is_reused = is_reused
         self._status: int | None = None
         self._persists = False
+        self._trailers: frozenset[bytes] = frozenset()  # of the answer, that go to the client
         self._request_body = body_reader(head.framing, self._services.limits)
         self._is_sent = self._request_body.is_finished  # all of the request, with its framing
         self._may_wait = head.expects_continue and not self._is_sent  # for a 100
@@ -177,8 +180,10 @@ class Exchange:
             if content and not await self._uploaded(framed(content, self._head.framing)):
                 return
         self._client.unread = body.unread
-        if isinstance(self._head.framing, Chunked) and not await self._uploaded(LAST_CHUNK):
-            return
+        if isinstance(self._head.framing, Chunked):
+            end = last_chunk(body.trailers, self._head.trailers)
+            if not await self._uploaded(end):
+                return
         self._is_sent = True
 
     async def _uploaded(self, data: bytes) -> bool:
@@ -226,6 +231,9 @@ class Exchange:
             and not self._head.wants_websocket
         )
         self._status = head.status
+        if not self._head.wants_trailers or not isinstance(framing, Chunked):
+            head = replace(head, trailers=frozenset()) if head.trailers else head
+        self._trailers = head.trailers
         first = self._client_head(head, framing)
         if head.switches:
             self.switched = first + self._rest()
@@ -305,7 +313,7 @@ class Exchange:
             return False
         self._origin.unread = body.unread
         if isinstance(framing, Chunked):
-            ready += LAST_CHUNK
+            ready += last_chunk(body.trailers, self._trailers)
         await self._client.send(ready)
         return True
 

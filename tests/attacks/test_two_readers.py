@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from netproxy.config import Limits
 from netproxy.connection.targets import http_destination
 from netproxy.errors import ClientProtocolError, InvalidDestination, OriginProtocolError
-from netproxy.protocol.body import LAST_CHUNK, body_reader, framed
+from netproxy.protocol.body import body_reader, framed
 from netproxy.protocol.fields import HOP_BY_HOP, Chunked, Framing, UntilClose
 from netproxy.protocol.http1 import RequestHead, RequestReader
 from netproxy.protocol.http1_forward import (
@@ -156,7 +156,7 @@ def body(content: bytes, framing: Framing) -> bytes:
     """As it is sent on: in one piece."""
     if not isinstance(framing, Chunked):
         return content
-    return (framed(content, framing) if content else b"") + LAST_CHUNK
+    return (framed(content, framing) if content else b"") + b"0\r\n\r\n"
 
 
 def check_response(data: bytes, method: str, *, ended: bool) -> None:

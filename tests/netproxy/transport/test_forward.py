@@ -154,6 +154,56 @@ def test_r55_expect_is_answered_by_the_origin() -> None:
         assert read_until(client, b"hi").endswith(b"hi")
 
 
+CHUNKS = b"2\r\nhi\r\n0\r\n%b\r\n"
+TRAILED = (
+    b"HTTP/1.1 200 OK\r\nDate: then\r\nTrailer: X-Sum, Set-Cookie\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+) + CHUNKS % b"X-Sum: 7\r\nSet-Cookie: a=b\r\nX-Unsaid: 1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "announced", "trailers"),
+    [
+        (("TE: trailers", "Connection: TE"), b"\r\nTrailer: x-sum\r\n", b"X-Sum: 7\r\n"),
+        (("TE: trailers",), b"\r\n\r\n", b""),
+        ((), b"\r\n\r\n", b""),
+    ],
+    ids=["wanted", "for-somebody-else", "not-wanted"],
+)
+def test_trailers_reach_a_client_that_wants_them(
+    fields: tuple[str, ...], announced: bytes, trailers: bytes
+) -> None:
+    """Those that were announced and are harmless after the content (RFC 9110 section 6.5.1)."""
+    recorder = Recorder(TRAILED)
+    with origin(recorder) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port, *fields))
+        head, _, body = read_until(client, CHUNKS % trailers).partition(b"\r\n\r\n")
+    assert body == CHUNKS % trailers
+    assert announced in head + b"\r\n\r\n"
+    assert (b"\r\nTE: trailers\r\nConnection: TE\r\n" in recorder.heads[0]) == bool(trailers)
+
+
+def test_trailers_of_a_request_reach_the_origin() -> None:
+    recorder = Recorder(HI)
+    body = CHUNKS % b"X-Sum: 7\r\nCookie: a\r\nX-Unsaid: 1\r\n"
+    fields = ("Transfer-Encoding: chunked", "Trailer: X-Sum, Cookie")
+    line = "POST {url} HTTP/1.1"
+
+    def reads(connection: socket.socket) -> None:
+        head, rest = read_head(connection)
+        while not rest.endswith(b"\r\n\r\n"):
+            rest += connection.recv(65536)
+        recorder.heads.append(head)
+        recorder.bodies.append(rest)
+        connection.sendall(HI)
+
+    with origin(reads) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port, *fields, line=line, body=body))
+        assert read_until(client, b"hi").endswith(b"hi")
+    assert b"\r\nTrailer: x-sum\r\n" in recorder.heads[0]
+    assert recorder.bodies == [CHUNKS % b"X-Sum: 7\r\n"]
+
+
 @pytest.mark.parametrize("minor", [0, 1])
 def test_a_client_that_waits_for_a_100_is_not_held_by_an_origin_that_sends_none(minor: int) -> None:
     """RFC 9110 section 10.1.1: no server of HTTP/1.0 sends one, and this client waits for ever."""
