@@ -273,6 +273,35 @@ PASSED_ON = [
     ),
 ]
 
+SWITCHED = "HTTP/1.1 101 Switching Protocols ⏎ Connection: Upgrade ⏎ Upgrade: websocket ⏎⏎"
+UPGRADE = f"{GET} ⏎ Connection: Upgrade ⏎ Upgrade: websocket ⏎ Sec-WebSocket-Version: 13 ⏎⏎"
+UPGRADED = f"{ON[:-3]} ⏎ Connection: Upgrade ⏎ Upgrade: websocket ⏎⏎"
+
+UPGRADES = [
+    refused("9110 7.8", "h2c", f"{GET} ⏎ Connection: Upgrade ⏎ Upgrade: h2c ⏎⏎"),
+    Row(
+        section="9110 7.8",
+        holds="any other protocol goes no further, and the request is a plain one",
+        sent=f"{GET} ⏎ Connection: Upgrade ⏎ Upgrade: x ⏎⏎",
+        saw=ON,
+    ),
+    Row(
+        section="6455 4.1",
+        holds="a WebSocket that the origin does not want is its answer, and the end",
+        sent=UPGRADE + GET + " ⏎⏎",
+        saw=UPGRADED.replace("Via", "Sec-WebSocket-Version: 13 ⏎ Via"),
+        got=(200,),
+    ),
+    Row(
+        section="6455 4.1",
+        holds="after 101 it is a tunnel",
+        sent=UPGRADE + "early",
+        answers=(SWITCHED,),
+        saw=UPGRADED.replace("Via", "Sec-WebSocket-Version: 13 ⏎ Via"),
+        got=re.compile(rb"\AHTTP/1\.1 101 (?s:.)*\r\nUpgrade: websocket\r\n"),
+    ),
+]
+
 AMBIGUOUS = [
     refused("9112 6.3", "length with coding", f"{POST} ⏎ {LENGTH} ⏎ {CHUNKED} ⏎⏎ abc"),
     refused("9112 6.3", "coding with length", f"{POST} ⏎ {CHUNKED} ⏎ {LENGTH} ⏎⏎ abc"),
@@ -458,7 +487,7 @@ FAILING = [
     ),
 ]
 
-ROWS = [*PERSISTENCE, *FRAMING, *PASSED_ON, *AMBIGUOUS, *ANSWERS, *TUNNELS, *FAILING]
+ROWS = [*PERSISTENCE, *FRAMING, *PASSED_ON, *UPGRADES, *AMBIGUOUS, *ANSWERS, *TUNNELS, *FAILING]
 
 
 @pytest.fixture(scope="module")
@@ -474,6 +503,7 @@ def test_row(row: Row, near: Proxy) -> None:
     with origin(answering) as far, near.http() as client:
         got = converse(client, wire(row.sent, far.port, via))
         near.settle_after(client)
+        answering.hang_up()
     # Whether the connection to the origin is kept is nobody's business but ours.
     saw = normal(answering.received, far.port, via).replace(b"Connection: close\r\n", b"")
     assert saw == plain(row.saw)

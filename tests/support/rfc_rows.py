@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,12 +72,20 @@ class Answering:
     answers: tuple[str, ...]
     received: bytes = b""
     _left: list[str] = field(default_factory=list)
+    _open: list[socket.socket] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._left = list(self.answers)
 
+    def hang_up(self) -> None:
+        """End what the gateway keeps for a next request."""
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def __call__(self, connection: socket.socket) -> None:
+        self._open.append(connection)
         if self.answers == (ECHO,):
             self._echo(connection)
             return
