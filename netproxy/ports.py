@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from collections.abc import Callable, Sequence
 
     from netproxy.model import ApprovalId, Decision, Destination, Judgement, Reason, Request, Source
@@ -77,7 +77,7 @@ class Resolver(Protocol):
 class Dialer(Protocol):
     """Connects to one of several addresses that were checked, whatever the destination's name."""
 
-    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> _socket.socket:
         """A connected, non-blocking socket. Raises `errors.DestinationUnreachable`."""
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.transport.readiness import WRITABLE, Readiness
+from netproxy.transport.sockets import tcp_socket
 
 if TYPE_CHECKING:
     import asyncio
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from netproxy.config import Limits
     from netproxy.model import Destination
+    from netproxy.transport.sockets import Socket
 
 _IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN})
 _CONNECTED = frozenset({0, errno.EISCONN})
@@ -60,7 +61,7 @@ class HappyEyeballs:
         self._readiness = readiness
         self._limits = limits
 
-    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> Socket:
         """Return a connected, non-blocking socket. Raises `DestinationUnreachable`."""
         turns = interleaved(addresses)
         race = _Race(self._readiness, turns, destination.port, self._limits)
@@ -98,13 +99,13 @@ class _Race:
         self._port = port
         self._limits = limits
         self._next = 0
-        self._attempts: dict[int, socket.socket] = {}
+        self._attempts: dict[int, Socket] = {}
         self._time_limit: asyncio.TimerHandle | None = None
         self._next_turn: asyncio.TimerHandle | None = None
-        self._outcome: asyncio.Future[socket.socket] | None = None
+        self._outcome: asyncio.Future[Socket] | None = None
         self._problem: DestinationUnreachable | None = None  # the most telling one
 
-    def start(self) -> socket.socket | None:
+    def start(self) -> Socket | None:
         """Try what can be had at once; None means that `outcome` has to be awaited."""
         winner = self._attempt_next()
         if winner is not None:
@@ -118,7 +119,7 @@ class _Race:
         return None
 
     @property
-    def outcome(self) -> asyncio.Future[socket.socket]:
+    def outcome(self) -> asyncio.Future[Socket]:
         """The connection, for those who have to wait for it."""
         if self._outcome is None:
             raise AssertionError("nothing to wait for: `start` had the answer")
@@ -146,13 +147,13 @@ class _Race:
         if ended is not None and ended.done() and not ended.cancelled() and not ended.exception():
             ended.result().close()
 
-    def _attempt_next(self) -> socket.socket | None:
+    def _attempt_next(self) -> Socket | None:
         """Start attempts until one is under way; return it if it is connected already."""
         while self._next < len(self._addresses):
             address = self._addresses[self._next]
             self._next += 1
             try:
-                attempt = _new_socket(address)
+                attempt = tcp_socket(address)
             except OSError as failed:
                 self._failed(address, failed.errno or 0)
                 continue
@@ -166,7 +167,7 @@ class _Race:
             self._failed(address, result)
         return None
 
-    def _watch(self, attempt: socket.socket, address: str) -> None:
+    def _watch(self, attempt: Socket, address: str) -> None:
         descriptor = attempt.fileno()
         self._attempts[descriptor] = attempt
 
@@ -194,11 +195,11 @@ class _Race:
         elif not self.outcome.done():
             self.outcome.set_exception(self._most_telling)
 
-    def _taken(self, descriptor: int) -> socket.socket:
+    def _taken(self, descriptor: int) -> Socket:
         self._readiness.forget(descriptor)
         return self._attempts.pop(descriptor)
 
-    def _won(self, winner: socket.socket) -> None:
+    def _won(self, winner: Socket) -> None:
         if self.outcome.done():
             winner.close()
         else:
@@ -244,14 +245,7 @@ class _Race:
             )
 
 
-def _new_socket(address: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    attempt = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
-    attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return attempt
-
-
-def _connect(attempt: socket.socket, address: str, port: int) -> int:
+def _connect(attempt: Socket, address: str, port: int) -> int:
     """Connect, and ask at once: something on this host is connected by the time of asking."""
     result = attempt.connect_ex((address, port))
     return attempt.connect_ex((address, port)) if result in _IN_PROGRESS else result

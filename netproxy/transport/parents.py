@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netproxy.connection.routes import Parent
     from netproxy.model import Destination
     from netproxy.ports import Dialer, Resolver
+    from netproxy.transport.sockets import Socket
 
 _END: Final = b"\r\n\r\n"
 _TYPES: Final = {
@@ -62,7 +63,7 @@ _WORTH_ANOTHER: Final = frozenset(
 class Reached:
     """A connection through a parent, and what the parent was told."""
 
-    socket: socket.socket
+    socket: Socket
     target: str  # a checked address, or the name where the parent resolves
 
 
@@ -105,7 +106,7 @@ class ParentDialer:
             )
         raise problem
 
-    async def _connected(self, parent: Parent, destination: Destination) -> socket.socket:
+    async def _connected(self, parent: Parent, destination: Destination) -> Socket:
         """Connect to the parent itself. Where it is, no client learns."""
         where = replace(destination, host=parent.host, port=parent.port)
         try:
@@ -119,7 +120,7 @@ class ParentDialer:
             ) from failed
 
     async def _told(
-        self, parent: Parent, connected: socket.socket, target: str, port: int
+        self, parent: Parent, connected: Socket, target: str, port: int
     ) -> DestinationUnreachable | None:
         """Say where to; None means that it leads there now. Otherwise it is closed."""
         login = parent.login
@@ -170,7 +171,7 @@ class _NoResolver(AsyncResolver):
 class _Stream(AsyncSocketStream):
     """What a connector reads and writes: the parent's answer, to its last byte."""
 
-    def __init__(self, readiness: Readiness, connected: socket.socket, limit: int) -> None:
+    def __init__(self, readiness: Readiness, connected: Socket, limit: int) -> None:
         self._readiness = readiness
         self._socket = connected
         self._limit = limit

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from netproxy.transport.first_bytes import FirstBytes
     from netproxy.transport.pipes import Pipe, PipePool
+    from netproxy.transport.sockets import Socket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +42,8 @@ class Relay:
     def __init__(
         self,
         means: Means,
-        client: socket.socket,
-        upstream: socket.socket,
+        client: Socket,
+        upstream: Socket,
         *,
         on_end: Callable[[CloseReason], None],
         first: FirstBytes | None = None,
@@ -117,7 +118,7 @@ class _End:
 
     other: _End
 
-    def __init__(self, relay: Relay, means: Means, sock: socket.socket) -> None:
+    def __init__(self, relay: Relay, means: Means, sock: Socket) -> None:
         self._relay = relay
         self._means = means
         self._socket = sock

@@ -26,6 +26,7 @@ from netproxy.transport.readiness import READABLE, Readiness
 from netproxy.transport.refusals import Refusals
 from netproxy.transport.relay import Means
 from netproxy.transport.services import Services, Vetter
+from netproxy.transport.sockets import accept
 from netproxy.transport.socks_driver import SocksConnection
 from netproxy.transport.stream import Stream
 from netproxy.transport.sweep import Sweep
@@ -67,6 +68,7 @@ class ListenerKind(Enum):
 class _Listener(NamedTuple):
     kind: ListenerKind
     door: Door | None
+    family: int
 
 
 class Crowd:
@@ -146,7 +148,7 @@ class ProxyServer:
         with suppress(OSError):  # only TCP has these; accepted sockets inherit the first
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_SECONDS)
-        self._listeners[listener] = _Listener(kind, door)
+        self._listeners[listener] = _Listener(kind, door, int(listener.family))
         self._watch(listener)
 
     def close_all(self, reason: CloseReason) -> None:
@@ -224,13 +226,13 @@ class ProxyServer:
         self._readiness.watch(listener.fileno(), READABLE, ready)
 
     def _accept(self, listener: socket.socket) -> None:
-        kind, door = self._listeners[listener]
+        kind, door, family = self._listeners[listener]
         for _ in range(_ACCEPTS):
             if self._is_full():
                 self._pause(listener)
                 return
             try:
-                accepted, address = listener.accept()
+                accepted, address = accept(listener, family)
             except BlockingIOError:
                 return
             except OSError as problem:
@@ -239,7 +241,6 @@ class ProxyServer:
                     self._readiness.loop.call_later(_EXHAUSTED_SECONDS, self._resume)
                     return
                 continue  # accept(2) reports errors of the client's connection, too
-            accepted.setblocking(False)
             stream = Stream(accepted, self._readiness, limit=self._limits.relay_bytes)
             is_mixed = kind is ListenerKind.MIXED
             driver = driver_for(stream) if is_mixed else kind.value

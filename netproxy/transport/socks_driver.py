@@ -32,6 +32,7 @@ from otel.ids import new_id
 
 if TYPE_CHECKING:
     from netproxy.model import ApprovalId
+    from netproxy.transport.sockets import Socket
     from netproxy.transport.udp_association import Association
 
 # A client that can't say where its datagrams will come from sends zeros (RFC 1928 section 4); one
@@ -207,6 +208,6 @@ class SocksConnection(Connection):
         self._record_stray(stray, message)
 
 
-def _succeeded(connected: socket.socket) -> bytes:
+def _succeeded(connected: Socket) -> bytes:
     address, port = connected.getsockname()[:2]
     return reply(SocksReply.SUCCEEDED, address=address, port=port)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
 
+    from netproxy.transport.sockets import Socket
+
 # SO_LINGER on with zero seconds: close sends RST, so the peer can't take a cut for an end.
 _ABORT = struct.pack("ii", 1, 0)
 
@@ -37,7 +39,7 @@ class Stream:
         "unread",
     )
 
-    def __init__(self, sock: socket.socket, readiness: Readiness, *, limit: int) -> None:
+    def __init__(self, sock: Socket, readiness: Readiness, *, limit: int) -> None:
         self.socket = sock
         self.descriptor = sock.fileno()
         self.readiness = readiness
@@ -122,7 +124,7 @@ class Stream:
         except OSError:
             return  # it is gone already, and the next read says so
 
-    def release(self) -> socket.socket:
+    def release(self) -> Socket:
         """Give the socket away; it is watched no more."""
         self._want(0)
         return self.socket
@@ -191,7 +193,7 @@ def _wake(waiter: asyncio.Future[None] | None, event: int) -> int:
     return 0
 
 
-def abort(sock: socket.socket) -> None:
+def abort(sock: Socket) -> None:
     """Make the coming close a reset."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)

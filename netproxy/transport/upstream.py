@@ -16,12 +16,12 @@ from otel.errors import AuditUnavailable
 from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened, ParentUsed
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
 
     from netproxy.model import CloseReason, Decision, Request
     from netproxy.ports import Dialer
     from netproxy.transport.services import Services
+    from netproxy.transport.sockets import Socket
 
 _MILLISECONDS = 1000
 
@@ -58,7 +58,7 @@ class Passage:
 class Upstream:
     """A connection to an origin that is on record as opened; `closed` is due exactly once."""
 
-    socket: socket.socket
+    socket: Socket
     request: Request
     services: Services
     opened_at: float
@@ -139,7 +139,7 @@ async def reach(
 def _opened(
     services: Services,
     passage: Passage,
-    connected: socket.socket,
+    connected: Socket,
     *,
     through: tuple[Parent, str] | None = None,
 ) -> Upstream | Decision:

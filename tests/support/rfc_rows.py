@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netproxy.config import Limits
     from netproxy.model import Destination
     from netproxy.transport import Readiness
+    from netproxy.transport.sockets import Socket
 
 ECHO = "whatever it is sent"
 HI = "HTTP/1.1 200 OK ⏎ Date: x ⏎ Content-Length: 2 ⏎⏎ hi"
@@ -160,7 +161,7 @@ class FailingDialer:
     def __init__(self, readiness: Readiness, limits: Limits) -> None:
         self._dialer = HappyEyeballs(readiness, limits)
 
-    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> Socket:
         for failure in Failure:
             if destination.host == f"{failure.name.lower().replace('_', '-')}.test":
                 raise DestinationUnreachable(failure, destination.host)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,8 @@ def dial(addresses: tuple[str, ...], port: int, limits: Limits = LIMITS) -> str:
 
         readiness = Readiness(asyncio.get_running_loop(), report=report)
         try:
-            with await HappyEyeballs(readiness, limits).dial(to(port), addresses) as connected:
+            dialer = HappyEyeballs(readiness, limits)
+            with closing(await dialer.dial(to(port), addresses)) as connected:
                 assert connected.gettimeout() == 0
                 assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
                 peer: str = connected.getpeername()[0]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from netproxy.config import Limits
     from netproxy.model import Destination
     from netproxy.transport import Readiness
+    from netproxy.transport.sockets import Socket
 
 END = b"\r\n"
 OK = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -55,7 +56,7 @@ class HeldDialer:
         self.asked: list[tuple[str, ...]] = []
         self.go = asyncio.Event()
 
-    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> Socket:
         self.asked.append(tuple(addresses))
         await self.go.wait()
         return await self._dialer.dial(destination, addresses)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from netproxy.config import Limits
     from netproxy.model import CloseReason, Destination
+    from netproxy.transport.sockets import Socket
 
 
 class Reluctant(socket.socket):
@@ -169,7 +170,7 @@ class Holding:
             await self._hold()
         return ("127.0.0.1", "127.0.0.2")
 
-    async def dial(self, destination: Destination, addresses: Sequence[str]) -> socket.socket:
+    async def dial(self, destination: Destination, addresses: Sequence[str]) -> Socket:
         if "dial" in self._held:
             await self._hold()
         return await self._dialer.dial(destination, addresses)
