@@ -7,7 +7,6 @@ thread. Whatever fails before the command runs leaves nothing behind.
 
 from __future__ import annotations
 
-import gc
 import os
 import pwd
 import shlex
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.closing import closing_line
+from netproxy.app.garbage import collect_seldom
 from netproxy.app.screen import RelayScreen
 from netproxy.policy.origin import Layer
 from otel import (
@@ -312,9 +312,7 @@ class _Execution:
     ) -> AbstractAsyncContextManager[ProxyServer]:
         from netproxy.app.wiring import gateway
 
-        # What is loaded by now stays to the end: no collection needs to look at it again.
-        gc.freeze()
-        gc.enable()
+        collect_seldom()
         return gateway(
             run,
             listeners,

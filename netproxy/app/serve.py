@@ -6,7 +6,6 @@ Whatever can't be had is said before anybody is served. What happens in the loop
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from netproxy.app.admission import Tokens
 from netproxy.app.advice import advice
 from netproxy.app.descriptors import take_descriptors
+from netproxy.app.garbage import collect_seldom
 from netproxy.app.listening import ListenRefused, listen
 from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, session_of_holder
@@ -136,8 +136,7 @@ def _on_record(service: Service, settings: Settings) -> int:
                 settings.otlp, settings.audit_directory, journal.writer, start=journal.opened_at
             )
             start_background(command, environment)
-        # What is loaded by now stays to the end: no collection needs to look at it again.
-        gc.freeze()
+        collect_seldom()
         uvloop.run(service.run(trail))
         trail.record(GatewayStopped())
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from netproxy.errors import ClientProtocolError
@@ -78,11 +79,10 @@ class RequestHead:
 class RequestReader:
     """Bytes in, one `RequestHead` out. `unread` holds what came after it."""
 
-    __slots__ = ("_head", "_target_bytes", "unread")
+    __slots__ = ("_head", "unread")
 
     def __init__(self, limits: Limits) -> None:
-        self._target_bytes = limits.target_bytes
-        self._head = HeadReader(limits, self._read_line)
+        self._head = HeadReader(limits, partial(_read_line, limits.target_bytes))
         self.unread = b""
 
     @property
@@ -98,17 +98,17 @@ class RequestReader:
         (method, target, minor), fields, self.unread = parts
         return _request(method, target, minor, fields)
 
-    def _read_line(self, line: bytes) -> tuple[str, bytes, int]:
-        match = _LINE.fullmatch(line)
-        if match is None:
-            raise ClientProtocolError("the request line is not METHOD TARGET HTTP/1.1")
-        method, target, major, minor = match.groups()
-        if major != b"1" or minor not in b"01":
-            raise ClientProtocolError("only HTTP/1.0 and HTTP/1.1 are spoken here", status=505)
-        if len(target) > self._target_bytes:
-            limit = self._target_bytes
-            raise ClientProtocolError(f"the request target is over {limit} bytes", status=414)
-        return method.decode("ascii"), target, int(minor)
+
+def _read_line(target_bytes: int, line: bytes) -> tuple[str, bytes, int]:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise ClientProtocolError("the request line is not METHOD TARGET HTTP/1.1")
+    method, target, major, minor = match.groups()
+    if major != b"1" or minor not in b"01":
+        raise ClientProtocolError("only HTTP/1.0 and HTTP/1.1 are spoken here", status=505)
+    if len(target) > target_bytes:
+        raise ClientProtocolError(f"the request target is over {target_bytes} bytes", status=414)
+    return method.decode("ascii"), target, int(minor)
 
 
 def _request(method: str, target: bytes, minor: int, fields: Fields) -> RequestHead:

@@ -107,7 +107,8 @@ class Connection(Attempt):
 
     def _set_up(self) -> None:
         """The set-up is over: without a tunnel nothing is left of it."""
-        if self._relay is None:
+        if self._upstream is None:
+            self._passage = None
             self._client.close()
             self._on_closed(self)
 
@@ -174,7 +175,7 @@ class Connection(Attempt):
             raise
         early = self._client.unread
         self._upstream = upstream
-        self._relay = Relay(
+        relay = self._relay = Relay(
             self._services.relays,
             self._client.release(),
             upstream.socket,
@@ -182,9 +183,9 @@ class Connection(Attempt):
             first=FirstBytes(self._services, self._may_say),
         )
         try:
-            self._relay.start(early)
+            relay.start(early)
         except Exception:
-            self._relay.end(CloseReason.RESET)
+            relay.end(CloseReason.RESET)
             raise
 
     def _may_say(self, hello: Hello) -> bool:
@@ -216,6 +217,8 @@ class Connection(Attempt):
         if relay is None or upstream is None:
             raise AssertionError("a tunnel ended that never began")
         upstream.closed(reason, sent=relay.bytes_sent, received=relay.bytes_received)
+        # They know this connection, too: see `Relay.end`.
+        self._relay = self._passage = None
         self._on_closed(self)
 
     async def _farewell(self, answer: bytes) -> None:

@@ -97,6 +97,10 @@ class Relay:
         self._client.close(reason)
         self._upstream.close(reason)
         self._on_end(reason)
+        # Each knows the others: left like that they are there until somebody looks for garbage, and
+        # with thousands of tunnels to look through that stops all of them.
+        self._client.part()
+        self._upstream.part()
 
 
 class _End:
@@ -217,6 +221,8 @@ class _End:
         """Pass on that nothing more comes, as soon as all that came is delivered."""
         self.has_ended = True
         self.let_go(is_ended=True)
+        if self._descriptor < 0:
+            return  # those were the wrong first bytes
         if self.other.pending is None:
             self.other.shut()
         self.update()
@@ -263,8 +269,9 @@ class _End:
             return
         if self.other.has_ended:
             self.shut()
-        self.update()
-        self.other.update()
+        if self._descriptor >= 0:
+            self.update()
+            self.other.update()
 
     def _drain(self, pipe: Pipe) -> None:
         held = pipe.held
@@ -311,3 +318,8 @@ class _End:
             self._means.pipes.give_back(self.pending)
         self.pending = None
         self._socket.close()
+
+    def part(self) -> None:
+        """Forget the relay and the other side. Nothing is called after that."""
+        del self.other
+        del self._relay
