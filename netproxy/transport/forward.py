@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from netproxy.errors import ClientProtocolError, Failure, OriginProtocolError
@@ -197,9 +198,9 @@ class Exchange:
         await self._origin.send(data)
         self.sent += len(data)
 
-    async def _from_origin(self) -> bytes:
+    async def _from_origin(self, *, looks_first: bool = True) -> bytes:
         try:
-            data = await self._origin.receive()
+            data = await self._origin.receive(looks_first=looks_first)
         except OSError as gone:
             raise self._gone(f"the origin broke off: {gone}") from gone
         self.received += len(data)
@@ -263,7 +264,8 @@ class Exchange:
         data = self._rest()
         if not data and self._may_wait:
             data = await self._first_answer()
-        while data or (data := await self._from_origin()):
+        # It has the request only just now.
+        while data or (data := await self._from_origin(looks_first=False)):
             head = reader.receive(data)
             if not isinstance(head, NeedData):
                 self._origin.unread = reader.unread
@@ -284,7 +286,7 @@ class Exchange:
             head,
             framing=framing,
             via=self._services.pseudonym,
-            date=time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
+            date=_date(int(time.time())),
             keep_alive=self.keeps_alive,
         )
 
@@ -320,6 +322,12 @@ class Exchange:
     def _failed(self, failure: Failure, message: str) -> None:
         if self._status is None:
             self.failure = failure, message
+
+
+@lru_cache(maxsize=1)  # for an answer without one: one a second
+def _date(seconds: int) -> str:
+    """IMF-fixdate (RFC 9110 section 5.6.7)."""
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(seconds))
 
 
 def _first(problem: Exception) -> Exception:

@@ -98,11 +98,12 @@ class HttpConnection(Connection):
             if is_idle:
                 self._is_idle = True
                 async with asyncio.timeout(limits.keep_alive_seconds):
-                    self._client.unread = await self._client.receive()
-                self._is_idle = False
-                if not self._client.unread:
-                    return None
-            is_idle = False
+                    data = await self._client.receive(looks_first=False)
+                self._is_idle = is_idle = False
+                head = reader.receive(data) if data else None
+                if not isinstance(head, NeedData):
+                    self._client.unread = reader.unread
+                    return head
             async with asyncio.timeout(self._head_seconds):
                 while data := await self._client.receive():
                     head = reader.receive(data)
