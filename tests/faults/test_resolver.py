@@ -67,7 +67,7 @@ def hanging() -> Iterator[Callable[[str], Entries]]:
 def test_a_hundred_hanging_lookups_hold_up_no_other_connection(
     hanging: Callable[[str], Entries],
 ) -> None:
-    with origin(echo) as far, proxy(setting(hanging, seconds=5)) as near:
+    with origin(echo) as far, proxy(setting(hanging, seconds=2)) as near:
         held = [near.http() for _ in range(100)]
         for number, client in enumerate(held):
             name = f"{number}.test:443"
