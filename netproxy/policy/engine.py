@@ -8,7 +8,7 @@ passes outside, too: a snapshot holds until `next_change`, and then a new one is
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netproxy.model import Destination, Judgement, Reason, Source, Verdict
 from netproxy.policy import explain
@@ -65,13 +65,9 @@ class Host:
 NO_HOST = Host()
 
 
-class _Found(NamedTuple):
-    """What the rules say of one destination, whoever asks."""
-
-    denial: Rule | None
-    rule: Rule | None  # that allows it, where none denies it
-    is_refused_local: bool
-
+# What the rules say of one destination, whoever asks: the rule that denies it; if none does, the
+# judgement that allows it; and whether it is refused for where it leads.
+type _Found = tuple[Rule | None, Judgement | None, bool]
 
 # Far more than a run's destinations; a client that asks for more than that empties it.
 _MOST_FOUND = 1024
@@ -122,22 +118,21 @@ class Policy:
         self, destination: Destination, method: str, cache: SessionCache
     ) -> Judgement:
         """Say allow, deny or ask. The order is the contract (design section 5)."""
-        found = self._found.get(destination) or self._find(destination)
+        denial, allowed, is_refused = self._found.get(destination) or self._find(destination)
         # Managed rules come first among the deny rules, so they need no step here.
-        if found.denial is not None:
-            return denied_by_rule(destination, found.denial)
+        if denial is not None:
+            return denied_by_rule(destination, denial)
         if self.spec.mode is not Mode.FULL and (
             guarded := guard(self.spec.mode, destination, method)
         ):
             return guarded
-        rule = found.rule
-        if found.is_refused_local:
+        if is_refused:
             return self._refused_local(destination)
         if (remembered := cache.denial(destination)) is not None:
             said = explain.denied_by_session(destination, remembered)
             return refusal(Reason.DENIED_BY_SESSION, said, source=Source.SESSION_CACHE)
-        if rule is not None:
-            return allowed_by_rule(destination, rule)
+        if allowed is not None:
+            return allowed
         if not self.is_below_ceiling(destination):
             return refusal(Reason.NOT_ALLOWED, explain.above_ceiling(destination))
         if cache.grant(destination) is not None:
@@ -152,7 +147,8 @@ class Policy:
             local = self.is_local(host)
             rule = self._allow_rule(destination, local=local)
             is_refused = local and (rule is None or self._is_ours(host, destination.port))
-        found = _Found(denial=denial, rule=rule, is_refused_local=is_refused)
+        allowed = None if rule is None else allowed_by_rule(destination, rule)
+        found = denial, allowed, is_refused
         if len(self._found) >= _MOST_FOUND:
             self._found.clear()
         self._found[destination] = found

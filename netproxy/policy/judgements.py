@@ -5,7 +5,6 @@ When each is due is for `engine` to say.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from netproxy.model import Judgement, Protocol, Reason, Source, Verdict
@@ -13,7 +12,7 @@ from netproxy.policy import explain
 from netproxy.policy.spec import Mode
 
 if TYPE_CHECKING:
-    from netproxy.model import Destination, OnDenial
+    from netproxy.model import Destination
     from netproxy.policy.rules import Rule
 
 # Safe by RFC 9110 section 9.2.1, without TRACE, which echoes request fields.
@@ -80,18 +79,13 @@ def allowed_by_rule(destination: Destination, rule: Rule) -> Judgement:
     """Let it through, unless the rule says more than can be seen."""
     if rule.condition is not None:
         return _needs_inspection(destination, rule)
-    return _allowed(rule.label, rule.on_denial)
-
-
-@lru_cache(maxsize=1024)
-def _allowed(label: str, on_denial: OnDenial | None) -> Judgement:
     return Judgement(
         verdict=Verdict.ALLOW,
         source=Source.BASELINE_POLICY,
         reason=Reason.ALLOWED_BY_RULE,
         explanation="",
-        rule=label,
-        on_denial=on_denial,
+        rule=rule.label,
+        on_denial=rule.on_denial,
     )
 
 
