@@ -52,17 +52,13 @@ class Form:
 class Filled:
     """An event and its form: a record to be. Fills `journal.Entry`."""
 
-    __slots__ = ("_event", "_form", "name")
+    __slots__ = ("_event", "_form", "name", "severity")
 
     def __init__(self, form: Form, event: Event) -> None:
         self._form = form
         self._event = event
         self.name = event.name
-
-    @property
-    def severity(self) -> int:
-        """As the event says."""
-        return self._event.severity
+        self.severity: int = event.severity
 
     def encoded(self) -> str:
         """The form, filled in."""

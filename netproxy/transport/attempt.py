@@ -93,10 +93,11 @@ class Attempt(ABC):
         if self._services.allowance.is_spent:
             return self._turned_away(Overload.BYTES, request.client_address)
         self._passage = passage = Passage(request=request, unrecorded=self._unrecorded)
-        decision: Decision | None = None
-        with Wait(self):
+        try:
             decision = await self._services.gate.admit(request, waiting=self._waiting)
-        if decision is None:
+        except asyncio.CancelledError:
+            if not self.was_overruled():
+                raise
             decision = self._services.gate.overrule(request)
         self.approval_id = decision.approval_id
         passage.is_asked = decision.approval_id is not None
@@ -123,10 +124,11 @@ class Attempt(ABC):
         passage = self._passage
         if passage is None or passage.request is not request:
             raise AssertionError("only what was admitted is dialled")
-        found: Upstream | Decision | DestinationUnreachable | None = None
-        with Wait(self):
+        try:
             found = await reach(self._services, passage, self._dialer)
-        if found is None:
+        except asyncio.CancelledError:
+            if not self.was_overruled():
+                raise
             found = passage.overruled(self._services)
         if not isinstance(found, Upstream):
             self._passage = None
