@@ -95,7 +95,11 @@ class SystemClock:
 
 
 class Journal:
-    """One writer's chain, open for appending. Safe to use from several threads."""
+    """One writer's chain, open for appending, from several threads if need be.
+
+    Only one of them may `put` and `flush`: a flush that fails loses all that was put, and whoever
+    put it has to be told.
+    """
 
     def __init__(
         self, *, writer: str, segment: SegmentFile, tail: Tail, clock: Clock, locks: tuple[int, ...]
@@ -117,7 +121,7 @@ class Journal:
         self._broken: str | None = None
         self._pending: list[tuple[Entry, int, int]] = []  # each with its times
         self._forks = _process.forks
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._flusher = Flusher(self._sync_behind)
 
     @classmethod
@@ -158,14 +162,18 @@ class Journal:
 
     def append(self, name: str, severity: int, attributes: Attributes) -> int:
         """Write one record and return its number. Raises `AuditUnavailable`."""
-        self.put(Spelled(name, severity, encode(attributes)))
-        self.flush()
-        return self._seq
+        entry = Spelled(name, severity, encode(attributes))
+        self._refuse_when_unusable()
+        with self._lock:
+            self.put(entry)
+            self.flush()
+            return self._seq
 
     def put(self, entry: Entry) -> None:
         """Take one record for the next `flush`. Raises `AuditUnavailable`."""
         self._refuse_when_unusable()
-        self._pending.append((entry, self._clock.wall_ns(), self._clock.monotonic_ns()))
+        with self._lock:
+            self._pending.append((entry, self._clock.wall_ns(), self._clock.monotonic_ns()))
 
     def flush(self) -> None:
         """Write what was put, all of it by one system call. Raises `AuditUnavailable`: then none.

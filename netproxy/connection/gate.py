@@ -130,10 +130,16 @@ class Gate:
                 decision = self._judged(request, judgement, allowed=False)
         if not decision.allowed:
             return self._settle(request, decision)
+        return await self._let_through(request, decision)
+
+    async def _let_through(self, request: Request, decision: Decision) -> Decision:
+        """Record a yes before it is acted on."""
         try:
             await self._audit.written(_event(request, decision))
         except AuditUnavailable:
             return self._settle(request, _audit_lost(request))
+        if self._token.is_cancelled:  # by another refusal, while this was written
+            return self._settle(request, _run_is_over())
         return decision
 
     def still_allows(self, request: Request, *, asked: bool) -> bool:

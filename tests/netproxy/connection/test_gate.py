@@ -246,6 +246,20 @@ def test_a_yes_after_the_cancellation_is_a_no() -> None:
     assert asyncio.run(inside()).reason is Reason.PROXY_DISABLED
 
 
+def test_a_cancellation_while_the_yes_is_written_is_a_no() -> None:
+    """Another connection was refused in the same turn of the loop."""
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+
+    class Cancelling(FakeAudit):
+        async def written(self, event: Event) -> None:
+            self.record(event)
+            bench.token.is_cancelled = True
+
+    bench.audit = Cancelling()
+    assert bench.admit().reason is Reason.PROXY_DISABLED
+    assert bench.audit.decisions == [("allow", "allowed_by_rule"), ("deny", "proxy_disabled")]
+
+
 def test_a_broken_reviewer_is_a_no() -> None:
     bench = Bench(policy=FakePolicy(Verdict.ASK), approver=FakeApprover(ValueError("bug")))
     decision = bench.admit()
