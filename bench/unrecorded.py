@@ -17,6 +17,7 @@ from otel import AuditTrail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from otel import AuditUnavailable
     from otel.attributes import Value
     from otel.events import Event
 
@@ -31,6 +32,10 @@ class Unrecorded(AuditTrail):
 
     async def written(self, event: Event) -> None:
         """Drop it: there is nothing to wait for."""
+
+    def record_then(self, _: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
+        """Drop it, and go on."""
+        then(None)
 
     def record_soon(self, event: Event, *, lost: Callable[[], None] | None = None) -> None:
         """Drop it, and call nobody: it isn't missed."""

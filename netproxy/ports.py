@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netproxy.model import ApprovalId, Decision, Destination, Judgement, Reason, Request, Source
+    from otel import AuditUnavailable
     from otel.events import Event
 
 
@@ -62,6 +63,13 @@ class AuditSink(Protocol):
 
     async def written(self, event: Event) -> None:
         """Return when the event is written; those of other connections may go with it."""
+
+    def record_then(self, event: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
+        """Call `then(None)` when the event is written, or `then` with what kept it from there.
+
+        By the end of this turn of the loop; within the call only where nothing is written later.
+        Itself raises nothing.
+        """
 
     def record_soon(self, event: Event, *, lost: Callable[[], None] | None = None) -> None:
         """Have the event written by the end of this turn of the loop, or call `lost`."""

@@ -6,6 +6,7 @@ making text safe is the journal's.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from otel.errors import AuditUnavailable
@@ -39,7 +40,8 @@ class AuditTrail:
     def record(self, event: Event) -> None:
         """Return when the event is in the file. Raises `AuditUnavailable`."""
         desk = self._desk
-        desk.end_turn()
+        if desk.turn is not None:
+            desk.turn.write()
         try:
             if desk.lost:
                 self._admit()
@@ -53,8 +55,25 @@ class AuditTrail:
         """Return when the event is in the file, as `record` does; others may go with it."""
         turn = self._begin(event)
         if turn is not None:
-            turn.add()
-            await turn.written()
+            await turn.added()
+
+    def record_then(self, event: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
+        """Call `then` when the event is in the file, or with what keeps it from there.
+
+        That is at the end of this turn of the loop, in the order of recording, and by the loop
+        alone. Only where nothing may wait it is called before this returns: there are no turns, the
+        journal refuses, or events were lost before. Raises no `AuditUnavailable`.
+        """
+        try:
+            turn = self._begin(event)
+        except AuditUnavailable as unavailable:
+            problem: AuditUnavailable | None = unavailable
+        else:
+            if turn is not None:
+                turn.add(then)
+                return
+            problem = None
+        then(problem)
 
     def record_soon(self, event: Event, *, lost: Callable[[], None] | None = None) -> None:
         """Have the event in the file by the end of this turn of the loop.
@@ -64,7 +83,7 @@ class AuditTrail:
         """
         turn = self._begin(event)
         if turn is not None:
-            turn.add(lost)
+            turn.add(None if lost is None else partial(_unless_written, lost))
 
     def record_synced(self, event: Event) -> None:
         """Return when the event is on the disk: reviewers' answers, grants and rules."""
@@ -79,8 +98,10 @@ class AuditTrail:
 
     def write_at_once(self) -> None:
         """Write all that waits, and from now on each event by itself: the loop is over."""
-        self._desk.end_turn()
-        self._desk.turn = None
+        turn, self._desk.turn = self._desk.turn, None
+        if turn is not None:
+            turn.write()
+            turn.tell()
 
     def with_attributes(self, **attributes: Value) -> AuditTrail:
         """Make a trail into the same journal whose events share these attributes too."""
@@ -130,11 +151,7 @@ class _Desk:
 
     def gather(self, loop: asyncio.AbstractEventLoop, report: Callable[[str], None]) -> None:
         self._report = report
-        self.turn = Turn(self.journal, loop, lost=self._lost_in_turn)
-
-    def end_turn(self) -> None:
-        if self.turn is not None:
-            self.turn.end()
+        self.turn = Turn(self.journal, loop, lost=self._lost_in_turn, report=report)
 
     def lose(self, count: int, unavailable: AuditUnavailable) -> None:
         self.lost += count
@@ -144,3 +161,8 @@ class _Desk:
         self.lose(count, unavailable)
         if self._report is not None:
             self._report(f"netproxy: {count} events could not be recorded: {unavailable}")
+
+
+def _unless_written(lost: Callable[[], None], problem: AuditUnavailable | None) -> None:
+    if problem is not None:
+        lost()

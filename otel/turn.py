@@ -1,12 +1,13 @@
 """What one turn of the event loop records is written by one system call, at the turn's end.
 
 Under load a turn serves many connections, and each of their records would be a write(2) of its own.
-Whoever must not go on before its record is in the file awaits it; nobody waits longer than the
-turn takes, since a lone record is written as soon as its own turn is over.
+Whoever must not go on before its record is in the file is told when it is; nobody waits longer than
+the turn takes, since a lone record is written as soon as its own turn is over.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from otel.errors import AuditUnavailable
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 
     from otel.journal import Journal
 
+    type Then = Callable[[AuditUnavailable | None], None]
+
 
 class Turn:
-    """The records that one journal has not written yet, and who waits for them."""
+    """The records that one journal has not written yet, and who waits for them.
 
-    __slots__ = ("_count", "_is_due", "_journal", "_loop", "_lost", "_then", "_waiting")
+    A turn may have to be written early, when something is recorded that can't wait. Who waits is
+    told at its end all the same: whoever records is never called back from within.
+    """
+
+    __slots__ = ("_count", "_is_due", "_journal", "_loop", "_lost", "_report", "_told", "_waiting")
 
     def __init__(
         self,
@@ -29,54 +36,71 @@ class Turn:
         loop: asyncio.AbstractEventLoop,
         *,
         lost: Callable[[int, AuditUnavailable], None],
+        report: Callable[[str], None],
     ) -> None:
-        """`lost` is told of how many could not be written, and why."""
+        """`lost` is told of how many could not be written, and why; `report` of our own bugs."""
         self._journal = journal
         self._loop = loop
         self._lost = lost
+        self._report = report
         self._count = 0
         self._is_due = False
-        self._waiting: list[asyncio.Future[None]] = []
-        self._then: list[Callable[[], None]] = []
+        self._waiting: list[Then] = []
+        self._told: list[tuple[list[Then], AuditUnavailable | None]] = []
 
-    def add(self, lost: Callable[[], None] | None = None) -> None:
-        """One more was put into the journal; `lost` is called if it can't be written."""
+    def add(self, then: Then | None = None) -> None:
+        """One more was put into the journal; `then` is called at the turn's end with what failed.
+
+        Those of one turn are called in order. What they record belongs to the next turn.
+        """
         self._count += 1
-        if lost is not None:
-            self._then.append(lost)
+        if then is not None:
+            self._waiting.append(then)
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._over)
 
-    def written(self) -> asyncio.Future[None]:
-        """Wait for all that was put so far. The result raises `AuditUnavailable`."""
+    def added(self) -> asyncio.Future[None]:
+        """One more was put into the journal: wait for it. The result raises `AuditUnavailable`."""
         waiter = self._loop.create_future()
-        self._waiting.append(waiter)
+        self.add(partial(_settle, waiter))
         return waiter
 
-    def end(self) -> None:
-        """Write everything now. What can't be written is lost: whoever waits for it is told."""
+    def write(self) -> None:
+        """Write everything now. What can't be written is lost: whoever waits is told so."""
         count, self._count = self._count, 0
         if not count:
             return
         waiting, self._waiting = self._waiting, []
-        then, self._then = self._then, []
         problem: AuditUnavailable | None = None
         try:
             self._journal.flush()
         except AuditUnavailable as unavailable:
             problem = unavailable
             self._lost(count, unavailable)
-            for lost in then:
-                lost()
-        for waiter in waiting:
-            if waiter.done():
-                continue  # cancelled
-            if problem is None:
-                waiter.set_result(None)
-            else:
-                waiter.set_exception(problem)
+        if waiting:
+            self._told.append((waiting, problem))
+
+    def tell(self) -> None:
+        """Call whoever waited for what was written, or lost. One that fails stops no other."""
+        told, self._told = self._told, []
+        for waiting, problem in told:
+            for then in waiting:
+                try:
+                    then(problem)
+                except Exception as bug:  # noqa: BLE001 root of every callback: one connection only
+                    self._report(f"netproxy: a connection failed inside the gateway: {bug!r}")
 
     def _over(self) -> None:
         self._is_due = False
-        self.end()
+        self.write()
+        self.tell()
+
+
+def _settle(waiter: asyncio.Future[None], problem: AuditUnavailable | None) -> None:
+    if waiter.done():
+        return  # cancelled
+    if problem is None:
+        waiter.set_result(None)
+    else:
+        waiter.set_exception(problem)

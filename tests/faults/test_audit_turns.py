@@ -30,25 +30,33 @@ class SlowDisk(FakeAudit):
         self.began = threading.Event()
         self._fails = fails
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._then: Callable[[AuditUnavailable | None], None] | None = None
 
     async def written(self, event: Event) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+
+        def settle(problem: AuditUnavailable | None) -> None:
+            if problem is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(problem)
+
+        self.record_then(event, settle)
+        await waiter
+
+    def record_then(self, event: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
         self.record(event)
         self._loop = asyncio.get_running_loop()
-        self._waiter = self._loop.create_future()
+        self._then = then
         self.began.set()
-        await self._waiter
 
     def go_on(self) -> None:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:
-        assert self._waiter is not None
-        if self._fails:
-            self._waiter.set_exception(AuditUnavailable("the disk is full"))
-        else:
-            self._waiter.set_result(None)
+        assert self._then is not None
+        self._then(AuditUnavailable("the disk is full") if self._fails else None)
 
 
 def connect(far: Origin) -> bytes:

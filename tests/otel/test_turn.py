@@ -181,3 +181,137 @@ def test_what_a_broken_journal_refuses_is_refused_at_once() -> None:
             await desk.trail.written(decision())
 
     turns(story)
+
+
+class Told:
+    """Who was called back, and with what."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str | None]] = []
+
+    def as_(self, name: str) -> Callable[[AuditUnavailable | None], None]:
+        return lambda problem: self.calls.append((name, problem and problem.error_type))
+
+
+def test_whoever_left_a_callback_is_called_in_order_when_all_is_in_the_file() -> None:
+    told = Told()
+
+    async def story(desk: Desk) -> None:
+        seen: list[int] = []
+        for name in "abc":
+            desk.trail.record_then(decision(f"{name}.example"), told.as_(name))
+        desk.trail.record_then(decision(), lambda _: seen.append(len(desk.hosts)))
+        assert (told.calls, desk.hosts) == ([], [])
+        await asyncio.sleep(0)
+        assert told.calls == [("a", None), ("b", None), ("c", None)]
+        assert seen == [4]
+        assert desk.file.writes == 1
+
+    turns(story)
+
+
+def test_a_callback_is_told_what_kept_its_record_from_the_file() -> None:
+    told = Told()
+
+    async def story(desk: Desk) -> None:
+        desk.file.write_error = DISK_FULL
+        desk.trail.record_then(decision("a.example"), told.as_("a"))
+        desk.trail.record_then(decision("b.example"), told.as_("b"))
+        await asyncio.sleep(0)
+        assert told.calls == [("a", "ENOSPC"), ("b", "ENOSPC")]
+
+    desk = turns(story)
+    (report,) = desk.reports
+    assert "2 events could not be recorded" in report
+
+
+def test_a_callback_after_lost_events_is_called_at_once_behind_their_gap() -> None:
+    told = Told()
+
+    async def story(desk: Desk) -> None:
+        desk.file.write_error = DISK_FULL
+        with pytest.raises(AuditUnavailable):
+            desk.trail.record(decision("a.example"))
+        desk.trail.record_then(decision("b.example"), told.as_("b"))
+        assert told.calls == [("b", "ENOSPC")]
+        desk.file.write_error = None
+        desk.trail.record_then(decision("c.example"), told.as_("c"))
+        assert told.calls == [("b", "ENOSPC"), ("c", None)]
+        assert desk.hosts == [None, "c.example"]
+
+    desk = turns(story)
+    assert parse(desk.file.content.split(b"\n")[0]).attributes["netproxy.gap.lost"] == 2
+
+
+def test_without_turns_a_callback_is_called_at_once() -> None:
+    told = Told()
+    desk = Desk()
+    desk.trail.record_then(decision("a.example"), told.as_("a"))
+    assert (told.calls, desk.hosts) == ([("a", None)], ["a.example"])
+    desk.journal.close()
+    desk.trail.record_then(decision("b.example"), told.as_("b"))
+    assert told.calls[1:] == [("b", "unavailable")]
+
+
+def test_what_is_written_early_calls_nobody_from_within() -> None:
+    """Somebody records in the middle of its own work: another's may not begin there."""
+    told = Told()
+
+    async def story(desk: Desk) -> None:
+        desk.trail.record_then(decision("a.example"), told.as_("a"))
+        desk.trail.record(decision("b.example"))
+        assert desk.hosts == ["a.example", "b.example"]
+        assert told.calls == []
+        await asyncio.sleep(0)
+        assert told.calls == [("a", None)]
+
+    turns(story)
+
+
+def test_a_callback_that_fails_is_reported_and_stops_no_other() -> None:
+    told = Told()
+
+    def fail(_: AuditUnavailable | None) -> None:
+        raise ValueError("bug")
+
+    async def story(desk: Desk) -> None:
+        desk.trail.record_then(decision(), fail)
+        desk.trail.record_then(decision(), told.as_("b"))
+        waiting = asyncio.ensure_future(desk.trail.written(decision()))  # ended here
+        await asyncio.wait_for(waiting, 5)
+        assert told.calls == [("b", None)]
+
+    desk = turns(story)
+    assert desk.reports == ["netproxy: a connection failed inside the gateway: ValueError('bug')"]
+
+
+def test_what_a_callback_records_is_the_next_turns() -> None:
+    told = Told()
+
+    async def story(desk: Desk) -> None:
+        desk.trail.record_then(
+            decision("a.example"),
+            lambda _: desk.trail.record_then(decision("b.example"), told.as_("b")),
+        )
+        await asyncio.sleep(0)
+        assert (desk.hosts, told.calls) == (["a.example"], [])
+        await asyncio.sleep(0)
+        assert (desk.hosts, told.calls) == (["a.example", "b.example"], [("b", None)])
+
+    turns(story)
+
+
+def test_the_end_of_the_turns_calls_back_whoever_waits() -> None:
+    """What they record then has no turn any more: it is written at once."""
+    told = Told()
+
+    async def story(desk: Desk) -> None:
+        desk.trail.record_then(
+            decision("a.example"),
+            lambda _: desk.trail.record_then(decision("b.example"), told.as_("b")),
+        )
+        desk.trail.write_at_once()
+        assert desk.hosts == ["a.example", "b.example"]
+        assert told.calls == [("b", None)]
+
+    turns(story)

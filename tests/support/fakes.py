@@ -160,6 +160,14 @@ class FakeAudit:
     async def written(self, event: Event) -> None:
         self.record(event)
 
+    def record_then(self, event: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
+        problem: AuditUnavailable | None = None
+        try:
+            self.record(event)
+        except AuditUnavailable as unavailable:
+            problem = unavailable
+        then(problem)
+
     def record_soon(self, event: Event, *, lost: Callable[[], None] | None = None) -> None:
         self.record(event)
 
