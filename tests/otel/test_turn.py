@@ -190,7 +190,7 @@ class Told:
         self.calls: list[tuple[str, str | None]] = []
 
     def as_(self, name: str) -> Callable[[AuditUnavailable | None], None]:
-        return lambda problem: self.calls.append((name, problem and problem.error_type))
+        return lambda problem: self.calls.append((name, problem.error_type if problem else None))
 
 
 def test_whoever_left_a_callback_is_called_in_order_when_all_is_in_the_file() -> None:
