@@ -14,6 +14,7 @@ from netproxy.connection.server_names import name_problem
 from netproxy.model import (
     CANCELLING,
     Decision,
+    Judgement,
     OnDenial,
     Reason,
     Sni,
@@ -26,7 +27,7 @@ from otel.events import DialRefused, PolicyDecision
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netproxy.model import ConnectionId, Destination, Judgement, Request
+    from netproxy.model import ConnectionId, Destination, Request
     from netproxy.model import Protocol as ClientProtocol
     from netproxy.ports import Answer, Approver, AuditSink, SessionCache, Token
     from netproxy.protocol.tls_hello import Hello
@@ -118,27 +119,53 @@ class Gate:
 
         `waiting` is entered for as long as somebody is asked.
         """
-        if self._token.is_cancelled:
-            return self._settle(request, _run_is_over())
-        judgement = self._policy.judge(request.destination, request.method, self._cache)
-        match judgement.verdict:
-            case Verdict.ALLOW:
-                decision = self._judged(request, judgement, allowed=True)
-            case Verdict.ASK:
-                decision = await self._ask(request, judgement, waiting)
-            case _:
-                decision = self._judged(request, judgement, allowed=False)
-        if not decision.allowed:
-            return self._settle(request, decision)
-        return await self._let_through(request, decision)
-
-    async def _let_through(self, request: Request, decision: Decision) -> Decision:
-        """Record a yes before it is acted on."""
+        found = self._decided(request)
+        if isinstance(found, Judgement):
+            found = await self._ask(request, found, waiting)
+        if not found.allowed:
+            return self._settle(request, found)
+        problem = None
         try:
-            await self._audit.written(_event(request, decision))
-        except AuditUnavailable:
+            await self._audit.written(_event(request, found))
+        except AuditUnavailable as unavailable:
+            problem = unavailable
+        return self._let_through(request, found, problem)
+
+    def admit_now(self, request: Request, then: Callable[[Decision], None], /) -> bool:
+        """Do what `admit` does where nobody has to be asked; False: nothing was done.
+
+        A no is settled, and `then` called with it, before this returns. With a yes it is called by
+        the end of this turn of the loop, when that is in the file or turned out to be a no. It is
+        always called, once: whether anybody still wants to go on is for it to say.
+        """
+        found = self._decided(request)
+        if isinstance(found, Judgement):
+            return False
+        if found.allowed:
+            self._audit.record_then(
+                _event(request, found),
+                lambda problem: then(self._let_through(request, found, problem)),
+            )
+        else:
+            then(self._settle(request, found))
+        return True
+
+    def _decided(self, request: Request) -> Decision | Judgement:
+        """Decide; a judgement is what somebody has to be asked about."""
+        if self._token.is_cancelled:
+            return _run_is_over()
+        judgement = self._policy.judge(request.destination, request.method, self._cache)
+        if judgement.verdict is Verdict.ASK:
+            return judgement
+        return self._judged(request, judgement, allowed=judgement.verdict is Verdict.ALLOW)
+
+    def _let_through(
+        self, request: Request, decision: Decision, problem: AuditUnavailable | None
+    ) -> Decision:
+        """Say what became of a yes while it was written."""
+        if problem is not None:
             return self._settle(request, _audit_lost(request))
-        if self._token.is_cancelled:  # by another refusal, while this was written
+        if self._token.is_cancelled:  # by another refusal meanwhile
             return self._settle(request, _run_is_over())
         return decision
 

@@ -39,9 +39,11 @@ from tests.support.fakes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from netproxy.ports import Answer
+    from otel.errors import AuditUnavailable
 
 WHERE = Destination(host="a.test", port=443, protocol=Protocol.HTTPS)
 REQUEST = Request(
@@ -71,6 +73,21 @@ class Bench:
 
     def admit(self) -> Decision:
         return asyncio.run(self.gate().admit(REQUEST))
+
+
+class Late(FakeAudit):
+    """Says whether an event is written when the turn ends, and not before."""
+
+    def __init__(self, refuses: Callable[[Event], bool] = lambda _: False) -> None:
+        super().__init__(refuses)
+        self.turn: list[Callable[[], None]] = []
+
+    def record_then(self, event: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
+        self.turn.append(lambda: super(Late, self).record_then(event, then))
+
+    def end_turn(self) -> None:
+        for step in self.turn:
+            step()
 
 
 class Waiting:
@@ -258,6 +275,60 @@ def test_a_cancellation_while_the_yes_is_written_is_a_no() -> None:
     bench.audit = Cancelling()
     assert bench.admit().reason is Reason.PROXY_DISABLED
     assert bench.audit.decisions == [("allow", "allowed_by_rule"), ("deny", "proxy_disabled")]
+
+
+def test_an_allow_goes_on_when_its_record_is_written_and_not_before() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := Late()))
+    said: list[Decision] = []
+    assert bench.gate().admit_now(REQUEST, said.append)
+    assert said == []
+    audit.end_turn()
+    assert [decision.allowed for decision in said] == [True]
+    assert bench.audit.decisions == [("allow", "allowed_by_rule")]
+
+
+def test_a_no_is_recorded_obeyed_and_said_at_once() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.DENY))
+    said: list[Decision] = []
+    seen: list[int] = []
+    bench.token.on_cancel = lambda: seen.append(len(bench.audit.events) - len(said))
+    assert bench.gate().admit_now(REQUEST, said.append)
+    assert [decision.reason for decision in said] == [Reason.DENIED_BY_RULE]
+    assert bench.audit.decisions == [("deny", "denied_by_rule")]
+    assert seen == [1]
+
+
+def test_where_somebody_has_to_be_asked_nothing_is_done() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ASK))
+    said: list[Decision] = []
+    assert not bench.gate().admit_now(REQUEST, said.append)
+    assert (said, bench.audit.events, bench.approver.asked) == ([], [], [])
+
+
+def test_a_late_record_that_fails_is_a_no() -> None:
+    def only_allows(event: Event) -> bool:
+        return isinstance(event, PolicyDecision) and event.decision == "allow"
+
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := Late(only_allows)))
+    said: list[Decision] = []
+    assert bench.gate().admit_now(REQUEST, said.append)
+    audit.end_turn()
+    assert [decision.reason for decision in said] == [Reason.AUDIT_UNAVAILABLE]
+    assert bench.audit.decisions == [("deny", "audit_unavailable")]
+    assert not bench.token.is_cancelled
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_cancelled_run_is_let_out_no_more_wherever_its_record_stands(when: str) -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := Late()))
+    bench.token.is_cancelled = when == "before"
+    said: list[Decision] = []
+    assert bench.gate().admit_now(REQUEST, said.append)
+    bench.token.is_cancelled = True
+    audit.end_turn()
+    assert [decision.reason for decision in said] == [Reason.PROXY_DISABLED]
+    allowed = [("allow", "allowed_by_rule")] if when == "meanwhile" else []
+    assert bench.audit.decisions == [*allowed, ("deny", "proxy_disabled")]
 
 
 def test_a_broken_reviewer_is_a_no() -> None:
