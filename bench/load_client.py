@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SOURCES = Path(__file__).resolve().parent / "load"
 BUILD_TOOLS = "sudo apt-get install gcc libc6-dev make"
+_IDLERS = "127.0.0.2"
 # An empty line ends the tunnels that are held (`LoadClient.holding`), and is nothing by itself.
 # A client that can't say how it went must not be waited for.
 _LOOP = 'while read -r words; do [ -z "$words" ] || "$@" $words || echo failed; done'
@@ -88,8 +89,11 @@ class LoadClient:
 
     @contextmanager
     def holding(self, count: int, words: str) -> Iterator[None]:
-        """Hold so many idle tunnels. Raises `BenchFailed` when one is not made, or is lost."""
-        self._tell(f"-t {self._origin} -m idle -n {count} -c 16 -T 30 {words}")
+        """Hold so many idle tunnels. Raises `BenchFailed` when one is not made, or is lost.
+
+        They come from an address of their own: see `Lab.quiet_origin`.
+        """
+        self._tell(f"-t {self._origin} -s {_IDLERS} -m idle -n {count} -c 16 -T 30 {words}")
         read_ready(self._hear(), count)
         yield
         self._tell("")

@@ -103,7 +103,7 @@ def tinyproxy_configuration(place: Place) -> str:
 Port {place.port}
 Timeout 600
 MaxClients 4096
-Allow 127.0.0.1
+Allow 127.0.0.0/8
 ConnectPort {place.origin_port}
 Filter "{allowed}"
 FilterDefaultDeny Yes

@@ -15,7 +15,7 @@ from bench.errors import BenchFailed
 from bench.load_client import load_client
 from bench.peers_table import machine
 from bench.processes import Others, idle_tunnels
-from bench.subjects import lab, netproxy
+from bench.subjects import lab, netproxy, relay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,9 @@ def soak(*, tunnels: int, idle: int, rounds: int, seconds: float) -> None:
         print(f"everything else on this machine kept {others.cores():.2f} cores busy meanwhile")
         for verdict in verdicts:
             print(f"bar: {verdict}", flush=True)
-        print(f"bar: {_idle(place, gateway, idle, f'-T {seconds}', rounds)}")
+        print(f"bar: {_idle(place, gateway, idle, f'-T {seconds}', rounds)}", flush=True)
+        with relay(place) as limit:  # what the kernel makes of so many sockets
+            _idle(place, limit, idle, f"-T {seconds}", rounds)
     if missed := [verdict.what for verdict in verdicts if not verdict.is_met]:
         raise BenchFailed(f"not met: {'; '.join(missed)}")
 
@@ -149,26 +151,27 @@ def _settled(tree: Tree) -> int:
     return found
 
 
-def _idle(place: Lab, gateway: Subject, count: int, limit: str, rounds: int) -> Verdict:
+def _idle(place: Lab, subject: Subject, count: int, limit: str, rounds: int) -> Verdict:
     """Both kinds of p99 in one run, and the one without idle tunnels before and after the other."""
 
     def p99_ms() -> float:
-        words = f"-m connrate -n {10**9} {limit} {_new(gateway)}"
-        return statistics.median(gateway.client.measure(words).p99_ms for _ in range(rounds))
+        words = f"-m connrate -n {10**9} {limit} {_new(subject)}"
+        return statistics.median(subject.client.measure(words).p99_ms for _ in range(rounds))
 
-    with load_client(place.tools, place.origin, place.folder_of("idle")) as (idler, _):
+    folder = place.folder_of(f"idle {subject.name}")
+    with load_client(place.tools, place.quiet_origin, folder) as (idler, _):
         before = p99_ms()
-        with idler.holding(count, _way(gateway)):
+        with idler.holding(count, _way(subject)):
             beside = p99_ms()
-        _settled(_tree(gateway))  # to close them all takes a moment
+        _settled(_tree(subject))  # to close them all takes a moment
         after = p99_ms()
     print(
-        f"p99 of new tunnels: {before:.1f} ms; {beside:.1f} ms beside {count:,} idle ones; "
-        f"{after:.1f} ms when those are gone",
+        f"{subject.name}: p99 of new tunnels {before:.1f} ms; {beside:.1f} ms beside {count:,} "
+        f"idle ones; {after:.1f} ms when those are gone",
         flush=True,
     )
     return Verdict(
-        what=f"p99 beside {count:,} idle tunnels, to that without",
+        what=f"{subject.name}: p99 beside {count:,} idle tunnels, to that without",
         value=beside / min(before, after),
         bound=SLOWER,
         unit=" x",

@@ -48,6 +48,9 @@ class Lab:
     folder: Path
     tools: Path  # the load tools, built
     origin: str  # host and port
+    # For idle tunnels beside new ones. Where thousands of ports towards one origin are taken,
+    # connect(2) looks for a free one for milliseconds: the kernel's time, and no proxy's.
+    quiet_origin: str
 
     def folder_of(self, name: str) -> Path:
         """Make a subject's own folder."""
@@ -64,8 +67,8 @@ def lab() -> Iterator[Lab]:
         folder = Path(name)
         folder.chmod(0o755)  # servers that root starts become somebody else
         tools = build(folder / "tools")
-        with origin(tools, folder) as to:
-            yield Lab(folder=folder, tools=tools, origin=to)
+        with origin(tools, folder) as to, origin(tools, folder) as quiet:
+            yield Lab(folder=folder, tools=tools, origin=to, quiet_origin=quiet)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,7 @@ def relay(lab: Lab) -> Iterator[Subject]:
         started(command, [port], folder) as pid,
         load_client(lab.tools, lab.origin, folder) as (client, _),
     ):
-        ways = {"connect": f"127.0.0.1:{port}"}
+        ways = {"connect": f"127.0.0.1:{port}", "socks5": f"127.0.0.1:{port}"}
         yield Subject(name=RELAY, client=client, ways=ways, tree=Tree(root=pid))
 
 
@@ -143,11 +146,20 @@ def inside(lab: Lab) -> Iterator[Subject]:
 
 
 def _gateway_options(lab: Lab, folder: Path) -> list[str]:
-    """One allow rule, the default journal, nobody to ask."""
+    """Nothing but the origins is allowed; the default journal, nobody to ask."""
     configuration = folder / "config.toml"
     configuration.write_text(_CONFIGURATION)
     audit = str(folder / "audit")
-    options = ["--allow", lab.origin, "--ask", "never", "--audit-dir", audit]
+    options = [
+        "--allow",
+        lab.origin,
+        "--allow",
+        lab.quiet_origin,
+        "--ask",
+        "never",
+        "--audit-dir",
+        audit,
+    ]
     return [*options, "--config", str(configuration), "--no-project"]
 
 
