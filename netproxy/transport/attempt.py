@@ -15,6 +15,7 @@ from netproxy.model import CloseReason
 from netproxy.transport.upstream import Passage, Upstream, reach
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
 class Attempt(ABC):
     """The part of a request's life that waits: for an answer, for a lookup, for a peer."""
 
-    __slots__ = ("_cut_for", "_overload", "_passage", "_services", "_task", "approval_id")
+    __slots__ = (
+        "_awaits_record",
+        "_cut_for",
+        "_overload",
+        "_passage",
+        "_services",
+        "_task",
+        "approval_id",
+    )
 
     def __init__(self, services: Services, *, overload: Overload | None) -> None:
         """Over a limit it is answered no, and counted."""
@@ -36,12 +45,18 @@ class Attempt(ABC):
         self._task: asyncio.Task[None] | None = None
         self._cut_for: CloseReason | None = None
         self._passage: Passage | None = None  # of the request that is let through or asked about
+        self._awaits_record = False  # of a yes, without a task
         self.approval_id: ApprovalId | None = None
 
     @property
     def task(self) -> asyncio.Task[None] | None:
         """The set-up while it runs; None once the connection is a tunnel or gone."""
         return self._task
+
+    @property
+    def is_under_way(self) -> bool:
+        """It is not decided or not connected yet, so a change of the policy comes before that."""
+        return self._task is not None
 
     @property
     def is_turned_away(self) -> bool:
@@ -88,21 +103,61 @@ class Attempt(ABC):
         return self._cut_for or CloseReason.RESET
 
     async def _admitted(self, request: Request) -> Decision:
-        if self._overload is not None:
-            return self._turned_away(self._overload, request.client_address)
-        if self._services.allowance.is_spent:
-            return self._turned_away(Overload.BYTES, request.client_address)
-        self._passage = passage = Passage(request=request, unrecorded=self._unrecorded)
+        """Have it decided; whoever is asked may take their time."""
+        excess = self._excess(request)
+        if excess is not None:
+            return excess
         try:
             decision = await self._services.gate.admit(request, waiting=self._waiting)
         except asyncio.CancelledError:
             if not self.was_overruled():
                 raise
             decision = self._services.gate.overrule(request)
+        return self._noted(decision)
+
+    def _admit_now(self, request: Request, then: Callable[[Decision], None]) -> bool:
+        """Have it decided without a task; False: somebody has to be asked, and nothing was done.
+
+        `then` is called by the end of the loop's turn, unless the attempt was cut before. Where the
+        policy changed meanwhile it gets the refusal: the client has to be told.
+        """
+        excess = self._excess(request)
+        if excess is not None:
+            then(excess)
+            return True
+
+        def decided(decision: Decision) -> None:
+            if not self._awaits_record:
+                return  # it was cut
+            self._awaits_record = False
+            is_overruled, self._cut_for = self._cut_for is not None, None
+            if is_overruled and decision.allowed:
+                decision = self._services.gate.overrule(request)
+            then(self._noted(decision))
+
+        self._awaits_record = True
+        if self._services.gate.admit_now(request, decided):
+            return True
+        self._awaits_record = False
+        return False
+
+    def _excess(self, request: Request) -> Decision | None:
+        """Refuse what comes over a limit; else the request is on its way from here on."""
+        overload = self._overload
+        if overload is None and self._services.allowance.is_spent:
+            overload = Overload.BYTES
+        if overload is not None:
+            return self._turned_away(overload, request.client_address)
+        self._passage = Passage(request=request, unrecorded=self._unrecorded)
+        return None
+
+    def _noted(self, decision: Decision) -> Decision:
+        """Keep in mind who said yes; after a no nothing is on its way any more."""
         self.approval_id = decision.approval_id
-        passage.is_asked = decision.approval_id is not None
         if not decision.allowed:
             self._passage = None
+        elif self._passage is not None:
+            self._passage.is_asked = decision.approval_id is not None
         return decision
 
     def _turned_away(self, cause: Overload, client_address: str) -> Decision:

@@ -80,6 +80,14 @@ class Connection(Attempt):
         self._cut_for = reason
         if self._task is not None:
             self._task.cancel()
+        elif self._awaits_record and reason is not CloseReason.POLICY_CHANGED:
+            self._awaits_record = False
+            self._set_up()
+
+    @property
+    @override
+    def is_under_way(self) -> bool:
+        return self._relay is None
 
     @property
     @override

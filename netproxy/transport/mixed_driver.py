@@ -50,6 +50,11 @@ class MixedConnection(Connection):
     def task(self) -> asyncio.Task[None] | None:
         return self._task if self._heir is None else self._heir.task
 
+    @property
+    @override
+    def is_under_way(self) -> bool:
+        return self._heir is None or self._heir.is_under_way
+
     @override
     def start(self) -> None:
         self._heir = None

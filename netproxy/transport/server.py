@@ -171,9 +171,9 @@ class ProxyServer:
         """
         self._services.pool.clear()
         is_judging = bool(self._to_judge)
-        self._to_judge = [each for each in self.connections if each.task is None]
+        self._to_judge = [each for each in self.connections if not each.is_under_way]
         for connection in tuple(self.connections):
-            if connection.task is not None:
+            if connection.is_under_way:
                 connection.judge_again()
         if not is_judging:
             self._judge_some()

@@ -330,7 +330,7 @@ def test_what_a_reviewer_allowed_stays_where_it_only_asks() -> None:
 class Tunnel:
     """As much of a tunnel as the server knows when it has it judged again."""
 
-    task = None
+    is_under_way = False
     approval_id: ApprovalId | None = None
 
     def __init__(self, judged: list[float], loop: asyncio.AbstractEventLoop) -> None:
