@@ -25,20 +25,20 @@ class _Chance:
     """Random digits that were drawn ahead, each given out once."""
 
     def __init__(self) -> None:
-        self._drawn = b""
+        self._drawn = ""
         self._next = 0
 
     def take(self) -> str:
         """80 bits."""
         at = self._next
         if at == len(self._drawn):
-            self._drawn, at = os.urandom(_DRAWN_BYTES), 0
-        self._next = at + _CHANCE_DIGITS
-        return self._drawn[at : self._next].translate(_DIGITS).decode("ascii")
+            self._drawn, at = os.urandom(_DRAWN_BYTES).translate(_DIGITS).decode("ascii"), 0
+        self._next = end = at + _CHANCE_DIGITS
+        return self._drawn[at:end]
 
     def forget(self) -> None:
         """A forked child must not give out what its parent does."""
-        self._drawn, self._next = b"", 0
+        self._drawn, self._next = "", 0
 
 
 _chance = _Chance()

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from netproxy.connection.own_refusals import (
+    abandoned,
+    nobody_to_ask,
+    run_is_over,
+    state_refusal,
+    unrecorded,
+)
 from netproxy.connection.server_names import name_problem
 from netproxy.model import (
     CANCELLING,
@@ -36,6 +43,9 @@ if TYPE_CHECKING:
 _DOMAIN_SOURCES = frozenset(
     {Source.BASELINE_POLICY, Source.SESSION_CACHE, Source.REVIEWER, Source.DECIDER}
 )
+
+# More destinations than most runs have; when it is full it starts anew.
+_MOST_YESES: Final = 256
 
 
 class Judge(Protocol):
@@ -113,6 +123,7 @@ class Gate:
         self._approver = approver
         self._audit = audit
         self._token = token
+        self._yeses: dict[int, tuple[Judgement, Decision]] = {}  # by the judgement's id()
 
     async def admit(self, request: Request, *, waiting: Waiting = suppress) -> Decision:
         """Decide and record. A yes is in the file when this returns; else it is a no.
@@ -153,20 +164,36 @@ class Gate:
     def _decided(self, request: Request) -> Decision | Judgement:
         """Decide; a judgement is what somebody has to be asked about."""
         if self._token.is_cancelled:
-            return _run_is_over()
+            return run_is_over()
         judgement = self._policy.judge(request.destination, request.method, self._cache)
         if judgement.verdict is Verdict.ASK:
             return judgement
-        return self._judged(request, judgement, allowed=judgement.verdict is Verdict.ALLOW)
+        known = self._yeses.get(id(judgement))
+        if known is not None:
+            return known[1]
+        decision = self._judged(request, judgement, allowed=judgement.verdict is Verdict.ALLOW)
+        if decision.allowed and judgement.source is not Source.SESSION_CACHE:
+            self._remember(judgement, decision)
+        return decision
+
+    def _remember(self, judgement: Judgement, decision: Decision) -> None:
+        """A yes of the rules says nothing of the request: the same judgement gives the same one.
+
+        The policy keeps its judgements (`policy.engine`); as long as one is kept here, its id() is
+        nobody else's.
+        """
+        if len(self._yeses) >= _MOST_YESES:
+            self._yeses.clear()
+        self._yeses[id(judgement)] = judgement, decision
 
     def _let_through(
         self, request: Request, decision: Decision, problem: AuditUnavailable | None
     ) -> Decision:
         """Say what became of a yes while it was written."""
         if problem is not None:
-            return self._settle(request, _audit_lost(request))
+            return self._settle(request, unrecorded(request))
         if self._token.is_cancelled:  # by another refusal meanwhile
-            return self._settle(request, _run_is_over())
+            return self._settle(request, run_is_over())
         return decision
 
     def still_allows(self, request: Request, *, asked: bool) -> bool:
@@ -237,11 +264,11 @@ class Gate:
 
     def refuse_unrecorded(self, request: Request) -> Decision:
         """Refuse an allowed request whose opening could not be recorded."""
-        return _audit_lost(request)
+        return unrecorded(request)
 
     def refuse_malformed(self, stray: Stray, message: str) -> Decision:
         """Record what never became a request."""
-        decision = _state(Reason.INVALID_DESTINATION, message)
+        decision = state_refusal(Reason.INVALID_DESTINATION, message)
         event = PolicyDecision(
             connection_id=stray.connection_id,
             client_address=stray.client_address,
@@ -280,7 +307,9 @@ class Gate:
     def _overruled(self, request: Request) -> Decision:
         judgement = self._policy.judge(request.destination, request.method, self._cache)
         if judgement.verdict is Verdict.ALLOW:
-            return _state(Reason.NOT_ALLOWED, "the policy changed twice meanwhile; try again")
+            return state_refusal(
+                Reason.NOT_ALLOWED, "the policy changed twice meanwhile; try again"
+            )
         decision = self._judged(request, judgement, allowed=False)
         message = f"the policy changed: {judgement.explanation}"
         return replace(decision, message=message, cancels=False)
@@ -293,14 +322,14 @@ class Gate:
             with waiting():
                 answer = await self._approver.ask(request, shown)
         except Exception as broken:  # noqa: BLE001 whatever breaks in a reviewer, the answer is no
-            return _unavailable(request, broken)
+            return nobody_to_ask(request, broken)
         except BaseException:
             # The wait was cancelled: the client left, or the run is over. It was asked for, so it
             # is on record, and whatever comes now is nobody's to act on.
-            self._settle(request, _abandoned(request, self._token))
+            self._settle(request, abandoned(request, is_over=self._token.is_cancelled))
             raise
         if self._token.is_cancelled:
-            return _run_is_over()
+            return run_is_over()
         if answer is None:
             return self._overruled(request)
         return self._answered(judgement, answer)
@@ -355,39 +384,4 @@ def _event(request: Request, decision: Decision) -> PolicyDecision:
         rule=decision.rule,
         explanation=decision.message or None,
         approval_id=decision.approval_id,
-    )
-
-
-def _state(reason: Reason, message: str) -> Decision:
-    return Decision(allowed=False, source=Source.PROXY_STATE, reason=reason, message=message)
-
-
-def _run_is_over() -> Decision:
-    return _state(Reason.PROXY_DISABLED, "the command was cancelled; nothing more is let out")
-
-
-def _unavailable(request: Request, broken: Exception) -> Decision:
-    return Decision(
-        allowed=False,
-        source=Source.DECIDER,
-        reason=Reason.APPROVAL_UNAVAILABLE,
-        message=f"nobody could be asked about {request.destination.authority}: {broken}",
-    )
-
-
-def _abandoned(request: Request, token: Token) -> Decision:
-    if token.is_cancelled:
-        return _run_is_over()
-    return Decision(
-        allowed=False,
-        source=Source.DECIDER,
-        reason=Reason.APPROVAL_TIMEOUT,
-        message=f"the client left before {request.destination.authority} was answered",
-    )
-
-
-def _audit_lost(request: Request) -> Decision:
-    where = request.destination.authority
-    return _state(
-        Reason.AUDIT_UNAVAILABLE, f"{where} is allowed, but the decision could not be recorded"
     )

@@ -57,20 +57,19 @@ def turned_away(overload: Overload) -> Decision:
 class TokenBucket:
     """So many per second, and one second's worth at once. The clock is the caller's."""
 
-    __slots__ = ("_at", "_left", "_per_second")
+    __slots__ = ("_at", "_left", "_most", "_per_second")
 
     def __init__(self, per_second: float, *, now: float) -> None:
         """`now` in seconds of any clock that never goes back."""
         self._per_second = per_second
-        self._left = max(per_second, 1.0)
+        self._left = self._most = max(per_second, 1.0)
         self._at = now
 
     def take(self, now: float) -> bool:
         """Whether one more may come."""
         filled = self._left + (now - self._at) * self._per_second
-        self._left = min(filled, max(self._per_second, 1.0))
+        left = min(self._most, filled)  # min() costs more
         self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+        is_taken = left >= 1
+        self._left = left - is_taken
+        return is_taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from netproxy.model import Destination, Protocol
@@ -13,15 +14,21 @@ if TYPE_CHECKING:
     from netproxy.protocol.socks5_udp import Datagram
 
 _HTTP_PORT = 80
+# A run comes back to the same few destinations; one is 200 bytes.
+_REMEMBERED = 1024
 
 
 def http_destination(head: RequestHead) -> Destination:
     """CONNECT must name its port (RFC 9110 section 9.3.6). Raises `InvalidDestination`."""
     if head.is_connect:
-        host, port = parse_authority(head.authority, default_port=None)
-        return Destination(host=host, port=port, protocol=Protocol.HTTPS)
-    host, port = parse_authority(head.authority, default_port=_HTTP_PORT)
-    return Destination(host=host, port=port, protocol=Protocol.HTTP)
+        return _named(head.authority, None, Protocol.HTTPS)
+    return _named(head.authority, _HTTP_PORT, Protocol.HTTP)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _named(authority: str, default_port: int | None, protocol: Protocol) -> Destination:
+    host, port = parse_authority(authority, default_port=default_port)
+    return Destination(host=host, port=port, protocol=protocol)
 
 
 def socks_destination(request: SocksRequest) -> Destination:

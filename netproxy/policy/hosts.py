@@ -59,7 +59,6 @@ def canonical_port(text: str | int) -> int:
     return int(written)
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def parse_authority(text: str, *, default_port: int | None) -> tuple[str, int]:
     """Read `host:port` or `[v6]:port`, both canonical; without a default the port is required.
 

@@ -133,6 +133,8 @@ class _Race:
 
     def close(self) -> None:
         """Close every attempt but the one that was given away."""
+        if self._outcome is None and not self._attempts:
+            return  # what was had at once left nothing behind
         for timer in (self._time_limit, self._next_turn):
             if timer is not None:
                 timer.cancel()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from netproxy.model import CloseReason
 from netproxy.transport.readiness import BROKEN, READABLE, WRITABLE, Readiness
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from netproxy.transport.first_bytes import FirstBytes
     from netproxy.transport.pipes import Pipe, PipePool
     from netproxy.transport.sockets import Socket
+
+
+_READS: Final = READABLE | BROKEN
+_WRITES: Final = WRITABLE | BROKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +149,9 @@ class _End:
     def ready(self, events: int) -> None:
         """Do what can be done without waiting. The callback."""
         try:
-            if self.pending is not None and events & (WRITABLE | BROKEN):
+            if self.pending is not None and events & _WRITES:
                 self.flush()
-            if events & (READABLE | BROKEN) and self._events & READABLE:
+            if events & _READS and self._events & READABLE:
                 self.pull()
         except BlockingIOError:
             return
@@ -173,10 +177,12 @@ class _End:
             self._pull_through(pipe)
             return
         count = self._socket.recv_into(means.buffer)
-        if count:
-            self.take(means.buffer[:count])
-        else:
+        if not count:
             self._end()
+        elif self.first is None:
+            self.other.deliver(means.buffer[:count])
+        else:
+            self.take(means.buffer[:count])
 
     def take(self, data: bytes | memoryview) -> None:
         """Deliver what came from here, but for first bytes that wait."""
@@ -220,9 +226,10 @@ class _End:
     def _end(self) -> None:
         """Pass on that nothing more comes, as soon as all that came is delivered."""
         self.has_ended = True
-        self.let_go(is_ended=True)
-        if self._descriptor < 0:
-            return  # those were the wrong first bytes
+        if self.first is not None:
+            self.let_go(is_ended=True)
+            if self._descriptor < 0:
+                return  # those were the wrong first bytes
         if self.other.pending is None:
             self.other.shut()
         self.update()
@@ -295,8 +302,9 @@ class _End:
         """Watch for exactly what can be acted on: less would stall, more would spin."""
         if self._descriptor < 0:
             return
-        reads = not self.has_ended and self.other.pending is None
-        events = READABLE * reads | WRITABLE * (self.pending is not None)
+        events = READABLE if not self.has_ended and self.other.pending is None else 0
+        if self.pending is not None:
+            events |= WRITABLE
         if events == self._events:
             return
         if not events:

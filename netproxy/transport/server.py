@@ -66,7 +66,7 @@ class ListenerKind(Enum):
 
 
 class _Listener(NamedTuple):
-    kind: ListenerKind
+    driver: type[Connection]
     door: Door | None
     family: int
 
@@ -148,7 +148,7 @@ class ProxyServer:
         with suppress(OSError):  # only TCP has these; accepted sockets inherit the first
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_SECONDS)
-        self._listeners[listener] = _Listener(kind, door, int(listener.family))
+        self._listeners[listener] = _Listener(kind.value, door, int(listener.family))
         self._watch(listener)
 
     def close_all(self, reason: CloseReason) -> None:
@@ -226,7 +226,7 @@ class ProxyServer:
         self._readiness.watch(listener.fileno(), READABLE, ready)
 
     def _accept(self, listener: socket.socket) -> None:
-        kind, door, family = self._listeners[listener]
+        driver, door, family = self._listeners[listener]
         for _ in range(_ACCEPTS):
             if self._is_full():
                 self._pause(listener)
@@ -242,9 +242,8 @@ class ProxyServer:
                     return
                 continue  # accept(2) reports errors of the client's connection, too
             stream = Stream(accepted, self._readiness, limit=self._limits.relay_bytes)
-            is_mixed = kind is ListenerKind.MIXED
-            driver = driver_for(stream) if is_mixed else kind.value
-            self._begin(driver, stream, address, door)
+            is_mixed = driver is MixedConnection
+            self._begin(driver_for(stream) if is_mixed else driver, stream, address, door)
 
     def _begin(
         self, driver: type[Connection], stream: Stream, address: object, door: Door | None

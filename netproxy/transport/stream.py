@@ -79,17 +79,25 @@ class Stream:
 
     async def send(self, data: bytes) -> None:
         """Hand all of it to the kernel. Raises `OSError`."""
-        rest = memoryview(data)
+        count = self.send_now(data) if data else 0
+        if count == len(data):
+            return
+        rest = memoryview(data)[count:]
         while rest:
+            self._writer = self.readiness.loop.create_future()
+            self._want(self._events | WRITABLE)
             try:
-                rest = rest[self.socket.send(rest) :]
-            except BlockingIOError:
-                self._writer = self.readiness.loop.create_future()
-                self._want(self._events | WRITABLE)
-                try:
-                    await self._writer
-                finally:
-                    self._writer = None
+                await self._writer
+            finally:
+                self._writer = None
+            rest = rest[self.send_now(rest) :]
+
+    def send_now(self, data: bytes | memoryview) -> int:
+        """Hand over as much as the kernel takes, and say how much. Raises `OSError`."""
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
 
     @contextmanager
     def watched(self, on_gone: Callable[[], None]) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -502,3 +502,35 @@ def test_the_right_name_or_a_policy_that_only_records_is_no_refusal() -> None:
     bench.policy.sni = Sni.RECORD
     assert bench.gate().refuse_hello(REQUEST, asking(b"b.test")) is None
     assert bench.audit.events == []
+
+
+def test_a_yes_of_the_rules_is_worded_once_and_a_new_judgement_anew() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    gate = bench.gate()
+    first = asyncio.run(gate.admit(REQUEST))
+    assert asyncio.run(gate.admit(REQUEST)) is first
+    bench.policy.default = replace(judgement(Verdict.ALLOW), rule="another")
+    assert asyncio.run(gate.admit(REQUEST)).rule == "another"
+
+
+def test_what_a_session_remembers_is_looked_up_each_time() -> None:
+    policy = FakePolicy(Verdict.ALLOW)
+    policy.default = judgement(Verdict.ALLOW, Reason.ALLOWED_BY_GRANT, source=Source.SESSION_CACHE)
+    bench = Bench(policy=policy)
+    gate = bench.gate()
+    seen = []
+    for approval in ("a-1", "a-2"):
+        bench.cache.grants[WHERE] = ApprovalId(approval)
+        seen.append(asyncio.run(gate.admit(REQUEST)).approval_id)
+    assert seen == ["a-1", "a-2"]
+
+
+def test_worded_yeses_are_bounded() -> None:
+    """Only the bound is left of a thousand destinations, and each still has its own answer."""
+    policy = FakePolicy(Verdict.ALLOW)
+    bench = Bench(policy=policy)
+    gate = bench.gate()
+    for number in range(1000):
+        policy.default = replace(judgement(Verdict.ALLOW), rule=str(number))
+        assert asyncio.run(gate.admit(REQUEST)).rule == str(number)
+    assert len(gate._yeses) <= 256
