@@ -181,17 +181,17 @@ class Connection(Attempt):
             upstream.socket.close()
             upstream.closed(self._broken_off, sent=0, received=0)
             raise
-        early = self._client.unread
+        client = self._client
         self._upstream = upstream
         relay = self._relay = Relay(
             self._services.relays,
-            self._client.release(),
+            client.socket,
             upstream.socket,
             on_end=self._tunnel_ended,
             first=FirstBytes(self._services, self._may_say),
         )
         try:
-            relay.start(early)
+            relay.start(client.unread, watched=client.hand_over())
         except Exception:
             relay.end(CloseReason.RESET)
             raise

@@ -49,6 +49,10 @@ class Readiness:
         self._epoll.modify(descriptor, events)
         self._handlers[descriptor] = handler
 
+    def hand_over(self, descriptor: int, handler: Handler) -> None:
+        """Watch for the same events, with another handler: no system call."""
+        self._handlers[descriptor] = handler
+
     def forget(self, descriptor: int) -> None:
         """Watch no longer; the descriptor stays open."""
         del self._handlers[descriptor]

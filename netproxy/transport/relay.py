@@ -84,9 +84,14 @@ class Relay:
             self._moved, self._moved_at = moved, now
         return self._moved_at
 
-    def start(self, early: bytes) -> None:
-        """Deliver what the client sent early, then whatever comes."""
+    def start(self, early: bytes, *, watched: int = 0) -> None:
+        """Deliver what the client sent early, then whatever comes.
+
+        `watched`: for which events the client's socket is watched already.
+        """
         self._upstream.update()
+        if watched:
+            self._client.adopt(watched)
         self._client.update()
         if early:
             self._client.take(early)
@@ -314,6 +319,11 @@ class _End:
         else:
             self._means.readiness.watch(self._descriptor, events, self.ready)
         self._events = events
+
+    def adopt(self, events: int) -> None:
+        """It is watched for these already, by somebody who is done."""
+        self._events = events
+        self._means.readiness.hand_over(self._descriptor, self.ready)
 
     def close(self, reason: CloseReason) -> None:
         """Close for good."""

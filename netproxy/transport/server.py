@@ -18,6 +18,7 @@ from netproxy.connection.overload import Overload, TokenBucket
 from netproxy.model import CloseReason
 from netproxy.protocol.known_heads import KnownHeads
 from netproxy.transport.allowance import Allowance
+from netproxy.transport.deadline import Deadline
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
 from netproxy.transport.pipes import PipePool
@@ -129,6 +130,8 @@ class ProxyServer:
             relays=_means(readiness, limits),
             pool=Pool(readiness.loop, limits, last_descriptor=self._last_descriptor),
             known_heads=KnownHeads(limits),
+            handshakes=Deadline(readiness.loop, limits.head_seconds),
+            lingering=Deadline(readiness.loop, limits.linger_seconds),
         )
         self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()
@@ -215,6 +218,8 @@ class ProxyServer:
         if self._services.associations is not None:
             self._services.associations.close()
         self._sweep.stop()
+        self._services.handshakes.close()
+        self._services.lingering.close()
         self._services.refusals.flush()
         self._services.allowance.close()
         self._services.relays.pipes.close()
@@ -264,8 +269,9 @@ class ProxyServer:
 
     def _make_room(self) -> None:
         oldest = next(iter(self.connections))
-        oldest.cut(CloseReason.RESET)  # it is gone when its task had its turn
-        self.connections[oldest] = self.connections.pop(oldest)
+        oldest.cut(CloseReason.RESET)  # with a task it is gone when that had its turn
+        if oldest in self.connections:
+            self.connections[oldest] = self.connections.pop(oldest)
 
     def take_over(self, connection: Connection) -> None:
         """Fills `netproxy.transport.door.Hosting`."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netproxy.ports import AuditSink, Dialer, Resolver
     from netproxy.protocol.known_heads import KnownHeads
     from netproxy.transport.allowance import Allowance
+    from netproxy.transport.deadline import Deadline
     from netproxy.transport.pool import Pool
     from netproxy.transport.readiness import Readiness
     from netproxy.transport.refusals import Refusals
@@ -51,6 +52,8 @@ class Services:
     relays: Means
     pool: Pool
     known_heads: KnownHeads
+    handshakes: Deadline  # of head_seconds
+    lingering: Deadline  # of linger_seconds
     ways: Ways | None = None  # out of here; None: everything leaves directly
     associations: Associations | None = None  # for UDP; None serves none
 

@@ -32,6 +32,7 @@ from otel.ids import new_id
 
 if TYPE_CHECKING:
     from netproxy.model import ApprovalId
+    from netproxy.transport.deadline import Deadline
     from netproxy.transport.sockets import Socket
     from netproxy.transport.udp_association import Association
 
@@ -43,28 +44,39 @@ _ANY = (b"0.0.0.0", b"::")
 class SocksConnection(Connection):
     """Serves one request (RFC 1928)."""
 
-    __slots__ = ("_association",)
+    __slots__ = ("_asked", "_association", "_deadline", "_handshake")
 
     _association: Association | None
+    _handshake: Handshake | None  # while it is not over: without a task
+    _deadline: Deadline  # of the handshake
+    _asked: SocksRequest | SocksProtocolError  # what it came to
 
     @override
     def start(self) -> None:
+        """Read all up to the request by callbacks. Whoever stalls is hung up on."""
+        services = self._services
         self._association = None
-        super().start()
+        self._handshake = Handshake(asks_secret=self._door is not None)
+        self._deadline = services.handshakes if self._overload is None else services.lingering
+        self._deadline.begin(self, self._hang_up)
+        self._hear()
+
+    @override
+    def cut(self, reason: CloseReason) -> None:
+        if self._handshake is None:
+            super().cut(reason)
+        else:
+            self._cut_for = reason
+            self._hang_up()
 
     @override
     async def _serve(self) -> None:
-        try:
-            asked = await self._handshake()
-        except SocksProtocolError as problem:
-            await self._malformed(problem)
-            return
-        if asked is None:
-            return
-        match asked.command:
-            case Command.CONNECT:
+        match self._asked:
+            case SocksProtocolError() as problem:
+                await self._malformed(problem)
+            case SocksRequest(command=Command.CONNECT) as asked:
                 await self._handle(asked)
-            case Command.UDP_ASSOCIATE:
+            case SocksRequest(command=Command.UDP_ASSOCIATE) as asked:
                 await self._associate(asked)
 
     @property
@@ -85,41 +97,61 @@ class SocksConnection(Connection):
         if self._association is not None:
             self._association.close_approved(approval_id)
 
-    async def _handshake(self) -> SocksRequest | None:
-        """Read all up to the request; None when the client left. Whoever stalls is hung up on."""
-        handshake = Handshake(asks_secret=self._door is not None)
-        data = self._client.receive_now()
-        if data:
-            event = await self._step(handshake, data)
-            if event is not None:
-                return event
-        elif data is not None:
-            return None
-        # Not asyncio.timeout: it costs more than all that is read here.
-        timer = self._services.readiness.loop.call_later(self._head_seconds, self._left)
+    def _hear(self) -> None:
+        """Take what came; a task goes on when that is all. The callback."""
+        handshake = self._handshake
+        if handshake is None:
+            raise AssertionError("nothing is heard after the request")
         try:
-            while data := await self._client.receive(looks_first=False):
-                event = await self._step(handshake, data)
-                if event is not None:
-                    return event
-        finally:
-            timer.cancel()
-        return None
+            data = self._client.receive_now()
+            asked = self._step(handshake, data) if data else None
+        except OSError:
+            self._hang_up()
+            return
+        except SocksProtocolError as problem:
+            self._asked = problem
+        except Exception as problem:  # noqa: BLE001 root of a callback: this connection only, and shut
+            self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")
+            self._hang_up()
+            return
+        else:
+            if asked is None:
+                if data == b"":
+                    self._hang_up()
+                else:
+                    self._client.rest(self._hear)
+                return
+            self._asked = asked
+        self._deadline.end(self)
+        self._handshake = None
+        super().start()
 
-    async def _step(self, handshake: Handshake, data: bytes) -> SocksRequest | None:
+    def _hang_up(self) -> None:
+        """It is late, cut or gone, and has asked for nothing yet."""
+        self._deadline.end(self)
+        self._handshake = None
+        self._set_up()
+
+    def _step(self, handshake: Handshake, data: bytes) -> SocksRequest | None:
+        """Answer as far as it got. Raises `SocksProtocolError` and `OSError`."""
         event = handshake.receive(data)
         if isinstance(event, Greeted):
-            await self._client.send(event.answer)
+            self._say(event.answer)
             event = handshake.receive(b"")
         if isinstance(event, SecretShown):
             self._check(event)
             handshake.admit()
-            await self._client.send(SECRET_TAKEN)
+            self._say(SECRET_TAKEN)
             event = handshake.receive(b"")
         if isinstance(event, SocksRequest):
             self._client.unread = handshake.unread
             return event
         return None
+
+    def _say(self, answer: bytes) -> None:
+        """Two bytes, and nothing was sent before: there is always room for them."""
+        if self._client.send_now(answer):
+            raise BrokenPipeError("a client that takes no two bytes")
 
     def _check(self, shown: SecretShown) -> None:
         """RFC 1929: whoever shows a wrong secret is told so, and hung up on."""

@@ -79,10 +79,7 @@ class Stream:
 
     async def send(self, data: bytes) -> None:
         """Hand all of it to the kernel. Raises `OSError`."""
-        count = self.send_now(data) if data else 0
-        if count == len(data):
-            return
-        rest = memoryview(data)[count:]
+        rest = self.send_now(data) if data else data
         while rest:
             self._writer = self.readiness.loop.create_future()
             self._want(self._events | WRITABLE)
@@ -90,14 +87,15 @@ class Stream:
                 await self._writer
             finally:
                 self._writer = None
-            rest = rest[self.send_now(rest) :]
+            rest = self.send_now(rest)
 
-    def send_now(self, data: bytes | memoryview) -> int:
-        """Hand over as much as the kernel takes, and say how much. Raises `OSError`."""
+    def send_now(self, data: bytes) -> bytes:
+        """Hand the kernel what it takes at once; the rest comes back. Raises `OSError`."""
         try:
-            return self.socket.send(data)
+            taken = self.socket.send(data)
         except BlockingIOError:
-            return 0
+            return data
+        return data[taken:]
 
     @contextmanager
     def watched(self, on_gone: Callable[[], None]) -> Iterator[None]:
@@ -110,7 +108,7 @@ class Stream:
             self._on_gone = None
 
     def rest(self, on_stir: Callable[[], None]) -> None:
-        """Say once when anything comes that nobody asked for, be it bytes or the end."""
+        """Say once when there is something to read, be it bytes or the end."""
         self._on_stir = on_stir
         self._want(READABLE)
 
@@ -132,6 +130,11 @@ class Stream:
         except OSError:
             return  # it is gone already, and the next read says so
 
+    def hand_over(self) -> int:
+        """Give the socket to who sets a handler of its own; it stays watched for these events."""
+        events, self._events = self._events, 0
+        return events
+
     def release(self) -> Socket:
         """Give the socket away; it is watched no more."""
         self._want(0)
@@ -141,6 +144,7 @@ class Stream:
         """Close in good order: what was sent arrives."""
         self.readiness.drop(self.descriptor)
         self._events = 0
+        self._on_stir = None  # whoever it is holds this stream, as a rule
         self.socket.close()
 
     def abort(self) -> None:

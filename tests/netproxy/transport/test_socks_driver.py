@@ -10,12 +10,12 @@ import pytest
 
 from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import SocksReply
-from netproxy.model import Verdict
+from netproxy.model import CloseReason, Verdict
 from netproxy.protocol.socks5 import reply
 from otel.events import ClientsTurnedAway, ConnectionClosed, PolicyDecision
 from tests.support.fakes import FakePolicy, FakeResolver
 from tests.support.origins import echo, origin, read_all
-from tests.support.proxies import LIMITS, Setting, proxy
+from tests.support.proxies import LIMITS, Setting, eventually, proxy
 
 GREETING = b"\x05\x01\x00"
 
@@ -179,6 +179,31 @@ def test_r94_a_handshake_that_stalls_is_closed(start: bytes) -> None:
         client.sendall(start)
         client.settimeout(5)
         assert read_all(client) in {b"", b"\x05\x00"}
+
+
+@pytest.mark.parametrize("start", [b"", b"\x05\x01\x00", b"\x05\x01\x00\x05\x01\x00\x03\xff"])
+def test_a_handshake_is_cut_at_once(start: bytes) -> None:
+    """It has no task that would have to have its turn first."""
+    with proxy() as near, near.socks() as client:
+        client.sendall(start or b"\x05")
+        eventually(lambda: bool(near.server.connections))
+
+        def cut() -> int:
+            near.server.close_all(CloseReason.POLICY_CHANGED)
+            return len(near.server.connections)
+
+        assert near.call(cut) == 0
+        assert read_all(client) in {b"", b"\x05\x00"}
+    assert near.audit.events == []
+    assert near.reports == []
+
+
+def test_over_a_limit_a_handshake_has_less_time() -> None:
+    limits = replace(LIMITS, connections_per_run=0, head_seconds=30.0, linger_seconds=0.05)
+    with proxy(Setting(limits=limits)) as near, near.socks() as client:
+        client.sendall(b"\x05")
+        client.settimeout(5)
+        assert read_all(client) == b""
 
 
 def test_a_client_that_leaves_early() -> None:
