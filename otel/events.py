@@ -11,7 +11,16 @@ from enum import IntEnum
 from typing import ClassVar
 
 from otel import attributes as a
-from otel.event_fields import Declared, flag, maybe_number, maybe_text, number, text, texts
+from otel.event_fields import (
+    Declared,
+    flag,
+    fresh_text,
+    maybe_number,
+    maybe_text,
+    number,
+    text,
+    texts,
+)
 
 
 class Severity(IntEnum):
@@ -129,8 +138,8 @@ class PolicyDecision(Event):
     """What was decided about one connection or request: the event that each of them gets."""
 
     name: ClassVar[str] = "netproxy.policy_decision"
-    connection_id: str = text(a.CONNECTION_ID)
-    client_address: str = text(a.CLIENT_ADDRESS)
+    connection_id: str = fresh_text(a.CONNECTION_ID)
+    client_address: str = fresh_text(a.CLIENT_ADDRESS)
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
     protocol: str = text(a.TRANSPORT_PROTOCOL)
@@ -154,7 +163,7 @@ class DialRefused(Event):
     """Allowed by name, but every resolved address was of a class that may not be dialled."""
 
     name: ClassVar[str] = "netproxy.dial.refused"
-    connection_id: str = text(a.CONNECTION_ID)
+    connection_id: str = fresh_text(a.CONNECTION_ID)
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
     reason: str = text(a.POLICY_REASON)
@@ -170,7 +179,7 @@ class ConnectionOpened(Event):
     """Bytes can flow from here on, to this address."""
 
     name: ClassVar[str] = "netproxy.connection.opened"
-    connection_id: str = text(a.CONNECTION_ID)
+    connection_id: str = fresh_text(a.CONNECTION_ID)
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
     peer_address: str = text(a.PEER_ADDRESS)
@@ -180,7 +189,7 @@ class ParentUsed(Event):
     """The connection goes through a proxy of the operator's; recorded before it is opened."""
 
     name: ClassVar[str] = "netproxy.parent.used"
-    connection_id: str = text(a.CONNECTION_ID)
+    connection_id: str = fresh_text(a.CONNECTION_ID)
     parent_name: str = text(a.PARENT_NAME)
     parent_target: str = text(a.PARENT_TARGET)
     parent_resolves: bool = flag(a.PARENT_RESOLVES)
@@ -190,7 +199,7 @@ class ConnectionFailed(Event):
     """Allowed, but lookup or connection failed upstream. Not a denial."""
 
     name: ClassVar[str] = "netproxy.connection.failed"
-    connection_id: str = text(a.CONNECTION_ID)
+    connection_id: str = fresh_text(a.CONNECTION_ID)
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
     error_type: str = text(a.ERROR_TYPE)  # an RFC 9209 error type
@@ -206,7 +215,7 @@ class TlsObserved(Event):
     """What a client's ClientHello showed, before a byte of it went on."""
 
     name: ClassVar[str] = "netproxy.tls.observed"
-    connection_id: str = text(a.CONNECTION_ID)
+    connection_id: str = fresh_text(a.CONNECTION_ID)
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
     seen: str = text(a.HELLO_SEEN)  # whole | part: it was too long or too slow to be waited for
@@ -219,7 +228,7 @@ class ConnectionClosed(Event):
     """How much flowed, for how long, and why it ended."""
 
     name: ClassVar[str] = "netproxy.connection.closed"
-    connection_id: str = text(a.CONNECTION_ID)
+    connection_id: str = fresh_text(a.CONNECTION_ID)
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
     bytes_sent: int = number(a.BYTES_SENT)
@@ -237,8 +246,8 @@ class AssociationClosed(Event):
     """A client's SOCKS5 association for UDP is over; what it sent where is in its connections'."""
 
     name: ClassVar[str] = "netproxy.association.closed"
-    connection_id: str = text(a.CONNECTION_ID)  # of the association, not of a flow
-    client_address: str = text(a.CLIENT_ADDRESS)
+    connection_id: str = fresh_text(a.CONNECTION_ID)  # of the association, not of a flow
+    client_address: str = fresh_text(a.CLIENT_ADDRESS)
     flows: int = number(a.ASSOCIATION_FLOWS)  # destinations that were let through
     dropped: int = number(a.DATAGRAMS_DROPPED)  # datagrams of the client that went nowhere
     duration_ms: int = number(a.CONNECTION_DURATION)
@@ -253,7 +262,7 @@ class ClientsTurnedAway(Event):
     # udp_associations_per_run | udp_flows | bytes_per_run
     limit: str = text(a.LIMIT_NAME)
     count: int = number(a.LIMIT_REFUSED)
-    client_address: str = text(a.CLIENT_ADDRESS)  # the last one's
+    client_address: str = fresh_text(a.CLIENT_ADDRESS)  # the last one's
 
     @property
     def severity(self) -> Severity:
@@ -265,18 +274,18 @@ class ApprovalRequested(Event):
     """A question was put to reviewers."""
 
     name: ClassVar[str] = "netproxy.approval.requested"
-    approval_id: str = text(a.APPROVAL_ID)
+    approval_id: str = fresh_text(a.APPROVAL_ID)
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
     protocol: str = text(a.TRANSPORT_PROTOCOL)
-    expires_at: str = text(a.APPROVAL_EXPIRES)
+    expires_at: str = fresh_text(a.APPROVAL_EXPIRES)
 
 
 class ApprovalReviewed(Event):
     """A reviewer answered. Synced before the answer takes effect."""
 
     name: ClassVar[str] = "netproxy.approval.reviewed"
-    approval_id: str = text(a.APPROVAL_ID)
+    approval_id: str = fresh_text(a.APPROVAL_ID)
     verdict: str = text(a.REVIEW_VERDICT)  # allow | deny
     scope: str = text(a.REVIEW_SCOPE)  # once | session
     reviewer: str = text(a.REVIEWER_ID)
@@ -288,7 +297,7 @@ class ReviewerFailed(Event):
     """A reviewer could not be asked: whoever sits there never saw the question."""
 
     name: ClassVar[str] = "netproxy.reviewer.failed"
-    approval_id: str = text(a.APPROVAL_ID)
+    approval_id: str = fresh_text(a.APPROVAL_ID)
     channel: str = text(a.REVIEWER_CHANNEL)
     error_type: str = text(a.ERROR_TYPE)
 
@@ -302,7 +311,7 @@ class ApprovalResolved(Event):
     """A question reached its end, by an answer or without one."""
 
     name: ClassVar[str] = "netproxy.approval.resolved"
-    approval_id: str = text(a.APPROVAL_ID)
+    approval_id: str = fresh_text(a.APPROVAL_ID)
     state: str = text(a.APPROVAL_STATE)  # granted | denied | expired | withdrawn
     waiters: int = number(a.APPROVAL_WAITERS)
     duration_ms: int = number(a.APPROVAL_DURATION)
@@ -312,8 +321,8 @@ class GrantCreated(Event):
     """The session remembers an answer from here on."""
 
     name: ClassVar[str] = "netproxy.grant.created"
-    grant_id: str = text(a.GRANT_ID)
-    approval_id: str = text(a.APPROVAL_ID)
+    grant_id: str = fresh_text(a.GRANT_ID)
+    approval_id: str = fresh_text(a.APPROVAL_ID)
     kind: str = text(a.GRANT_KIND)  # allow | deny
     scope: str = text(a.REVIEW_SCOPE)
     server_address: str = text(a.SERVER_ADDRESS)
@@ -325,7 +334,7 @@ class GrantEnded(Event):
     """The session no longer remembers it."""
 
     name: ClassVar[str] = "netproxy.grant.ended"
-    grant_id: str = text(a.GRANT_ID)
+    grant_id: str = fresh_text(a.GRANT_ID)
     end_reason: str = text(a.GRANT_END)  # used | expired | revoked | session_ended
 
 

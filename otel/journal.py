@@ -15,9 +15,10 @@ import errno
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from otel import chain, folders
+from otel.chain import End
 from otel.errors import AuditUnavailable, JournalBroken, MalformedRecord
 from otel.events import GatewayStopped
 from otel.flusher import Flusher
@@ -27,9 +28,12 @@ from otel.redact import encode
 from otel.segment import Tail, open_last
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from otel.attributes import Attributes
+    from otel.chain import Spelled, Timed
+    from otel.events import Event
     from otel.segment import SegmentFile
 
 # Two processes that start at once may each take the folder that the other just made.
@@ -48,33 +52,6 @@ class _Process:
 
 _process = _Process()
 os.register_at_fork(after_in_child=_process.forked)
-
-
-class Entry(Protocol):
-    """One record to be, before it has a number."""
-
-    @property
-    def name(self) -> str:
-        """Fixed text."""
-
-    @property
-    def severity(self) -> int:
-        """SeverityNumber of the OpenTelemetry log data model."""
-
-    def encoded(self) -> str:
-        """Attributes as `redact.encode` or a `Form` spells them."""
-
-
-class Spelled(NamedTuple):
-    """One whose attributes are spelled already."""
-
-    name: str
-    severity: int
-    text: str
-
-    def encoded(self) -> str:
-        """As it was given."""
-        return self.text
 
 
 class Clock(Protocol):
@@ -112,14 +89,16 @@ class Journal:
         self.opened_at = folders.Position(tail.number, tail.size)
         self._segment = segment
         self._size = tail.size
-        self._seq = last.seq if last else 0
-        self._head = last.digest if last else chain.genesis(writer)
+        self._end = End(last.seq, last.digest) if last else End(0, chain.genesis(writer))
         # New at each start: a number that is used again after a cut gives another uid.
         self._uid = new_id("e")
-        self._clock = clock
+        self._wall_ns = clock.wall_ns
+        self._monotonic_ns = clock.monotonic_ns
         self._locks = locks
         self._broken: str | None = None
-        self._pending: list[tuple[Entry, int, int]] = []  # each with its times
+        # Events to be spelled, each with its times. The list stays the same one for good: `put`
+        # appends to it without the lock.
+        self._pending: list[tuple[Callable[[Event], Spelled], Event, int, int]] = []
         self._forks = _process.forks
         self._lock = threading.RLock()
         self._flusher = Flusher(self._sync_behind)
@@ -158,22 +137,23 @@ class Journal:
     @property
     def last_seq(self) -> int:
         """Number of the newest record; 0 before the first."""
-        return self._seq
+        return self._end.seq
 
     def append(self, name: str, severity: int, attributes: Attributes) -> int:
         """Write one record and return its number. Raises `AuditUnavailable`."""
-        entry = Spelled(name, severity, encode(attributes))
+        spelled = name, severity, encode(attributes)
         self._refuse_when_unusable()
         with self._lock:
-            self.put(entry)
             self.flush()
-            return self._seq
+            self._write([(spelled, self._wall_ns(), self._monotonic_ns())])
+            seq = self._end.seq
+        self._flusher.touch()
+        return seq
 
-    def put(self, entry: Entry) -> None:
-        """Take one record for the next `flush`. Raises `AuditUnavailable`."""
+    def put(self, fill: Callable[[Event], Spelled], event: Event) -> None:
+        """Take one event for the next `flush`, which has it spelled. Raises `AuditUnavailable`."""
         self._refuse_when_unusable()
-        with self._lock:
-            self._pending.append((entry, self._clock.wall_ns(), self._clock.monotonic_ns()))
+        self._pending.append((fill, event, self._wall_ns(), self._monotonic_ns()))
 
     def flush(self) -> None:
         """Write what was put, all of it by one system call. Raises `AuditUnavailable`: then none.
@@ -183,18 +163,13 @@ class Journal:
         """
         self._refuse_when_unusable()
         with self._lock:
-            pending, self._pending = self._pending, []
+            pending = self._pending[:]
             if not pending:
                 return
-            seq, head = self._seq, self._head
-            lines = []
-            for entry, wall_ns, mono_ns in pending:
-                seq += 1
-                stamp = chain.Stamp(self.writer, seq, f"{self._uid}-{seq}", wall_ns, mono_ns, head)
-                line, head = chain.seal(stamp, entry.name, entry.severity, entry.encoded())
-                lines.append(line)
-            self._write(b"".join(lines))
-            self._seq, self._head = seq, head
+            del self._pending[: len(pending)]
+            self._write(
+                (fill(event), wall_ns, mono_ns) for fill, event, wall_ns, mono_ns in pending
+            )
         self._flusher.touch()
 
     def sync(self) -> None:
@@ -225,18 +200,24 @@ class Journal:
             for descriptor in self._locks:
                 os.close(descriptor)
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, records: Iterable[Timed]) -> None:
+        """Seal and write these behind the others, each with its times. Under the lock."""
+        lines, end = chain.seal(self.writer, self._uid, self._end, records)
+        self._append(lines.encode())
+        self._end = end
+
+    def _append(self, lines: bytes) -> None:
         try:
-            taken = self._segment.write(line)
+            taken = self._segment.write(lines)
         except OSError as error:
             raise AuditUnavailable(
                 f"journal not written: {_said(error)}", error_type=_word(error)
             ) from error
-        if taken != len(line):
+        if taken != len(lines):
             # A disk that fills up takes a part: half a line must not stay in front of the next.
             self._cut()
             raise AuditUnavailable(
-                f"journal took {taken} of {len(line)} bytes: disk full?", error_type="short_write"
+                f"journal took {taken} of {len(lines)} bytes: disk full?", error_type="short_write"
             )
         self._size += taken
 

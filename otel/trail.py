@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from otel.errors import AuditUnavailable
 from otel.events import AuditGap
-from otel.forms import Filled, Form
+from otel.forms import Form
 from otel.turn import Turn
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from otel.attributes import Attributes, Value
+    from otel.chain import Spelled
     from otel.events import Event
     from otel.journal import Journal
 
@@ -30,12 +31,12 @@ class AuditTrail:
     after them is a gap record with their number.
     """
 
-    __slots__ = ("_common", "_desk", "_forms")
+    __slots__ = ("_common", "_desk", "_fills")
 
     def __init__(self, journal: Journal, common: Attributes) -> None:
         self._common = dict(common)
         self._desk = _Desk(journal)
-        self._forms: dict[type[Event], Form] = {}
+        self._fills: dict[type[Event], Callable[[Event], Spelled]] = {}
 
     def record(self, event: Event) -> None:
         """Return when the event is in the file. Raises `AuditUnavailable`."""
@@ -45,7 +46,7 @@ class AuditTrail:
         try:
             if desk.lost:
                 self._admit()
-            desk.journal.put(self._entry(event))
+            desk.journal.put(self._fill(event), event)
             desk.journal.flush()
         except AuditUnavailable as unavailable:
             desk.lose(1, unavailable)
@@ -117,22 +118,23 @@ class AuditTrail:
             self.record(event)
             return None
         try:
-            desk.journal.put(self._entry(event))
+            desk.journal.put(self._fills.get(type(event)) or self._fill(event), event)
         except AuditUnavailable as unavailable:
             desk.lose(1, unavailable)
             raise
         return turn
 
-    def _entry(self, event: Event) -> Filled:
+    def _fill(self, event: Event) -> Callable[[Event], Spelled]:
         kind = type(event)
-        form = self._forms.get(kind)
-        if form is None:
-            form = self._forms[kind] = Form(kind, self._common)
-        return Filled(form, event)
+        fill = self._fills.get(kind)
+        if fill is None:
+            fill = self._fills[kind] = Form(kind, self._common).fill
+        return fill
 
     def _admit(self) -> None:
         desk = self._desk
-        desk.journal.put(self._entry(AuditGap(error_type=desk.cause, lost=desk.lost)))
+        gap = AuditGap(error_type=desk.cause, lost=desk.lost)
+        desk.journal.put(self._fill(gap), gap)
         desk.journal.flush()
         desk.lost = 0
 

@@ -13,7 +13,7 @@ import pytest
 
 from netproxy.app.cli import audit
 from otel import AuditTrail, Journal, verify
-from otel.chain import Stamp, genesis, seal
+from otel.chain import End, genesis, seal
 from tests.support.journals import decision, segment_of, write_journal
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ def test_text_that_was_put_into_the_file_is_as_harmless(
 ) -> None:
     """An attacker with the right to write there can even hash it right."""
     writer = write_journal(tmp_path, 0)
-    stamp = Stamp(writer, 1, "e-1-1", 1_767_323_045_678_000_000, 1, genesis(writer))
     attributes = json.dumps({"server.address": text}, ensure_ascii=False, separators=(",", ":"))
-    line, _ = seal(stamp, "netproxy.policy_decision", 9, attributes)
-    segment_of(tmp_path, writer).write_bytes(line)
+    record = ("netproxy.policy_decision", 9, attributes), 1_767_323_045_678_000_000, 1
+    line, _ = seal(writer, "e-1", End(0, genesis(writer)), [record])
+    segment_of(tmp_path, writer).write_text(line, "utf-8")
     assert verify(tmp_path)[0].holds
     assert_harmless(show(capsys, command, tmp_path))
 

@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel.chain import (
-    Stamp,
+    End,
     canonical,
     genesis,
     nanoseconds,
     parse,
     seal,
-    timestamp,
 )
 from otel.errors import MalformedRecord
 from otel.redact import encode
@@ -27,22 +26,47 @@ ATTRIBUTES = st.dictionaries(
 )  # fmt: skip
 
 
-def stamp(seq: int = 1, wall_ns: int = 1_767_323_045_678_000_000) -> Stamp:
-    return Stamp(WRITER, seq, f"e-1-{seq}", wall_ns, 5, genesis(WRITER))
+def sealed(
+    attributes: str = "{}", *, seq: int = 1, wall_ns: int = 1_767_323_045_678_000_000, sev: int = 9
+) -> tuple[bytes, End]:
+    record = ("netproxy.audit.gap", sev, attributes), wall_ns, 5
+    line, end = seal(WRITER, "e-1", End(seq - 1, genesis(WRITER)), [record])
+    return line.encode(), end
 
 
 def line_of(attributes: str = "{}") -> bytes:
-    return seal(stamp(), "netproxy.audit.gap", 9, attributes)[0]
+    return sealed(attributes)[0]
 
 
 @given(ATTRIBUTES, st.integers(1, 10**9), st.integers(0, 4 * 10**18))
 def test_what_is_sealed_is_read_back(attributes: dict[str, str], seq: int, wall_ns: int) -> None:
-    line, digest = seal(stamp(seq, wall_ns), "netproxy.audit.gap", 17, encode(attributes))
+    line, end = sealed(encode(attributes), seq=seq, wall_ns=wall_ns, sev=17)
     record = parse(line[:-1])
-    assert record.digest == record.expected_digest == digest
+    assert record.digest == record.expected_digest == end.digest
     assert encode(record.attributes) == encode(attributes)
     assert (record.seq, record.severity, record.writer) == (seq, 17, WRITER)
+    assert end.seq == seq
+    assert record.uid == f"e-1-{seq}"
     assert nanoseconds(record.timestamp) == wall_ns // 1_000_000 * 1_000_000
+
+
+@given(st.lists(ATTRIBUTES, max_size=4), st.integers(0, 4))
+def test_records_follow_each_other_however_they_come(
+    several: list[dict[str, str]], cut: int
+) -> None:
+    """Those of one turn are sealed together, and nobody can tell afterwards."""
+    records = [
+        (("netproxy.audit.gap", 9, encode(attributes)), 10**18 + number, number)
+        for number, attributes in enumerate(several)
+    ]
+    start = End(0, genesis(WRITER))
+    together, end = seal(WRITER, "e-1", start, records)
+    first, middle = seal(WRITER, "e-1", start, records[:cut])
+    second, same_end = seal(WRITER, "e-1", middle, records[cut:])
+    assert (first + second, same_end) == (together, end)
+    read = [parse(line) for line in together.encode().split(b"\n")[:-1]]
+    assert [record.seq for record in read] == list(range(1, len(several) + 1))
+    assert [record.previous for record in read] == [start.digest, *(r.digest for r in read)][:-1]
 
 
 @given(ATTRIBUTES)
@@ -105,8 +129,9 @@ def test_no_bytes_crash_the_parser(data: bytes) -> None:
 
 def test_an_event_name_that_holds_data_is_our_mistake() -> None:
     with pytest.raises(AssertionError):
-        seal(stamp(), 'x","y', 9, "{}")
+        seal(WRITER, "e-1", End(0, genesis(WRITER)), [(('x","y', 9, "{}"), 0, 0)])
 
 
 def test_timestamps_are_cut_to_milliseconds() -> None:
-    assert timestamp(1_767_323_045_678_999_999) == "2026-01-02T03:04:05.678Z"
+    line, _ = sealed(wall_ns=1_767_323_045_678_999_999)
+    assert parse(line[:-1]).timestamp == "2026-01-02T03:04:05.678Z"

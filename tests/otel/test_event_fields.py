@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from otel.event_fields import Declared, flag, maybe_number, maybe_text, number, text, texts
+from otel.event_fields import (
+    Declared,
+    flag,
+    maybe_number,
+    maybe_text,
+    number,
+    picker,
+    text,
+    texts,
+)
 
 
 class Sample(Declared):
@@ -71,3 +80,13 @@ def test_an_unknown_field_is_a_bug_of_ours() -> None:
 
 def test_it_shows_what_it_holds() -> None:
     assert repr(SAMPLE).startswith("Sample(host='a.test', port=443, override=False")
+
+
+def test_as_many_fields_as_are_declared_are_not_enough() -> None:
+    with pytest.raises(TypeError, match="no field 'hots'"):
+        Sample(hots="a", port=1, override=False, rule=None, status=None, plan=())  # type: ignore[call-arg]  # what is tested
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_what_is_picked_is_always_a_tuple(count: int) -> None:
+    assert picker(*range(count))(("a", "b", "c")) == ("a", "b", "c")[:count]

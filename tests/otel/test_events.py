@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from otel import Value, events
-from otel.chain import Stamp, genesis, parse, seal
+from otel.chain import End, genesis, parse, seal
 from otel.events import EVENTS, Event, Severity
 from otel.redact import encode
 from tests.support.journals import decision
@@ -26,9 +26,9 @@ def sample(kind: type[Event]) -> Event:
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.name)
 def test_every_event_is_recorded_as_it_is(kind: type[Event]) -> None:
     event = sample(kind)
-    stamp = Stamp(WRITER, 1, "e-1-1", 0, 1, genesis(WRITER))
-    line, _ = seal(stamp, event.name, event.severity, encode(event.attributes()))
-    record = parse(line[:-1])
+    spelled = event.name, int(event.severity), encode(event.attributes())
+    line, _ = seal(WRITER, "e-1", End(0, genesis(WRITER)), [(spelled, 0, 1)])
+    record = parse(line[:-1].encode())
     assert record.name == kind.name
     assert record.attributes == event.attributes()
     assert Severity(record.severity) == event.severity
