@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from netproxy.errors import ClientProtocolError, SocksProtocolError, SocksReply
 from netproxy.protocol.buffer import NEED_DATA, NeedData
@@ -29,6 +29,7 @@ _SECRET_BYTES = 2  # VER and ULEN, before the name (RFC 1929 section 2)
 _SECRET_VERSION = 1
 _RSV, _ATYP = 2, 3  # where they are in a request (RFC 1928 section 4)
 _REQUEST_HEAD_BYTES = 4
+_LONGEST_REQUEST_BYTES = 4 + 1 + 255 + 2
 # What a reply names when there is no bound address to name; nothing is bound to it.
 _NO_ADDRESS = "0.0.0.0"  # noqa: S104  # text in a reply, never bind()
 _PORT_BYTES = 2
@@ -73,8 +74,7 @@ class SecretShown:
     secret: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocksRequest:
+class SocksRequest(NamedTuple):
     """What the client wants. `host` is spelled as it came.
 
     For `UDP_ASSOCIATE` they are where its datagrams will come from, zeros if it can't say.
@@ -120,6 +120,11 @@ class Handshake:
             case early:
                 raise AssertionError(f"bytes in {early}")
 
+    @property
+    def has_more(self) -> bool:
+        """Something came after what was read last."""
+        return bool(self._buffer)
+
     def admit(self) -> None:
         """The secret was right: the request may follow."""
         if self._state is not _State.JUDGED:
@@ -155,15 +160,26 @@ class Handshake:
 
     def _request(self) -> NeedData | SocksRequest:
         buffer = self._buffer
-        _refuse_bad_start(buffer)
-        if len(buffer) < _REQUEST_HEAD_BYTES + 1:
+        read = _read_request(buffer[:_LONGEST_REQUEST_BYTES])
+        if read is None:
             return NEED_DATA
-        place = read_address(buffer, _ATYP)
-        if place is None:
-            return NEED_DATA
-        host, port, end = place
+        request, end = read
         self.unread = buffer[end:]
-        return SocksRequest(command=Command(buffer[1]), host=host, port=port)
+        return request
+
+
+# A request is a function of its bytes, and a run comes back to the same few destinations.
+@lru_cache(maxsize=256)
+def _read_request(buffer: bytes) -> tuple[SocksRequest, int] | None:
+    """Read one, and say where it ends; None if there is not enough of it."""
+    _refuse_bad_start(buffer)
+    if len(buffer) < _REQUEST_HEAD_BYTES + 1:
+        return None
+    place = read_address(buffer, _ATYP)
+    if place is None:
+        return None
+    host, port, end = place
+    return SocksRequest(command=Command(buffer[1]), host=host, port=port), end
 
 
 def read_address(buffer: bytes, at: int) -> tuple[bytes, int, int] | None:

@@ -129,10 +129,14 @@ class Attempt(ABC):
         def decided(decision: Decision) -> None:
             if not self._awaits_record:
                 return  # it was cut
+            try:
+                if self._cut_for is not None and decision.allowed:
+                    decision = self._services.gate.overrule(request)
+            except Exception:
+                self.cut(CloseReason.RESET)  # there is no task that would end it
+                raise
+            self._cut_for = None
             self._awaits_record = False
-            is_overruled, self._cut_for = self._cut_for is not None, None
-            if is_overruled and decision.allowed:
-                decision = self._services.gate.overrule(request)
             then(self._noted(decision))
 
         self._awaits_record = True
@@ -148,7 +152,7 @@ class Attempt(ABC):
             overload = Overload.BYTES
         if overload is not None:
             return self._turned_away(overload, request.client_address)
-        self._passage = Passage(request=request, unrecorded=self._unrecorded)
+        self._passage = Passage(request, self._unrecorded)
         return None
 
     def _noted(self, decision: Decision) -> Decision:

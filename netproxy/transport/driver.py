@@ -18,7 +18,7 @@ from netproxy.transport.first_bytes import FirstBytes, observed
 from netproxy.transport.relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from contextlib import AbstractContextManager
 
     from netproxy.connection.credentials import Identity
@@ -69,7 +69,11 @@ class Connection(Attempt):
 
     def start(self) -> None:
         """Begin, and go as far as it goes without waiting."""
-        asyncio.Task(self._run(), loop=self._services.readiness.loop, eager_start=True)
+        self._go_on(self._serve())
+
+    def _go_on(self, rest: Coroutine[None, None, None]) -> None:
+        """Do the rest of the set-up in a task, which waits for whatever it has to."""
+        asyncio.Task(self._run(rest), loop=self._services.readiness.loop, eager_start=True)
 
     @override
     def cut(self, reason: CloseReason) -> None:
@@ -101,10 +105,10 @@ class Connection(Attempt):
     async def _serve(self) -> None:
         """Talk to the client until it is refused, gone, or a tunnel."""
 
-    async def _run(self) -> None:
+    async def _run(self, rest: Coroutine[None, None, None]) -> None:
         self._task = asyncio.current_task()
         try:
-            await self._serve()
+            await rest
         except (ConnectionError, TimeoutError):
             pass  # the client is gone: there is nobody to answer
         except Exception as problem:  # noqa: BLE001 root of the task: this connection only, and shut
@@ -191,7 +195,8 @@ class Connection(Attempt):
             first=FirstBytes(self._services, self._may_say),
         )
         try:
-            relay.start(client.unread, watched=client.hand_over())
+            early, client.unread = client.unread, b""
+            relay.start(early, watched=client.hand_over())
         except Exception:
             relay.end(CloseReason.RESET)
             raise

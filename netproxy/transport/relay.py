@@ -108,8 +108,8 @@ class Relay:
         self._on_end(reason)
         # Each knows the others: left like that they are there until somebody looks for garbage, and
         # with thousands of tunnels to look through that stops all of them.
-        self._client.part()
-        self._upstream.part()
+        for end in (self._client, self._upstream):
+            del end.other, end.relay
 
 
 class _End:
@@ -119,7 +119,6 @@ class _End:
         "_descriptor",
         "_events",
         "_means",
-        "_relay",
         "_socket",
         "delivered",
         "first",
@@ -127,12 +126,13 @@ class _End:
         "is_shut",
         "other",
         "pending",
+        "relay",
     )
 
     other: _End
 
     def __init__(self, relay: Relay, means: Means, sock: Socket) -> None:
-        self._relay = relay
+        self.relay = relay
         self._means = means
         self._socket = sock
         self._descriptor = sock.fileno()
@@ -161,16 +161,16 @@ class _End:
         except BlockingIOError:
             return
         except OSError:
-            self._relay.end(CloseReason.RESET)
+            self.relay.end(CloseReason.RESET)
         except Exception:
-            self._relay.end(CloseReason.RESET)
+            self.relay.end(CloseReason.RESET)
             raise
 
     def pull(self) -> None:
         """Read once from here and deliver it there."""
         means = self._means
         if means.tunnel_bytes is not None:
-            room = means.tunnel_bytes - self._relay.bytes_taken
+            room = means.tunnel_bytes - self.relay.bytes_taken
             if room < means.pipes.size:
                 self._pull_within(room)
                 return
@@ -210,7 +210,7 @@ class _End:
         # With no room left one byte more tells an end from too much.
         count = self._socket.recv_into(buffer, min(len(buffer), max(room, 1)))
         if count > room:
-            self._relay.end(CloseReason.BYTE_LIMIT)
+            self.relay.end(CloseReason.BYTE_LIMIT)
         elif count:
             self.take(buffer[:count])
         else:
@@ -246,7 +246,7 @@ class _End:
         except BlockingIOError:
             count = 0
         except OSError:
-            self._relay.end(CloseReason.RESET)
+            self.relay.end(CloseReason.RESET)
             return
         self.delivered += count
         if count < len(data):
@@ -260,7 +260,7 @@ class _End:
         try:
             self._drain(pipe)
         except OSError:
-            self._relay.end(CloseReason.RESET)
+            self.relay.end(CloseReason.RESET)
             return
         if self.pending is not None:
             self.update()
@@ -299,7 +299,7 @@ class _End:
         """Pass the other side's half-close on; when both have ended, closing says the same."""
         self.is_shut = True
         if self.other.is_shut:
-            self._relay.end(CloseReason.FINISHED)
+            self.relay.end(CloseReason.FINISHED)
         else:
             self._socket.shutdown(socket.SHUT_WR)
 
@@ -336,8 +336,3 @@ class _End:
             self._means.pipes.give_back(self.pending)
         self.pending = None
         self._socket.close()
-
-    def part(self) -> None:
-        """Forget the relay and the other side. Nothing is called after that."""
-        del self.other
-        del self._relay

@@ -31,7 +31,7 @@ from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
 
 if TYPE_CHECKING:
-    from netproxy.model import ApprovalId
+    from netproxy.model import ApprovalId, Decision
     from netproxy.transport.deadline import Deadline
     from netproxy.transport.sockets import Socket
     from netproxy.transport.udp_association import Association
@@ -44,12 +44,11 @@ _ANY = (b"0.0.0.0", b"::")
 class SocksConnection(Connection):
     """Serves one request (RFC 1928)."""
 
-    __slots__ = ("_asked", "_association", "_deadline", "_handshake")
+    __slots__ = ("_association", "_deadline", "_handshake")
 
     _association: Association | None
     _handshake: Handshake | None  # while it is not over: without a task
     _deadline: Deadline  # of the handshake
-    _asked: SocksRequest | SocksProtocolError  # what it came to
 
     @override
     def start(self) -> None:
@@ -71,13 +70,7 @@ class SocksConnection(Connection):
 
     @override
     async def _serve(self) -> None:
-        match self._asked:
-            case SocksProtocolError() as problem:
-                await self._malformed(problem)
-            case SocksRequest(command=Command.CONNECT) as asked:
-                await self._handle(asked)
-            case SocksRequest(command=Command.UDP_ASSOCIATE) as asked:
-                await self._associate(asked)
+        raise AssertionError("what it asks for says how it is served")
 
     @property
     @override
@@ -105,31 +98,30 @@ class SocksConnection(Connection):
         try:
             data = self._client.receive_now()
             asked = self._step(handshake, data) if data else None
+            if asked is not None:
+                self._done()
+                self._answer(asked)
+            elif data == b"":
+                self._hang_up()
+            else:
+                self._client.rest(self._hear)
         except OSError:
             self._hang_up()
-            return
         except SocksProtocolError as problem:
-            self._asked = problem
+            self._done()
+            self._go_on(self._malformed(problem))
         except Exception as problem:  # noqa: BLE001 root of a callback: this connection only, and shut
             self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")
             self._hang_up()
-            return
-        else:
-            if asked is None:
-                if data == b"":
-                    self._hang_up()
-                else:
-                    self._client.rest(self._hear)
-                return
-            self._asked = asked
+
+    def _done(self) -> None:
         self._deadline.end(self)
         self._handshake = None
-        super().start()
 
     def _hang_up(self) -> None:
         """It is late, cut or gone, and has asked for nothing yet."""
-        self._deadline.end(self)
-        self._handshake = None
+        self._done()
+        self._awaits_record = False
         self._set_up()
 
     def _step(self, handshake: Handshake, data: bytes) -> SocksRequest | None:
@@ -137,6 +129,8 @@ class SocksConnection(Connection):
         event = handshake.receive(data)
         if isinstance(event, Greeted):
             self._say(event.answer)
+            if not handshake.has_more:
+                return None
             event = handshake.receive(b"")
         if isinstance(event, SecretShown):
             self._check(event)
@@ -158,21 +152,25 @@ class SocksConnection(Connection):
         if not self._is_let_in(shown.secret):
             raise SocksProtocolError("the secret is not one of ours", answer=SECRET_REFUSED)
 
-    async def _handle(self, asked: SocksRequest) -> None:
-        connection_id = ConnectionId(new_id("c"))
+    def _answer(self, asked: SocksRequest) -> None:
+        if asked.command is Command.UDP_ASSOCIATE:
+            self._go_on(self._associate(asked))
+            return
         try:
             destination = socks_destination(asked)
         except InvalidDestination as problem:
             self._stray(str(problem), host=asked.host.decode("ascii", "backslashreplace"))
-            await self._farewell(reply(SocksReply.GENERAL_FAILURE))
+            self._go_on(self._farewell(reply(SocksReply.GENERAL_FAILURE)))
             return
-        request = Request(
-            destination=destination,
-            method="none",
-            connection_id=connection_id,
-            client_address=self._client_address,
-        )
-        decision = await self._admitted(request)
+        request = Request(destination, "none", ConnectionId(new_id("c")), self._client_address)
+        if not self._admit_now(request, lambda said: self._go_on(self._follow(request, said))):
+            self._go_on(self._ask(request))
+
+    async def _ask(self, request: Request) -> None:
+        await self._follow(request, await self._admitted(request))
+
+    async def _follow(self, request: Request, decision: Decision) -> None:
+        """Do what was decided."""
         if not decision.allowed:
             await self._farewell(reply(answers.socks_reply(decision)))
             return

@@ -179,6 +179,22 @@ class FakeAudit:
         return [(event.decision, event.reason) for event in self.of(PolicyDecision)]
 
 
+class LateAudit(FakeAudit):
+    """Says whether an event is written when the turn ends, and not before."""
+
+    def __init__(self, refuses: Callable[[Event], bool] = lambda _: False) -> None:
+        super().__init__(refuses)
+        self.turn: list[Callable[[], None]] = []
+
+    def record_then(self, event: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
+        self.turn.append(lambda: super(LateAudit, self).record_then(event, then))
+
+    def end_turn(self) -> None:
+        steps, self.turn = self.turn, []
+        for step in steps:
+            step()
+
+
 @dataclass
 class FakeToken:
     is_cancelled: bool = False

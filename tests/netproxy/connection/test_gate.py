@@ -34,16 +34,15 @@ from tests.support.fakes import (
     FakePolicy,
     FakeToken,
     FakeVetted,
+    LateAudit,
     answer,
     judgement,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
     from netproxy.ports import Answer
-    from otel.errors import AuditUnavailable
 
 WHERE = Destination(host="a.test", port=443, protocol=Protocol.HTTPS)
 REQUEST = Request(
@@ -73,21 +72,6 @@ class Bench:
 
     def admit(self) -> Decision:
         return asyncio.run(self.gate().admit(REQUEST))
-
-
-class Late(FakeAudit):
-    """Says whether an event is written when the turn ends, and not before."""
-
-    def __init__(self, refuses: Callable[[Event], bool] = lambda _: False) -> None:
-        super().__init__(refuses)
-        self.turn: list[Callable[[], None]] = []
-
-    def record_then(self, event: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
-        self.turn.append(lambda: super(Late, self).record_then(event, then))
-
-    def end_turn(self) -> None:
-        for step in self.turn:
-            step()
 
 
 class Waiting:
@@ -278,7 +262,7 @@ def test_a_cancellation_while_the_yes_is_written_is_a_no() -> None:
 
 
 def test_an_allow_goes_on_when_its_record_is_written_and_not_before() -> None:
-    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := Late()))
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := LateAudit()))
     said: list[Decision] = []
     assert bench.gate().admit_now(REQUEST, said.append)
     assert said == []
@@ -309,7 +293,7 @@ def test_a_late_record_that_fails_is_a_no() -> None:
     def only_allows(event: Event) -> bool:
         return isinstance(event, PolicyDecision) and event.decision == "allow"
 
-    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := Late(only_allows)))
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := LateAudit(only_allows)))
     said: list[Decision] = []
     assert bench.gate().admit_now(REQUEST, said.append)
     audit.end_turn()
@@ -320,7 +304,7 @@ def test_a_late_record_that_fails_is_a_no() -> None:
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 def test_a_cancelled_run_is_let_out_no_more_wherever_its_record_stands(when: str) -> None:
-    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := Late()))
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=(audit := LateAudit()))
     bench.token.is_cancelled = when == "before"
     said: list[Decision] = []
     assert bench.gate().admit_now(REQUEST, said.append)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +13,20 @@ from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import SocksReply
 from netproxy.model import CloseReason, Verdict
 from netproxy.protocol.socks5 import reply
-from otel.events import ClientsTurnedAway, ConnectionClosed, PolicyDecision
-from tests.support.fakes import FakePolicy, FakeResolver
+from otel.events import (
+    ClientsTurnedAway,
+    ConnectionClosed,
+    ConnectionFailed,
+    ConnectionOpened,
+    PolicyDecision,
+)
+from tests.support.fakes import FakePolicy, FakeResolver, LateAudit, judgement
 from tests.support.origins import echo, origin, read_all
-from tests.support.proxies import LIMITS, Setting, eventually, proxy
+from tests.support.proxies import LIMITS, Proxy, Setting, eventually, proxy
+
+if TYPE_CHECKING:
+    from netproxy.model import Destination, Judgement
+    from netproxy.ports import SessionCache
 
 GREETING = b"\x05\x01\x00"
 
@@ -195,7 +206,6 @@ def test_a_handshake_is_cut_at_once(start: bytes) -> None:
         assert near.call(cut) == 0
         assert read_all(client) in {b"", b"\x05\x00"}
     assert near.audit.events == []
-    assert near.reports == []
 
 
 def test_over_a_limit_a_handshake_has_less_time() -> None:
@@ -204,6 +214,79 @@ def test_over_a_limit_a_handshake_has_less_time() -> None:
         client.sendall(b"\x05")
         client.settimeout(5)
         assert read_all(client) == b""
+
+
+def asking_late(near: Proxy, audit: LateAudit) -> socket.socket:
+    """A client whose request is allowed, and not on record yet."""
+    client = near.socks()
+    client.sendall(GREETING + ask("127.0.0.1", 9))
+    eventually(lambda: bool(audit.turn))
+    return client
+
+
+def test_a_policy_that_changes_before_the_record_is_written_refuses() -> None:
+    audit = LateAudit()
+    setting = Setting(audit=audit)
+    with proxy(setting) as near, asking_late(near, audit) as client:
+        setting.policy.default = judgement(Verdict.DENY)
+        near.call(near.server.judge_again)
+        near.call(audit.end_turn)
+        assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
+        near.settle_after(client)
+    assert audit.decisions == [("allow", "allowed_by_rule"), ("deny", "denied_by_rule")]
+    assert audit.of(ConnectionOpened) == audit.of(ConnectionFailed) == []
+
+
+def test_a_cut_before_the_record_is_written_ends_it_at_once() -> None:
+    audit = LateAudit()
+    with proxy(Setting(audit=audit)) as near, asking_late(near, audit) as client:
+
+        def cut() -> int:
+            near.server.close_all(CloseReason.RUN_CANCELLED)
+            return len(near.server.connections)
+
+        assert near.call(cut) == 0
+        near.call(audit.end_turn)
+        assert read_all(client) == b"\x05\x00"
+    assert audit.decisions == [("allow", "allowed_by_rule")]
+    assert audit.of(ConnectionOpened) == audit.of(ConnectionFailed) == []
+
+
+def test_a_cut_after_a_change_of_the_policy_answers_nothing() -> None:
+    audit = LateAudit()
+    setting = Setting(audit=audit)
+    with proxy(setting) as near, asking_late(near, audit) as client:
+        setting.policy.default = judgement(Verdict.DENY)
+        near.call(near.server.judge_again)
+        near.close_all(CloseReason.RUN_CANCELLED)
+        near.call(audit.end_turn)
+        assert read_all(client) == b"\x05\x00"
+    assert audit.decisions == [("allow", "allowed_by_rule")]
+
+
+def test_a_record_that_is_lost_is_a_refusal() -> None:
+    audit = LateAudit(lambda event: isinstance(event, PolicyDecision) and event.decision == "allow")
+    with proxy(Setting(audit=audit)) as near, asking_late(near, audit) as client:
+        near.call(audit.end_turn)
+        assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
+        near.settle_after(client)
+    assert audit.decisions == [("deny", "audit_unavailable")]
+    assert audit.of(ConnectionFailed) == []
+
+
+def test_whatever_breaks_while_a_request_is_decided_ends_that_connection_only() -> None:
+    class Broken(FakePolicy):
+        def judge(self, destination: Destination, method: str, cache: SessionCache) -> Judgement:
+            raise ValueError("a bug")
+
+    with proxy(Setting(policy=Broken(Verdict.ALLOW))) as near:
+        for _ in range(2):
+            with near.socks() as client:
+                client.sendall(GREETING + ask("127.0.0.1", 9))
+                assert read_all(client) == b"\x05\x00"
+                near.settle()
+            assert len(near.reports) == 1
+            near.reports.clear()
 
 
 def test_a_client_that_leaves_early() -> None:
