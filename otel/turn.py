@@ -77,7 +77,10 @@ class Turn:
             self._journal.flush()
         except AuditUnavailable as unavailable:
             problem = unavailable
-            self._lost(count, unavailable)
+        except Exception as bug:  # noqa: BLE001 whoever waits must be told, whatever it is
+            problem = AuditUnavailable(f"journal: {bug!r}")
+        if problem is not None:
+            self._lost(count, problem)
         if waiting:
             self._told.append((waiting, problem))
 

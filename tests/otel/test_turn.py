@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -315,3 +315,20 @@ def test_the_end_of_the_turns_calls_back_whoever_waits() -> None:
         assert told.calls == [("b", None)]
 
     turns(story)
+
+
+def test_an_event_that_can_not_be_spelled_leaves_nobody_waiting() -> None:
+    """A mistake of ours: all of its turn are lost, are told so, and the trail admits it."""
+    told = Told()
+
+    async def story(desk: Desk) -> None:
+        desk.trail.record_then(decision("a.example"), told.as_("a"))
+        desk.trail.record_soon(decision(cast("str", object())))
+        with pytest.raises(AuditUnavailable, match="not JSON serializable"):
+            await desk.trail.written(decision("b.example"))
+        assert told.calls == [("a", "unavailable")]
+        await desk.trail.written(decision("c.example"))
+        assert desk.hosts == [None, "c.example"]
+
+    desk = turns(story)
+    assert parse(desk.file.content.split(b"\n")[0]).attributes["netproxy.gap.lost"] == 3
