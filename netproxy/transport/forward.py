@@ -1,34 +1,32 @@
 """One plain HTTP request carried to its origin, and the response carried back.
 
 Both bodies stream at once and each waits for the slower side. Heads and framing are made anew
-(`protocol.http1_forward`, `protocol.body`); what the client may ask was decided before.
+(`protocol.http1_forward`, `protocol.answer`); what the client may ask was decided before. What
+needs no waiting is a plain step (`begin`, `advance`), for `express`; `run` goes on from there.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import replace
-from functools import lru_cache
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from netproxy.errors import ClientProtocolError, Failure, OriginProtocolError
+from netproxy.errors import Failure, OriginProtocolError
 from netproxy.model import CloseReason
-from netproxy.protocol.body import CloseReader, body_reader, framed
+from netproxy.protocol.answer import begun, final_answer
+from netproxy.protocol.body import body_reader, framed
 from netproxy.protocol.buffer import NeedData
-from netproxy.protocol.fields import NO_BODY, Chunked, Framing, UntilClose
-from netproxy.protocol.http1_forward import (
-    ResponseHead,
-    ResponseReader,
-    client_framing,
-    request_head,
-    response_head,
-)
+from netproxy.protocol.fields import NO_BODY, Chunked
+from netproxy.protocol.http1_forward import ResponseReader, request_head, response_head
 from netproxy.protocol.trailers import last_chunk
+from netproxy.transport.http_date import http_date
 
 if TYPE_CHECKING:
-    from netproxy.protocol.body import BodyReader
+    from collections.abc import Callable
+
+    from netproxy.protocol.answer import Answer
     from netproxy.protocol.http1 import RequestHead
+    from netproxy.protocol.http1_forward import ResponseHead
     from netproxy.transport.pool import Lane
     from netproxy.transport.stream import Stream
     from netproxy.transport.upstream import Upstream
@@ -46,13 +44,27 @@ class _Stale(ConnectionError):
     """A connection that carried a request before was over when this one came."""
 
 
-class Exchange:
-    """Request and response on one upstream connection. `close` is due when `run` is over.
+class Step(Enum):
+    """What is to be done after a step that waited for nothing."""
 
-    `failure` is set when nothing was answered yet and the client must be told; `keeps_alive` when
-    the client's connection is in a known state for its next request; `switched`, with what comes
-    first, when both connections are a tunnel from now on.
+    WAIT = auto()  # for more from the origin
+    RUN = auto()  # what comes next may have to wait, or is rare
+    DONE = auto()  # nothing: the client has the whole answer
+
+
+class Exchange:
+    """Request and response on one upstream connection. `close` is due when it is over.
+
+    `failure` is set when nothing was answered yet and the client must be told; `keeps_alive` says
+    that the client's connection is in a known state for its next request; `switched`, with what
+    comes first, is set when both connections are a tunnel from now on.
     """
+
+    __slots__ = (
+        "_answer", "_client", "_head", "_is_reused", "_is_sent", "_lane", "_may_wait", "_onward",
+        "_origin", "_ready", "_services", "failure", "is_complete", "is_stale", "received", "sent",
+        "switched", "upstream",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 two connections, what goes between them, and what is known of both
         self,
@@ -63,31 +75,36 @@ class Exchange:
         *,
         lane: Lane | None,
         is_reused: bool = False,
+        onward: bytes | None = None,
     ) -> None:
-        """Later requests on `lane` may use the connection, as earlier ones did if `is_reused`."""
-        self.keeps_alive = False
+        """Later requests on `lane` may use the connection, as earlier ones did if `is_reused`.
+
+        `onward` is the request's head as the origin gets it, where that is written already.
+        """
         self.failure: tuple[Failure, str] | None = None
         self.switched: bytes | None = None
         self.is_complete = False  # the client has the whole answer
         self.is_stale = False  # it was over before the request came: nobody saw that, nor answered
         self.sent = 0
         self.received = 0
+        self.upstream = upstream
         self._services = upstream.services
         self._client = client
         self._head = head
         self._origin = origin
-        self.upstream = upstream
         self._lane = lane
         self._is_reused = is_reused
-        self._status: int | None = None
-        self._persists = False
-        self._trailers: frozenset[bytes] = frozenset()  # of the answer, that go to the client
-        self._request_body = body_reader(head.framing, self._services.limits)
-        self._is_sent = self._request_body.is_finished  # all of the request, with its framing
+        self._onward = onward  # what is left to send of that
+        self._answer: Answer | None = None  # once its head is read
+        self._ready = b""  # of it, for the client
+        self._is_sent = head.framing == NO_BODY  # all of the request, once its head is
         self._may_wait = head.expects_continue and not self._is_sent  # for a 100
 
     async def run(self) -> None:
-        """Carry both. Raises `ClientProtocolError`, and `OSError` when the client is gone."""
+        """Carry both, from where they stand, to their end.
+
+        Raises `ClientProtocolError`, and `OSError` when the client is gone.
+        """
         try:
             await self._send_head()
             if self._is_sent:
@@ -95,9 +112,38 @@ class Exchange:
             else:
                 await self._respond_while_uploading()
         except OriginProtocolError as problem:
-            self._failed(Failure.HTTP_PROTOCOL_ERROR, str(problem))
+            if self._answer is None:
+                self.failure = Failure.HTTP_PROTOCOL_ERROR, str(problem)
         except _Stale:
             self.is_stale = True
+
+    def begin(self) -> Step:
+        """Send the request's head without waiting. What fails is for `run` to meet again."""
+        head = self._unsent()
+        try:
+            self._onward = self._origin.send_now(head)
+        except OSError:
+            return Step.RUN
+        self.sent += len(head) - len(self._onward)
+        return Step.RUN if self._onward else Step.WAIT
+
+    def advance(self) -> Step:
+        """Pass on what has come of the answer to a simple request, without waiting.
+
+        What fails, ends too soon or is rare is left to `run` as it was found.
+        """
+        try:
+            data = self._origin.receive_now()
+        except OSError:
+            return Step.RUN
+        if not data:
+            return Step.WAIT if data is None else Step.RUN
+        self.received += len(data)
+        ready = self._begun(data) if self._answer is None else self._answer.receive(data)
+        if self._answer is None:
+            self._origin.unread = data
+            return Step.RUN
+        return self._pass_on(self._answer, ready)
 
     @property
     def in_flight(self) -> int:
@@ -107,7 +153,12 @@ class Exchange:
     @property
     def has_answered(self) -> bool:
         """The client has the head of a final response: no other answer can follow."""
-        return self._status is not None
+        return self._answer is not None
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the client's connection is where its next request is expected."""
+        return self._answer is not None and self._answer.keeps_client
 
     def close(self, broken_off: CloseReason | None) -> None:
         """Record what was carried, and close the connection or leave it to the next request.
@@ -134,25 +185,41 @@ class Exchange:
         upstream.sent, upstream.received, upstream.status = self.sent, self.received, self._status
         return upstream
 
+    def when_ready(self, come: Callable[[], None]) -> None:
+        """Call `come` once, when there is something for `advance`."""
+        self._origin.rest(come)
+
+    @property
+    def _status(self) -> int | None:
+        return None if self._answer is None else self._answer.status
+
     @property
     def _may_carry_another(self) -> bool:
         """Both sides know where the next message begins, and nobody said that there is none.
 
         What came after the answer belongs to nobody: it must not answer the next request.
         """
-        return self._persists and not self._origin.unread
+        answer = self._answer
+        return answer is not None and answer.keeps_origin and not self._origin.unread
+
+    def _unsent(self) -> bytes:
+        """What the origin does not have yet of the request's head."""
+        if self._onward is None:
+            self._onward = request_head(
+                self._head,
+                self.upstream.request.destination,
+                via=self._services.pseudonym,
+                persists=self._lane is not None,
+            )
+        return self._onward
 
     async def _send_head(self) -> None:
-        head = request_head(
-            self._head,
-            self.upstream.request.destination,
-            via=self._services.pseudonym,
-            persists=self._lane is not None,
-        )
+        head = self._unsent()
         try:
             await self._to_origin(head)
         except OSError as gone:
             raise self._gone(f"the origin closed before the request: {gone}") from gone
+        self._onward = b""
 
     def _gone(self, message: str) -> Exception:
         """Tell a connection that ended between two requests from one that ended in this one."""
@@ -171,7 +238,7 @@ class Exchange:
 
     async def _upload(self) -> None:
         """Stream the request's body; an origin that stops reading may still have answered."""
-        body = self._request_body
+        body = body_reader(self._head.framing, self._services.limits)
         while not body.is_finished:
             data = await self._client.receive()
             if not data:
@@ -219,32 +286,26 @@ class Exchange:
         return await self._from_origin()
 
     async def _respond(self) -> None:
-        head = await self._final_head()
-        if head is None:
-            return
-        framing = client_framing(head, minor=self._head.minor)
-        # Only a request that is over leaves the next one where it is expected, and after an offer
-        # that was not taken nobody knows whether the client speaks HTTP next.
-        self.keeps_alive = (
-            self._head.keep_alive
-            and self._is_sent
-            and not isinstance(framing, UntilClose)
-            and not self._head.wants_websocket
-        )
-        self._status = head.status
-        if not self._head.wants_trailers or not isinstance(framing, Chunked):
-            head = replace(head, trailers=frozenset()) if head.trailers else head
-        self._trailers = head.trailers
-        first = self._client_head(head, framing)
-        if head.switches:
-            self.switched = first + self._rest()
-            return
-        body = body_reader(head.framing, self._services.limits)
-        if await self._download(first, body, framing):
-            self.is_complete = True
-            self._persists = head.persists
-        else:
-            self.keeps_alive = False
+        answer = self._answer
+        if answer is None:
+            head = await self._final_head()
+            if head is None:
+                return
+            services = self._services
+            answer, self._ready = final_answer(
+                self._head,
+                head,
+                is_sent=self._is_sent,
+                limits=services.limits,
+                via=services.pseudonym,
+                date=http_date(),
+            )
+            self._answer = answer
+            if head.switches:
+                self.switched = self._ready + self._rest()
+                return
+            self._ready += answer.receive(self._rest())
+        await self._download(answer)
 
     async def _final_head(self) -> ResponseHead | None:
         """Read up to the final head; interim ones are passed to clients that know them."""
@@ -253,7 +314,9 @@ class Exchange:
             if head is None or head.is_final or head.switches:
                 return head
             if self._head.minor:
-                await self._client.send(self._client_head(head, NO_BODY))
+                via = self._services.pseudonym
+                interim = response_head(head, framing=NO_BODY, via=via, date="", keep_alive=False)
+                await self._client.send(interim)
         raise OriginProtocolError("the origin sends interim answers only")
 
     async def _response_head(self) -> ResponseHead | None:
@@ -273,7 +336,7 @@ class Exchange:
             data = b""
         if self._is_reused and not self.received:
             raise _Stale("it was over")
-        self._failed(Failure.CONNECTION_TERMINATED, "the origin closed without an answer")
+        self.failure = Failure.CONNECTION_TERMINATED, "the origin closed without an answer"
         return None
 
     def _rest(self) -> bytes:
@@ -281,53 +344,52 @@ class Exchange:
         rest, self._origin.unread = self._origin.unread, b""
         return rest
 
-    def _client_head(self, head: ResponseHead, framing: Framing) -> bytes:
-        return response_head(
-            head,
-            framing=framing,
-            via=self._services.pseudonym,
-            date=_date(int(time.time())),
-            keep_alive=self.keeps_alive,
+    def _begun(self, data: bytes) -> bytes:
+        """Begin with all that has come; where that is no whole final head, there is no answer."""
+        services = self._services
+        found = begun(
+            self._head, data, limits=services.limits, via=services.pseudonym, date=http_date
         )
+        if found is None:
+            return b""
+        self._answer, ready = found
+        return ready
 
-    async def _download(self, head: bytes, body: BodyReader, framing: Framing) -> bool:
-        """Stream the response; False when the origin broke off, so that it shows.
+    def _pass_on(self, answer: Answer, ready: bytes) -> Step:
+        try:
+            self._ready = self._client.send_now(ready)
+        except OSError:
+            self._ready = ready
+        if self._ready:
+            return Step.RUN
+        if not answer.is_over:
+            return Step.WAIT
+        self._finish(answer)
+        return Step.DONE
+
+    async def _download(self, answer: Answer) -> None:
+        """Stream the response; where the origin broke off, that shows.
 
         What was read together goes on together: most answers are one read and one write.
         """
-        ready, data = head, self._rest()
-        try:
-            while True:
-                if data and (content := body.receive(data)):
-                    ready += framed(content, framing)
-                if body.is_finished:
-                    break
-                if ready:
-                    await self._client.send(ready)
-                    ready = b""
+        while not answer.is_over:
+            await self._send_ready()
+            try:
                 data = await self._from_origin()
-                if not data:
-                    break
-        except (OriginProtocolError, ClientProtocolError):
+            except OriginProtocolError:
+                data = b""
+            self._ready = answer.receive(data) if data else answer.end()
+        await self._send_ready()
+        self._finish(answer)
+
+    async def _send_ready(self) -> None:
+        ready, self._ready = self._ready, b""
+        if ready:
             await self._client.send(ready)
-            return False
-        if not body.is_finished and not isinstance(body, CloseReader):
-            return False
-        self._origin.unread = body.unread
-        if isinstance(framing, Chunked):
-            ready += last_chunk(body.trailers, self._trailers)
-        await self._client.send(ready)
-        return True
 
-    def _failed(self, failure: Failure, message: str) -> None:
-        if self._status is None:
-            self.failure = failure, message
-
-
-@lru_cache(maxsize=1)  # for an answer without one: one a second
-def _date(seconds: int) -> str:
-    """IMF-fixdate (RFC 9110 section 5.6.7)."""
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(seconds))
+    def _finish(self, answer: Answer) -> None:
+        self.is_complete = answer.is_whole
+        self._origin.unread = answer.unread
 
 
 def _first(problem: Exception) -> Exception:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from otel.events import ConnectionClosed, PolicyDecision
-from tests.support.origins import Recorder, origin, read_all, read_head, reset
+from tests.support.origins import Keeper, Recorder, origin, read_all, read_head, reset
 from tests.support.proxies import LIMITS, Setting, proxy, read_until
 
 HI = b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\nhi"
@@ -23,12 +23,13 @@ def get(port: int, *fields: str, line: str = "GET {url} HTTP/1.1", body: bytes =
 
 
 def test_several_requests_on_one_connection() -> None:
-    recorder = Recorder(HI)
-    with origin(recorder) as far, proxy() as near, near.http() as client:
+    # One that closes without a word may do so when the next request is sent: then that goes twice.
+    keeper = Keeper(lambda _: HI)
+    with origin(keeper) as far, proxy() as near, near.http() as client:
         for _ in range(3):
             client.sendall(get(far.port))
             assert read_until(client, b"hi").endswith(b"\r\n\r\nhi")
-    assert len(recorder.heads) == 3
+    assert len(keeper.heads) == 3
     assert {event.status for event in near.audit.of(ConnectionClosed)} == {200}
     assert len({event.connection_id for event in near.audit.of(PolicyDecision)}) == 3
 
