@@ -31,6 +31,7 @@ class Attempt(ABC):
     __slots__ = (
         "_awaits_record",
         "_cut_for",
+        "_is_judged",
         "_overload",
         "_passage",
         "_services",
@@ -46,6 +47,7 @@ class Attempt(ABC):
         self._cut_for: CloseReason | None = None
         self._passage: Passage | None = None  # of the request that is let through or asked about
         self._awaits_record = False  # of a yes, without a task
+        self._is_judged = False  # right now: a no that ends the run cuts this one, too
         self.approval_id: ApprovalId | None = None
 
     @property
@@ -119,7 +121,8 @@ class Attempt(ABC):
         """Have it decided without a task; False: somebody has to be asked, and nothing was done.
 
         `then` is called by the end of the loop's turn, unless the attempt was cut before. Where the
-        policy changed meanwhile it gets the refusal: the client has to be told.
+        policy changed meanwhile it gets the refusal: the client has to be told. So has one whose
+        own refusal ends the run, and with it all of its connections.
         """
         excess = self._excess(request)
         if excess is not None:
@@ -129,21 +132,27 @@ class Attempt(ABC):
         def decided(decision: Decision) -> None:
             if not self._awaits_record:
                 return  # it was cut
+            self._is_judged = False
+            is_overruled = self._cut_for is CloseReason.POLICY_CHANGED
             try:
-                if self._cut_for is not None and decision.allowed:
+                if is_overruled and decision.allowed:
                     decision = self._services.gate.overrule(request)
             except Exception:
                 self.cut(CloseReason.RESET)  # there is no task that would end it
                 raise
-            self._cut_for = None
+            if is_overruled:
+                self._cut_for = None
             self._awaits_record = False
             then(self._noted(decision))
 
-        self._awaits_record = True
-        if self._services.gate.admit_now(request, decided):
-            return True
-        self._awaits_record = False
-        return False
+        self._awaits_record = self._is_judged = True
+        try:
+            is_decided = self._services.gate.admit_now(request, decided)
+        finally:
+            self._is_judged = False
+        if not is_decided:
+            self._awaits_record = False
+        return is_decided
 
     def _excess(self, request: Request) -> Decision | None:
         """Refuse what comes over a limit; else the request is on its way from here on."""

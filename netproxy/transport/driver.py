@@ -84,6 +84,8 @@ class Connection(Attempt):
         self._cut_for = reason
         if self._task is not None:
             self._task.cancel()
+        elif self._is_judged:
+            return  # it is told first why
         elif self._awaits_record and reason is not CloseReason.POLICY_CHANGED:
             self._awaits_record = False
             self._set_up()
