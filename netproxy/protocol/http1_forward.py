@@ -178,10 +178,22 @@ def request_head(
     head: RequestHead, destination: Destination, *, via: str, persists: bool = False
 ) -> bytes:
     """Write the request for its origin, in origin form. `persists`: another one may follow it."""
-    lines = [b"%b %b HTTP/1.1" % (head.method.encode("ascii"), _origin_form(head))]
+    fields = request_fields(head, destination, via=via, persists=persists)
+    return request_line(head) + fields
+
+
+def request_line(head: RequestHead) -> bytes:
+    """Write the first line of that, without its end."""
+    return b"%b %b HTTP/1.1" % (head.method.encode("ascii"), _origin_form(head))
+
+
+def request_fields(
+    head: RequestHead, destination: Destination, *, via: str, persists: bool
+) -> bytes:
+    """Write what follows it, from the line's end to the empty line: the path is not in there."""
     port = "" if destination.port == _HTTP_PORT else f":{destination.port}"
     host = f"[{destination.host}]" if ":" in destination.host else destination.host
-    lines.append(f"Host: {host}{port}".encode("ascii"))
+    lines = [b"", f"Host: {host}{port}".encode("ascii")]
     lines += _passed_on(head.fields, head.options, _dropped_from(head))
     lines += _max_forwards(head)
     lines.append(b"Via: 1.%d %b" % (head.minor, via.encode("ascii")))

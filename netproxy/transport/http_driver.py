@@ -13,7 +13,6 @@ from netproxy.connection.overload import Overload
 from netproxy.connection.targets import http_destination
 from netproxy.errors import ClientProtocolError, DestinationUnreachable, InvalidDestination
 from netproxy.model import (
-    CloseReason,
     ConnectionId,
     Decision,
     Destination,
@@ -24,59 +23,56 @@ from netproxy.protocol.buffer import NeedData
 from netproxy.protocol.fields import NO_BODY, Length
 from netproxy.protocol.http1 import RequestHead, RequestReader
 from netproxy.protocol.http1_forward import refuse_unforwardable
-from netproxy.transport.driver import Connection
+from netproxy.transport.express import ExpressConnection
 from netproxy.transport.forward import Exchange
 from netproxy.transport.pool import lane
 from netproxy.transport.stream import Stream
-from netproxy.transport.upstream import Upstream, resumed
+from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
 
 if TYPE_CHECKING:
     from netproxy.errors import Failure
+    from netproxy.transport.express import Begun, Served
     from netproxy.transport.pool import Lane
 
 
-# Half of an answer must not look like a whole one, when it is us who cut it off.
-_BROKEN_OFF = frozenset({CloseReason.POLICY_CHANGED, CloseReason.BYTE_LIMIT})
 # What is judged and recorded of a GET that asks for a WebSocket: it may write, as no GET may.
 UPGRADE = "UPGRADE"
 # RFC 9110 section 15.5.14.
 _CONTENT_TOO_LARGE = 413
 
 
-class HttpConnection(Connection):
+class HttpConnection(ExpressConnection):
     """Serves requests in order, each decided on its own."""
 
-    __slots__ = ("_running",)
+    __slots__ = ("_is_first",)
 
-    _running: Exchange | None
+    _is_first: bool  # nothing was asked yet
 
     @override
     def start(self) -> None:
-        self._running = None
+        self._is_first = True
         super().start()
 
-    @property
     @override
-    def in_flight(self) -> int:
-        return super().in_flight if self._running is None else self._running.in_flight
+    async def _serve(self, rest: Served | None = None) -> None:
+        try:
+            while await (rest or self._serve_one()) and not self._is_retiring:
+                rest = None
+                self._is_first = False
+                if not self._client.unread:
+                    self._may_rest = True
+                    return
+        except ClientProtocolError as problem:
+            await self._malformed(problem)
 
-    async def _serve(self) -> None:
-        is_first = True
-        while True:
-            try:
-                head = await self._next_head(is_first=is_first)
-                if head is None:
-                    return
-                is_let_in = self._door is None or self._is_let_in(shown_secret(head.fields))
-                if not await (self._handle(head) if is_let_in else self._unauthenticated(head)):
-                    return
-                if self._is_retiring:
-                    return
-            except ClientProtocolError as problem:
-                await self._malformed(problem)
-                return
-            is_first = False
+    async def _serve_one(self) -> bool:
+        head = await self._next_head(is_first=self._is_first)
+        if head is None:
+            return False
+        if self._door is None or self._is_let_in(shown_secret(head.fields)):
+            return await self._handle(head)
+        return await self._unauthenticated(head)
 
     async def _next_head(self, *, is_first: bool) -> RequestHead | None:
         """Read one head within its time; None when the client wants nothing more."""
@@ -141,7 +137,9 @@ class HttpConnection(Connection):
         # An origin that does not read content takes it for the next request (CL.0): whatever that
         # brings must find nobody else here.
         shared = lane(destination, decision) if head.framing == NO_BODY else None
-        return await self._forward(head, request, shared)
+        # Only what may be sent twice goes where earlier ones went: an origin may have closed that.
+        begun = self._resumed(head, shared) if head.is_repeatable else None
+        return await self._forward(head, request, shared, begun)
 
     async def _connect(self, head: RequestHead, request: Request) -> bool:
         found = await self._reach(request)
@@ -150,35 +148,21 @@ class HttpConnection(Connection):
         await self._tunnel(found, answers.ESTABLISHED)
         return False
 
-    async def _forward(self, head: RequestHead, request: Request, shared: Lane | None) -> bool:
-        """Send a plain request where earlier ones of its lane went, or by a new connection.
-
-        Only what may be sent twice goes the first way: an origin may have closed it just now.
-        """
-        exchange = self._resumed(head, shared) if shared and head.is_repeatable else None
-        if isinstance(exchange, Exchange):
-            goes_on = await self._exchange(exchange, head)
-            if not exchange.is_stale:
+    @override
+    async def _forward(
+        self, head: RequestHead, request: Request, shared: Lane | None, begun: Begun
+    ) -> bool:
+        """Send a plain request where earlier ones of its lane went, or by a new connection."""
+        if isinstance(begun, Exchange):
+            goes_on = await self._exchange(begun, head)
+            if not begun.is_stale:
                 return goes_on
-        found = exchange if isinstance(exchange, Decision) else await self._reach(request)
+        found = begun if isinstance(begun, Decision) else await self._reach(request)
         if not isinstance(found, Upstream):
             return await self._unreached(head, request, found)
         limits, readiness = self._services.limits, self._services.readiness
         origin = Stream(found.socket, readiness, limit=limits.relay_bytes)
         return await self._exchange(Exchange(self._client, head, origin, found, lane=shared), head)
-
-    def _resumed(self, head: RequestHead, shared: Lane) -> Exchange | Decision | None:
-        """Take a connection of the pool; None if none there may be used."""
-        passage, resting = self._passage, self._services.pool.take(shared)
-        if passage is None or resting is None:
-            return None
-        found = resumed(self._services, passage, resting.upstream)
-        if isinstance(found, Upstream):
-            return Exchange(self._client, head, resting.stream, found, lane=shared, is_reused=True)
-        resting.stream.close()
-        if found is not None:
-            self._passage = None
-        return found
 
     async def _unreached(
         self, head: RequestHead, request: Request, found: Decision | DestinationUnreachable
@@ -223,20 +207,12 @@ class HttpConnection(Connection):
             await self._farewell(b"")  # it may have sent more than is read
         return exchange.keeps_alive
 
-    def _ended(self, exchange: Exchange) -> None:
-        exchange.close(self._cut_for)
-        if self._cut_for in _BROKEN_OFF:
-            self._client.abort()
-        if not exchange.is_stale:
-            self._passage = None
-        elif self._passage is not None:
-            self._passage.addresses = ()  # they are looked up and judged anew
-
     async def _unauthenticated(self, head: RequestHead) -> bool:
         decision = self._turned_away(Overload.CREDENTIALS, self._client_address)
         asked = _asked(head, ConnectionId(new_id("c")), None)
         return await self._answer(answers.unauthenticated(decision, asked), asked)
 
+    @override
     async def _refuse(self, head: RequestHead, request: Request, decision: Decision) -> bool:
         asked = _asked(head, request.connection_id, request.destination)
         return await self._answer(answers.refusal(decision, asked), asked)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from netproxy.connection.known_requests import KnownRequests
 from netproxy.connection.overload import Overload, TokenBucket
 from netproxy.model import CloseReason
 from netproxy.protocol.known_heads import KnownHeads
@@ -104,8 +105,7 @@ class ProxyServer:
         The servers of one process share a `crowd`. Without `ports` for them, datagrams are not
         served.
         """
-        # In the order in which they came.
-        self.connections: dict[Connection, None] = {}
+        self.connections: dict[Connection, None] = {}  # in the order in which they came
         self._limits = limits
         self._readiness = readiness
         self._crowd = crowd or Crowd()
@@ -113,6 +113,7 @@ class ProxyServer:
         rate = limits.connections_per_second
         self._bucket = None if rate is None else TokenBucket(rate, now=readiness.loop.time())
         self._last_descriptor = _last_descriptor(limits)
+        pseudonym = f"netproxy-{os.urandom(4).hex()}"
         self._services = Services(
             gate=gate,
             policy=policy,
@@ -123,7 +124,7 @@ class ProxyServer:
             readiness=readiness,
             report=report,
             ways=ways,
-            pseudonym=f"netproxy-{os.urandom(4).hex()}",
+            pseudonym=pseudonym,
             refusals=Refusals(readiness.loop, self._note),
             allowance=self._allowance(),
             associations=None if ports is None else Associations(ports, limits),
@@ -132,13 +133,13 @@ class ProxyServer:
             known_heads=KnownHeads(limits),
             handshakes=Deadline(readiness.loop, limits.head_seconds),
             lingering=Deadline(readiness.loop, limits.linger_seconds),
+            known_requests=KnownRequests(limits, pseudonym),
         )
         self._listeners: dict[socket.socket, _Listener] = {}
         self._paused: set[socket.socket] = set()
         self._to_judge: list[Connection] = []
         self._left: asyncio.Future[None] | None = None
-        shortest = min(limits.idle_seconds, limits.lifetime_seconds)
-        self._sweep = Sweep(readiness.loop, self.connections, limit_seconds=shortest)
+        self._sweep = Sweep(readiness.loop, self.connections, limit_seconds=_shortest(limits))
 
     def serve(
         self, listener: socket.socket, kind: ListenerKind, *, door: Door | None = None
@@ -347,6 +348,11 @@ def _last_descriptor(limits: Limits) -> int:
     """Beyond it is what is kept for those who are in already."""
     soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft_limit - limits.descriptor_reserve
+
+
+def _shortest(limits: Limits) -> float:
+    """Of the limits that `Connection.expire` keeps."""
+    return min(limits.idle_seconds, limits.lifetime_seconds, limits.keep_alive_seconds)
 
 
 def _means(readiness: Readiness, limits: Limits) -> Means:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from netproxy.config import Limits
     from netproxy.connection.gate import Gate, Vetted
+    from netproxy.connection.known_requests import KnownRequests
     from netproxy.model import Destination
     from netproxy.ports import AuditSink, Dialer, Resolver
     from netproxy.protocol.known_heads import KnownHeads
@@ -54,6 +55,7 @@ class Services:
     known_heads: KnownHeads
     handshakes: Deadline  # of head_seconds
     lingering: Deadline  # of linger_seconds
+    known_requests: KnownRequests
     ways: Ways | None = None  # out of here; None: everything leaves directly
     associations: Associations | None = None  # for UDP; None serves none
 
