@@ -7,7 +7,7 @@ passes outside, too: a snapshot holds until `next_change`, and then a new one is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netproxy.model import Destination, Judgement, Reason, Source, Verdict
@@ -207,7 +207,7 @@ class Policy:
 
     def _deny_form(self, destination: Destination) -> Rule | None:
         """Return the deny rule for an IPv6 address, or for an IPv4 address that it stands for."""
-        asked = [replace(destination, host=host) for host in stands_for(destination.host)]
+        asked = [destination._replace(host=host) for host in stands_for(destination.host)]
         found = (index.match(each) for index in (self._deny, self._deny_some) for each in asked)
         return next((rule for rule in found if rule is not None), None)
 

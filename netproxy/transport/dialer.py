@@ -159,7 +159,11 @@ class _Race:
             except OSError as failed:
                 self._failed(address, failed.errno or 0)
                 continue
-            result = _connect(attempt, address, self._port)
+            where = (address, self._port)
+            result = attempt.connect_ex(where)
+            if result in _IN_PROGRESS:
+                # Something on this host is connected by the time of asking.
+                result = attempt.connect_ex(where)
             if result in _CONNECTED:
                 return attempt
             if result in _IN_PROGRESS:
@@ -245,9 +249,3 @@ class _Race:
             self._problem = DestinationUnreachable(
                 failure, f"{where}:{self._port}: {os.strerror(code)}"
             )
-
-
-def _connect(attempt: Socket, address: str, port: int) -> int:
-    """Connect, and ask at once: something on this host is connected by the time of asking."""
-    result = attempt.connect_ex((address, port))
-    return attempt.connect_ex((address, port)) if result in _IN_PROGRESS else result

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, override
 
@@ -108,7 +108,7 @@ class ParentDialer:
 
     async def _connected(self, parent: Parent, destination: Destination) -> Socket:
         """Connect to the parent itself. Where it is, no client learns."""
-        where = replace(destination, host=parent.host, port=parent.port)
+        where = destination._replace(host=parent.host, port=parent.port)
         try:
             addresses: Sequence[str] = (parent.host,)
             if not is_address(parent.host):

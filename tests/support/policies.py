@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netproxy.model import ApprovalId, Destination, OnDenial, Protocol, Reason, Verdict
@@ -112,7 +112,7 @@ def _inner(asked: Destination) -> list[Destination]:
     """The same port of the addresses that an IPv6 form of IPv4 stands for."""
     if ":" not in asked.host:
         return []
-    return [replace(asked, host=text_of(each)) for each in embedded(number_of(asked.host))]
+    return [asked._replace(host=text_of(each)) for each in embedded(number_of(asked.host))]
 
 
 def _host_matches(rule: Rule, host: str) -> bool:

@@ -559,7 +559,7 @@ def test_a_rule_never_matches_another_key(
     rules: list[Rule], extra: Rule, asked: Destination
 ) -> None:
     """What a rule does not match, it changes nothing about."""
-    forms = [asked, replace(asked, host="8.8.8.8")]
+    forms = [asked, asked._replace(host="8.8.8.8")]
     if not any(naive_match([extra], each) for each in forms):
         with_it = policy(*rules, extra).judge(asked, "GET", NOTHING)
         assert with_it.reason is policy(*rules).judge(asked, "GET", NOTHING).reason
