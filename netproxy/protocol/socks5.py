@@ -52,6 +52,7 @@ class Command(IntEnum):
 
 
 _COMMANDS = frozenset(Command)
+_REPLY_HEADS: Final = {code: bytes((VERSION, code, 0)) for code in SocksReply}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,7 @@ def reply(code: SocksReply, *, address: str = _NO_ADDRESS, port: int = 0) -> byt
 
     BND is the address that the dial left from, or where an association takes datagrams.
     """
-    return bytes((VERSION, code, 0)) + write_address(address, port)
+    return _REPLY_HEADS[code] + _packed(address) + port.to_bytes(_PORT_BYTES)
 
 
 def _refuse_other_version(buffer: bytes) -> None:

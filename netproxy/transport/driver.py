@@ -72,8 +72,13 @@ class Connection(Attempt):
         self._go_on(self._serve())
 
     def _go_on(self, rest: Coroutine[None, None, None]) -> None:
-        """Do the rest of the set-up in a task, which waits for whatever it has to."""
+        """Do the rest of the set-up in a task, which waits for whatever it has to.
+
+        It was cut before if its own refusal ended the run: then it says so, and waits for nothing.
+        """
         asyncio.Task(self._run(rest), loop=self._services.readiness.loop, eager_start=True)
+        if self._cut_for is not None and self._task is not None:
+            self._task.cancel()
 
     @override
     def cut(self, reason: CloseReason) -> None:

@@ -235,8 +235,6 @@ class ExpressConnection(Connection):
 
     def _finish_by_task(self, rest: Served) -> None:
         self._go_on(self._serve(rest))
-        if self._cut_for is not None and self._task is not None:
-            self._task.cancel()
 
     def _failed(self, problem: Exception) -> None:
         self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")

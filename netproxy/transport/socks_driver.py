@@ -127,20 +127,20 @@ class SocksConnection(Connection):
     def _step(self, handshake: Handshake, data: bytes) -> SocksRequest | None:
         """Answer as far as it got. Raises `SocksProtocolError` and `OSError`."""
         event = handshake.receive(data)
-        if isinstance(event, Greeted):
-            self._say(event.answer)
+        while not isinstance(event, SocksRequest):
+            if isinstance(event, Greeted):
+                self._say(event.answer)
+            elif isinstance(event, SecretShown):
+                self._check(event)
+                handshake.admit()
+                self._say(SECRET_TAKEN)
+            else:
+                return None
             if not handshake.has_more:
                 return None
             event = handshake.receive(b"")
-        if isinstance(event, SecretShown):
-            self._check(event)
-            handshake.admit()
-            self._say(SECRET_TAKEN)
-            event = handshake.receive(b"")
-        if isinstance(event, SocksRequest):
-            self._client.unread = handshake.unread
-            return event
-        return None
+        self._client.unread = handshake.unread
+        return event
 
     def _say(self, answer: bytes) -> None:
         """Two bytes, and nothing was sent before: there is always room for them."""
@@ -162,6 +162,7 @@ class SocksConnection(Connection):
             self._stray(str(problem), host=asked.host.decode("ascii", "backslashreplace"))
             self._go_on(self._farewell(reply(SocksReply.GENERAL_FAILURE)))
             return
+        # By position: half the time.
         request = Request(destination, "none", ConnectionId(new_id("c")), self._client_address)
         if not self._admit_now(request, lambda said: self._go_on(self._follow(request, said))):
             self._go_on(self._ask(request))

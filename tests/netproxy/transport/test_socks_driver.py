@@ -264,6 +264,18 @@ def test_a_cut_after_a_change_of_the_policy_answers_nothing() -> None:
     assert audit.decisions == [("allow", "allowed_by_rule")]
 
 
+def test_who_ends_the_run_by_asking_is_told_and_not_waited_for() -> None:
+    """The token's listener cuts all connections from within the decision."""
+    limits = replace(LIMITS, linger_seconds=60.0)
+    with proxy(Setting(policy=FakePolicy(Verdict.DENY), limits=limits)) as near:
+        near.token.on_cancel = lambda: near.server.close_all(CloseReason.RUN_CANCELLED)
+        with near.socks() as client:
+            client.sendall(GREETING + ask("127.0.0.1", 9))
+            assert read_all(client) == b"\x05\x00" + reply(SocksReply.NOT_ALLOWED)
+            near.settle()
+    assert near.audit.decisions == [("deny", "denied_by_rule")]
+
+
 def test_a_record_that_is_lost_is_a_refusal() -> None:
     audit = LateAudit(lambda event: isinstance(event, PolicyDecision) and event.decision == "allow")
     with proxy(Setting(audit=audit)) as near, asking_late(near, audit) as client:
