@@ -10,9 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from netproxy.errors import ClientProtocolError, OriginProtocolError
-from netproxy.protocol.body import BodyReader, CloseReader, body_reader, framed
+from netproxy.protocol.body import (
+    BodyReader,
+    ChunkedReader,
+    CloseReader,
+    LengthReader,
+    body_reader,
+    framed,
+)
 from netproxy.protocol.buffer import NeedData
-from netproxy.protocol.fields import Chunked, Framing, UntilClose
+from netproxy.protocol.fields import Chunked, Framing, Length, UntilClose
 from netproxy.protocol.http1_forward import ResponseReader, client_framing, response_head
 from netproxy.protocol.plain_response import read_plain
 from netproxy.protocol.trailers import last_chunk
@@ -127,10 +134,11 @@ def begun(
     """
     plain = read_plain(data, limits) if asked.method != "HEAD" else None
     if plain is not None:
+        framing = plain.framing
         answer = Answer(
             plain.status,
-            body_reader(plain.framing, limits),
-            plain.framing,
+            LengthReader(framing.octets) if isinstance(framing, Length) else ChunkedReader(limits),
+            framing,
             trailers=_NONE,
             keeps_client=True,
             keeps_origin=True,

@@ -81,14 +81,12 @@ def read_plain(data: bytes, limits: Limits) -> PlainResponse | None:
     match = _HEAD.match(data, 0, limits.head_bytes)
     if match is None:
         return None
+    end = match.end()
     line, status, first, second, octets, third, fourth = match.groups()
-    lines = line + first + second + third + fourth
-    if len(line) > limits.target_bytes or match[0].count(b"\r\n") - 2 > limits.header_count:
+    # The first line and the empty one are no fields.
+    if len(line) > limits.target_bytes or data.count(b"\r\n", 0, end) - 2 > limits.header_count:
         return None
-    return PlainResponse(
-        int(status),
-        CHUNKED if octets is None else Length(int(octets)),
-        match.end(),
-        lines,
-        b"\r\nDate: " in lines or b"\r\ndate: " in lines,
-    )
+    lines = b"%b%b%b%b%b" % (line, first, second, third, fourth)
+    framing = CHUNKED if octets is None else Length(int(octets))
+    has_date = b"\r\nDate: " in lines or b"\r\ndate: " in lines
+    return PlainResponse(int(status), framing, end, lines, has_date)

@@ -97,8 +97,9 @@ class Exchange:
         self._onward = onward  # what is left to send of that
         self._answer: Answer | None = None  # once its head is read
         self._ready = b""  # of it, for the client
-        self._is_sent = head.framing == NO_BODY  # all of the request, once its head is
-        self._may_wait = head.expects_continue and not self._is_sent  # for a 100
+        # All of the request, once its head is. Nearly always it is this very one.
+        self._is_sent = head.framing is NO_BODY or head.framing == NO_BODY
+        self._may_wait = not self._is_sent and head.expects_continue  # for a 100
 
     async def run(self) -> None:
         """Carry both, from where they stand, to their end.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from netproxy.transport.stream import Stream
     from netproxy.transport.upstream import Upstream
 
+# Lanes may be as many as what a client asks for; those that nobody rests in go when there are more.
+_LANES = 256
 # The others were let through by somebody who was asked, and who may have meant this one only.
 _SHARED = frozenset({Reason.ALLOWED_BY_RULE, Reason.ALLOWED_BY_GRANT})
 
@@ -41,15 +43,23 @@ def lane(destination: Destination, decision: Decision) -> Lane | None:
 class Resting:
     """One that rests. Fills `sweep.Mortal`."""
 
-    __slots__ = ("_pool", "lane", "since", "stream", "upstream")
+    __slots__ = ("_pool", "beside", "lane", "since", "stream", "upstream")
 
-    def __init__(
-        self, pool: Pool, of: Lane, stream: Stream, upstream: Upstream, *, since: float
+    def __init__(  # noqa: PLR0913 a connection, what it carried, and where it rests
+        self,
+        pool: Pool,
+        of: Lane,
+        stream: Stream,
+        upstream: Upstream,
+        *,
+        beside: list[Resting],
+        since: float,
     ) -> None:
         self._pool = pool
         self.lane = of
         self.stream = stream
         self.upstream = upstream  # of the request that it carried last
+        self.beside = beside  # all that rest in its lane
         self.since = since
 
     def expire(self, now: float) -> None:
@@ -89,17 +99,21 @@ class Pool:
         if self._is_closed or not limit or stream.descriptor >= self._last_descriptor:
             stream.close()
             return
-        resting = Resting(self, of, stream, upstream, since=self._loop.time())
         if len(self._resting) >= limit:
             next(iter(self._resting)).close()
+        beside = self._lanes.get(of)
+        if beside is None:
+            beside = self._new_lane(of)
+        resting = Resting(self, of, stream, upstream, beside=beside, since=self._loop.time())
         self._resting[resting] = None
-        self._lanes.setdefault(of, []).append(resting)
+        beside.append(resting)
         stream.rest(resting.close)
         self._sweep.wake()
 
     def take(self, of: Lane) -> Resting | None:
         """Return the one that rested for the shortest, if it is as it was left."""
-        while (waiting := self._lanes.get(of)) is not None:
+        waiting = self._lanes.get(of)
+        while waiting:
             resting = waiting[-1]
             self.forget(resting)
             if resting.stream.wake() and not self.is_over(resting, self._loop.time()):
@@ -135,7 +149,10 @@ class Pool:
     def forget(self, resting: Resting) -> None:
         """Take it out; it stays open."""
         del self._resting[resting]
-        waiting = self._lanes[resting.lane]
-        waiting.remove(resting)
-        if not waiting:
-            del self._lanes[resting.lane]
+        resting.beside.remove(resting)
+
+    def _new_lane(self, of: Lane) -> list[Resting]:
+        if len(self._lanes) >= _LANES:
+            self._lanes = {lane: waiting for lane, waiting in self._lanes.items() if waiting}
+        waiting = self._lanes[of] = []
+        return waiting

@@ -378,6 +378,21 @@ def test_no_more_rest_than_may(room: int) -> None:
     assert numbers(keeper) == ([1, 2, 3, 3] if room else [1, 2, 3, 4])
 
 
+def test_lanes_that_nobody_rests_in_are_not_kept_for_ever() -> None:
+    keeper = Keeper(hello)
+    limits = replace(LIMITS, pool_connections=2)
+    with origin(keeper) as far, proxy(Setting(limits=limits)) as near:
+        asked(near, at(far))
+        near.settle()
+        pool = near.server._services.pool
+        (resting,) = pool._resting
+        lanes = [resting.lane._replace(approval_id=ApprovalId(f"a-{n}")) for n in range(600)]
+        near.call(lambda: [pool._new_lane(each) for each in lanes])
+        assert len(pool._lanes) <= 256
+        asked(near, at(far))
+    assert numbers(keeper) == [1, 1]
+
+
 def test_none_rest_on_the_last_descriptors() -> None:
     """They are kept for those who are in already."""
     keeper = Keeper(hello)
