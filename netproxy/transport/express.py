@@ -37,8 +37,9 @@ _BROKEN_OFF = frozenset({CloseReason.POLICY_CHANGED, CloseReason.BYTE_LIMIT})
 class ExpressConnection(Connection):
     """Rests, and serves what is simple; the rest of `Connection` is a subclass's."""
 
-    __slots__ = ("_known", "_may_rest", "_path", "_rest_began", "_running", "_shared")
+    __slots__ = ("_is_first", "_known", "_may_rest", "_path", "_rest_began", "_running", "_shared")
 
+    _is_first: bool  # nothing was answered yet
     _known: KnownRequest | None  # what is served without a task, and its path
     _path: bytes
     _shared: Lane | None  # whose connections it may use
@@ -51,7 +52,12 @@ class ExpressConnection(Connection):
         self._known = self._shared = self._running = self._rest_began = None
         self._path = b""
         self._may_rest = False
-        super().start()
+        self._is_first = True
+        data = self._arrived()
+        if data:
+            self._begin(data)
+        else:
+            super().start()
 
     @property
     @override
@@ -100,7 +106,7 @@ class ExpressConnection(Connection):
             super()._set_up()
 
     def _rest(self) -> None:
-        self._may_rest = False
+        self._may_rest = self._is_first = False
         self._is_idle = True
         self._rest_began = self._services.readiness.loop.time()
         self._client.rest(self._stirred)
@@ -113,26 +119,33 @@ class ExpressConnection(Connection):
 
     def _stirred(self) -> None:
         """Something came while it rested: a request, a part of one, or the end."""
-        try:
-            data = self._client.receive_now()
-        except OSError:
-            data = b""
+        data = self._arrived()
         if data is None:
             self._client.rest(self._stirred)
             return
         self._is_idle = False
         self._rest_began = None
-        if not data:
+        if data:
+            self._begin(data)
+        else:
             self._leave()
-            return
+
+    def _arrived(self) -> bytes | None:
+        """Read; None for nothing, and nothing for the end."""
         try:
-            is_served = self._is_simple(data)
+            return self._client.receive_now()
+        except OSError:
+            return b""
+
+    def _begin(self, data: bytes) -> None:
+        try:
+            if self._is_simple(data):
+                return
         except Exception as problem:  # noqa: BLE001 root of the callback: this connection only
             self._failed(problem)
             return
-        if not is_served:
-            self._client.unread = data
-            super().start()
+        self._client.unread = data
+        super().start()
 
     def _is_simple(self, data: bytes) -> bool:
         """Serve it if so; else nothing was done."""

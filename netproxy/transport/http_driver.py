@@ -45,14 +45,7 @@ _CONTENT_TOO_LARGE = 413
 class HttpConnection(ExpressConnection):
     """Serves requests in order, each decided on its own."""
 
-    __slots__ = ("_is_first",)
-
-    _is_first: bool  # nothing was asked yet
-
-    @override
-    def start(self) -> None:
-        self._is_first = True
-        super().start()
+    __slots__ = ()
 
     @override
     async def _serve(self, rest: Served | None = None) -> None:

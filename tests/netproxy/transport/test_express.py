@@ -102,6 +102,21 @@ def test_between_two_requests_there_is_neither_task_nor_timer() -> None:
         assert near.call(lambda: only(near).task) is None
 
 
+def test_the_first_request_of_a_client_needs_none_either() -> None:
+    told = Teller()
+    with origin(told) as far, proxy() as near:
+        with kept(near, far) as client:
+            client.close()
+            near.settle()
+        with near.http() as other:
+            other.sendall(ask(at(far), "/second"))
+            eventually(lambda: len(told.heads) == 2)
+            assert near.call(lambda: only(near).task) is None
+            told.go(HI)
+            assert read_until(other, b"hi").endswith(b"hi")
+    assert len(told.connections) == 1
+
+
 def test_each_is_decided_and_on_record_before_it_goes_on() -> None:
     keeper = Keeper(lambda _: HI)
     with origin(keeper) as far, proxy() as near:
