@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 # Up to the path; a path of visible ASCII without a fragment or backslash, as `http1` has it; the
 # end of the line. What comes before and after is compared with what was read before.
 _LINE: Final = re.compile(rb"([^\r\n /]+ [^\r\n /]+//[^\r\n /?]+)(/[!-\"$-\[\]-~]*) HTTP/1\.1\r\n")
-# A client's own fields: those of browsers are below. Longer ones are as good as never alike.
 _LONGEST_BYTES: Final = 4096
+# Fields of browsers are below that without their secrets; longer heads are as good as never alike.
+_KEPT_BYTES: Final = 1536
 # Clients of one run times the hosts that they ask; when it is full it starts anew.
 _MOST: Final = 256
 # Not kept in memory for longer than their request.
@@ -78,7 +79,7 @@ class KnownRequests:
         known = self._read(data)
         if known is None or known.head.path != path:
             return None
-        if _SECRETS.isdisjoint(known.head.index):
+        if len(data) <= _KEPT_BYTES and _SECRETS.isdisjoint(known.head.index):
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[key] = known

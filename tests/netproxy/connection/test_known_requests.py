@@ -125,6 +125,18 @@ def test_secrets_are_read_and_not_kept(name: str) -> None:
     assert requests._known == {}
 
 
+def test_long_ones_are_read_and_not_kept() -> None:
+    requests = known()
+    for data in (
+        like(b"/" + b"x" * 2000),
+        like(b"/", fields=b"X: " + b"x" * 2000 + b"\r\n" + FIELDS),
+    ):
+        found = requests.read(data)
+        assert found is not None
+        check(found, data)
+    assert requests._known == {}
+
+
 def test_it_holds_few() -> None:
     requests = known()
     for number in range(2000):
