@@ -100,7 +100,7 @@ class ExpressConnection(Connection):
 
     @override
     def _set_up(self) -> None:
-        if self._may_rest and self._cut_for is None and not self._is_retiring:
+        if self._may_rest and self._cut_for is None:
             self._rest()
         else:
             super()._set_up()

@@ -222,6 +222,7 @@ def test_a_policy_that_changes_before_the_record_is_written_makes_it_a_no() -> N
         near.call(audit.take)
         assert read_until(client, b"}").startswith(b"HTTP/1.1 403 ")
         assert len(told.heads) == 1
+        eventually(lambda: near.call(lambda: is_resting(near)))  # the command did nothing wrong
     assert near.audit.decisions[1:] == [("allow", "allowed_by_rule"), ("deny", "denied_by_rule")]
 
 
@@ -535,6 +536,27 @@ def test_a_secret_is_asked_for_each_time() -> None:
                 assert read_until(client, b"}").startswith(b"HTTP/1.1 407 ")
             eventually(lambda: near.call(lambda: is_resting(near)))
     assert not any(b"sesame" in head for head in told.heads)
+
+
+def test_who_shows_a_secret_for_the_first_time_changes_sides_by_a_task() -> None:
+    """The run that it comes to has another name in Via than the one where it came in."""
+    told = Teller()
+    setting = Setting(credentials=Credentials.of({Identity("i"): b"sesame"}))
+    shown = "Proxy-Authorization: Bearer sesame"
+    with origin(told) as far, proxy(setting) as near:
+        with near.http() as client:
+            client.sendall(ask(at(far), "/", shown))
+            assert read_until(client, b"hi").endswith(b"hi")
+        near.settle()
+        with near.http() as other:
+            other.sendall(ask(at(far)))
+            assert read_until(other, b"}").startswith(b"HTTP/1.1 407 ")
+            eventually(lambda: near.call(lambda: is_resting(near)))
+            other.sendall(ask(at(far), "/second", shown))
+            eventually(lambda: len(told.heads) == 2)
+            assert near.call(lambda: only(near).task) is not None
+            told.go(HI)
+            assert read_until(other, b"hi").endswith(b"hi")
 
 
 def test_through_a_parent_it_goes_the_same_way() -> None:

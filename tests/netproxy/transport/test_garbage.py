@@ -10,7 +10,7 @@ import pytest
 
 from netproxy.model import CloseReason
 from tests.support.origins import Keeper, echo, origin, read_all
-from tests.support.proxies import proxy, read_until
+from tests.support.proxies import eventually, proxy, read_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,17 +57,34 @@ def plain(near: Proxy, port: int) -> None:
             assert read_until(client, b"hi").startswith(b"HTTP/1.1 200 ")
 
 
+def is_at_rest(near: Proxy) -> bool:
+    return [each.task for each in near.server.connections] == [None]
+
+
+def cut_at_rest(near: Proxy, port: int) -> None:
+    with near.http() as client:
+        where = b"127.0.0.1:%d" % port
+        client.sendall(b"GET http://%b/ HTTP/1.1\r\nHost: %b\r\n\r\n" % (where, where))
+        assert read_until(client, b"hi").startswith(b"HTTP/1.1 200 ")
+        eventually(lambda: near.call(lambda: is_at_rest(near)))
+        near.call(lambda: near.server.close_all(CloseReason.RUN_CANCELLED))
+        assert read_all(client) == b""
+
+
 def refused(near: Proxy, _port: int) -> None:
     with near.http() as client:
         client.sendall(b"CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n")
         assert read_all(client).startswith(b"HTTP/1.1 4")
 
 
-@pytest.mark.parametrize("client", [tunnel, cut_tunnel, socks, plain, refused])
+@pytest.mark.parametrize("client", [tunnel, cut_tunnel, socks, plain, cut_at_rest, refused])
 def test_a_connection_that_is_over_leaves_nothing_to_collect(
     client: Callable[[Proxy, int], None],
 ) -> None:
-    with origin(Keeper(lambda _: HI) if client is plain else echo) as far, proxy() as near:
+    with (
+        origin(Keeper(lambda _: HI) if client in {plain, cut_at_rest} else echo) as far,
+        proxy() as near,
+    ):
         client(near, far.port)  # what is made once is not counted
         near.settle()
         gc.collect()
