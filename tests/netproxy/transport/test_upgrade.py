@@ -227,3 +227,24 @@ def test_a_refused_offer_reaches_nobody() -> None:
         client.sendall(offer(far.port) + b"GET http://127.0.0.1/ HTTP/1.1\r\n\r\n")
         assert read_all(client).count(b"HTTP/1.1 ") == 1
         assert far.accepted == 0
+
+
+def test_a_drain_lets_it_go_on_until_its_time_is_over() -> None:
+    """Who retires a gateway cuts what is left after the drain; until then it is served."""
+    site = Switches()
+    with origin(site) as far, proxy() as near:
+        client, _ = switched(near, far.port)
+        near.call(near.server.stop_accepting)
+        near.call(near.server.retire)
+        for word in (b"one", b"two"):
+            client.sendall(word)
+            assert client.recv(3) == word
+        assert len(near.server.connections) == 1
+        near.close_all(CloseReason.RUN_ENDED)
+        with client, pytest.raises(ConnectionResetError):
+            client.recv(1)
+        eventually(lambda: site.is_over)
+    (closed,) = near.audit.of(ConnectionClosed)
+    assert closed.close_reason == "run_ended"
+    # The two words, and the heads before them.
+    assert closed.bytes_received == len(SWITCH) + 6
