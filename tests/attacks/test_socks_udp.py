@@ -232,6 +232,7 @@ def test_a_cancelled_command_sends_nothing_more() -> None:
     with peer() as far, proxy() as near, Associated(near.socks()) as client:
         near.token.is_cancelled = True
         client.send("127.0.0.1", far.port, b"x")
+        eventually(lambda: bool(near.audit.decisions))
         assert client.hears_nothing()
         assert far.received == []
     assert near.audit.decisions == [("deny", "proxy_disabled")]

@@ -49,6 +49,12 @@ def socks(near: Proxy, port: int) -> None:
         assert client.recv(1) == b"x"
 
 
+def stalled(near: Proxy, _port: int) -> None:
+    with near.socks() as client:
+        client.sendall(b"\x05\x01\x00")
+        assert client.recv(2) == b"\x05\x00"
+
+
 def plain(near: Proxy, port: int) -> None:
     with near.http() as client:
         where = b"127.0.0.1:%d" % port
@@ -77,7 +83,9 @@ def refused(near: Proxy, _port: int) -> None:
         assert read_all(client).startswith(b"HTTP/1.1 4")
 
 
-@pytest.mark.parametrize("client", [tunnel, cut_tunnel, socks, plain, cut_at_rest, refused])
+@pytest.mark.parametrize(
+    "client", [tunnel, cut_tunnel, socks, stalled, plain, cut_at_rest, refused]
+)
 def test_a_connection_that_is_over_leaves_nothing_to_collect(
     client: Callable[[Proxy, int], None],
 ) -> None:
