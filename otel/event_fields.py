@@ -1,12 +1,13 @@
 """What event classes are made of: declared fields, kept under the names they are recorded by.
 
-Like frozen dataclasses to whoever uses them. They are none because every run imports all events
-and makes three for each connection: a dataclass compiles six methods a class, and would have to
-be turned into attributes anew for each record.
+Named tuples by another way, because every run imports all events, uses a few of them, and makes
+three for each connection. A dataclass compiles six methods a class at once, and takes twice as long
+to make; a `NamedTuple` has no base class of ours, and is compiled at once, too.
 """
 
 from __future__ import annotations
 
+from collections import namedtuple
 from operator import itemgetter
 from typing import (
     TYPE_CHECKING,
@@ -43,7 +44,7 @@ class _Field:
     @overload
     def __get__(self, declared: Declared, kind: type) -> Value: ...
     def __get__(self, declared: Declared | None, kind: type) -> Value | Self:
-        return self if declared is None else declared.values()[self.place]
+        return self if declared is None else declared[self.place]
 
 
 def text(attribute: str) -> str:
@@ -86,78 +87,67 @@ def texts(attribute: str, *, default: tuple[str, ...]) -> tuple[str, ...]:
     frozen_default=True,
     field_specifiers=(text, fresh_text, number, flag, maybe_text, maybe_number, texts),
 )
-class Declared:
+class Declared(tuple["Value", ...]):
     """A value with declared fields, given by keyword: compared by them, and never changed."""
 
-    __slots__ = ("_values",)
-    _values: ClassVar[tuple[Value, ...]]  # of each object; ClassVar keeps it out of the fields
+    __slots__ = ()
 
     fields: ClassVar[dict[str, str]] = {}  # attribute names by field name, in the values' order
     recurring: ClassVar[frozenset[str]] = frozenset()  # fields of which many events have the same
-    _defaults: ClassVar[dict[str, Value]] = {}
-    _count: ClassVar[int] = 0
-    _pick: ClassVar[staticmethod[[dict[str, Value]], tuple[Value, ...]]]
+    _defaults: ClassVar[tuple[object, ...]] = ()  # of the last fields
 
     def __init_subclass__(cls) -> None:
         """Read the class's own fields."""
-        declared = {name: field for name, field in vars(cls).items() if isinstance(field, _Field)}
-        for place, field in enumerate(declared.values()):
+        declared = [(name, field) for name, field in vars(cls).items() if isinstance(field, _Field)]
+        declared.sort(key=lambda each: each[1].default is not _REQUIRED)  # required ones first
+        for place, (_, field) in enumerate(declared):
             field.place = place
-        cls.fields = {name: field.attribute for name, field in declared.items()}
-        cls.recurring = frozenset(name for name, field in declared.items() if field.recurs)
-        cls._defaults = {
-            name: cast("Value", field.default)
-            for name, field in declared.items()
-            if field.default is not _REQUIRED
-        }
-        cls._count = len(declared)
-        cls._pick = staticmethod(picker(*declared))
+        cls.fields = {name: field.attribute for name, field in declared}
+        cls.recurring = frozenset(name for name, field in declared if field.recurs)
+        cls._defaults = tuple(
+            field.default for _, field in declared if field.default is not _REQUIRED
+        )
+        cls.__new__ = _first  # type: ignore[method-assign]  # not what a base has become
 
-    def __init__(self, **given: Value) -> None:
-        """Take every required field, and no other than declared ones."""
-        if len(given) != self._count:
-            given = self._completed(given)
-        try:
-            # As many as are declared, and each of those: then there is no other.
-            values = self._pick(given)
-        except KeyError:
-            raise self._misfit(given) from None
-        object.__setattr__(self, "_values", values)
+    if TYPE_CHECKING:
 
-    def values(self) -> tuple[Value, ...]:
-        """The values in the order of `fields`, not yet redacted."""
-        return self._values
+        def __new__(cls, **given: Value) -> Self:
+            """Take every required field, and no other than declared ones."""
 
     def attributes(self) -> dict[str, Value]:
         """The values by attribute name, unordered and not yet redacted."""
-        return dict(zip(self.fields.values(), self._values, strict=True))
+        return dict(zip(self.fields.values(), self, strict=True))
 
-    def _completed(self, given: dict[str, Value]) -> dict[str, Value]:
-        given = {**self._defaults, **given}
-        if len(given) != self._count:
-            raise self._misfit(given)
-        return given
-
-    def _misfit(self, given: dict[str, Value]) -> TypeError:
-        kind, fields = type(self).__name__, self.fields
-        if unknown := sorted(given.keys() - fields.keys()):
-            return TypeError(f"{kind} has no field {unknown[0]!r}")
-        return TypeError(f"{kind} lacks one of {sorted(fields.keys() - given.keys())}")
+    def __bool__(self) -> bool:
+        return True  # without a field, too
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} can't be changed")
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and cast("Self", other)._values == self._values
+        return type(other) is type(self) and tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     def __hash__(self) -> int:
-        return hash((type(self), self._values))
+        return hash((type(self), tuple.__hash__(self)))
 
     def __repr__(self) -> str:
-        values = (
-            f"{name}={value!r}" for name, value in zip(self.fields, self._values, strict=True)
-        )
+        values = (f"{name}={value!r}" for name, value in zip(self.fields, self, strict=True))
         return f"{type(self).__name__}({', '.join(values)})"
+
+
+def _first[D: Declared](cls: type[D], **given: Value) -> D:
+    """Make the first event of a class, and what makes the others.
+
+    The constructor of a named tuple takes half the time of one that collects its keywords and looks
+    at each. It is compiled, so that is left until the class is needed: most never are.
+    """
+    named = namedtuple(cls.__name__, cls.fields)  # type: ignore[misc]  # noqa: PYI024  # no literals
+    named.__new__.__defaults__ = cls._defaults
+    setattr(cls, "__new__", named.__new__)  # noqa: B010  # its type is the one declared above
+    return cls(**given)
 
 
 class _Held[K](Protocol):

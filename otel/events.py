@@ -261,7 +261,7 @@ class ClientsTurnedAway(Event):
     # connections_per_run | connections_per_second | connections_total | descriptors | credentials |
     # udp_associations_per_run | udp_flows | bytes_per_run
     limit: str = text(a.LIMIT_NAME)
-    count: int = number(a.LIMIT_REFUSED)
+    count: int = number(a.LIMIT_REFUSED)  # type: ignore[assignment]  # and not tuple.count
     client_address: str = fresh_text(a.CLIENT_ADDRESS)  # the last one's
 
     @property

@@ -53,7 +53,7 @@ class Form:
 
     def fill(self, event: Event) -> Spelled:
         """Spell one event. Text that is not plainly visible takes the long way."""
-        values = event.values()
+        values = event[:]
         blank = self._blanks.get(self._pick_recurring(values)) or self._blank(event)
         if blank is not None:
             pieces, severity = blank
@@ -75,7 +75,7 @@ class Form:
 
     def _blank(self, event: Event) -> _Blank | None:
         """Make one and keep it; None where an event takes the long way whatever is fresh in it."""
-        shared = self._pick_recurring(event.values())
+        shared = self._pick_recurring(event)
         if not all(text is None or type(text) is str for text in shared):
             return None  # 1 and True are the same key, but not the same JSON
         pieces = self._pieces(self._attributes(event))
