@@ -15,6 +15,7 @@ from netproxy.connection.own_refusals import (
     nobody_to_ask,
     run_is_over,
     state_refusal,
+    taken_back,
     unrecorded,
 )
 from netproxy.connection.server_names import name_problem
@@ -194,7 +195,16 @@ class Gate:
             return self._settle(request, unrecorded(request))
         if self._token.is_cancelled:  # by another refusal meanwhile
             return self._settle(request, run_is_over())
+        if self._is_taken_back(request, decision):
+            return self._settle(request, taken_back(request))
         return decision
+
+    def _is_taken_back(self, request: Request, decision: Decision) -> bool:
+        """Whether the grant that carries it is gone: no connection showed yet that one did."""
+        return (
+            decision.source is Source.SESSION_CACHE
+            and self._cache.grant(request.destination) != decision.approval_id
+        )
 
     def still_allows(self, request: Request, *, asked: bool) -> bool:
         """Whether the policy in force goes on with what an earlier one let through.

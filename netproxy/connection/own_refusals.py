@@ -33,6 +33,12 @@ def unrecorded(request: Request) -> Decision:
     )
 
 
+def taken_back(request: Request) -> Decision:
+    """Refuse what a grant allowed that was taken back while its record was written."""
+    where = request.destination.authority
+    return state_refusal(Reason.NOT_ALLOWED, f"the grant for {where} was taken back; ask again")
+
+
 def nobody_to_ask(request: Request, broken: Exception) -> Decision:
     """Refuse because asking failed."""
     return Decision(

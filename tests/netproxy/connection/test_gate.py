@@ -315,6 +315,24 @@ def test_a_cancelled_run_is_let_out_no_more_wherever_its_record_stands(when: str
     assert bench.audit.decisions == [*allowed, ("deny", "proxy_disabled")]
 
 
+@pytest.mark.parametrize("instead", [None, ApprovalId("a-2")])
+def test_a_grant_that_is_taken_back_while_its_yes_is_written_lets_nobody_through(
+    instead: ApprovalId | None,
+) -> None:
+    policy = FakePolicy(Verdict.ALLOW)
+    policy.default = judgement(Verdict.ALLOW, Reason.ALLOWED_BY_GRANT, source=Source.SESSION_CACHE)
+    bench = Bench(policy=policy, audit=(audit := LateAudit()))
+    bench.cache.grants[WHERE] = ApprovalId("a-1")
+    said: list[Decision] = []
+    assert bench.gate().admit_now(REQUEST, said.append)
+    bench.cache.grants.pop(WHERE)
+    if instead is not None:
+        bench.cache.grants[WHERE] = instead
+    audit.end_turn()
+    assert [(decision.allowed, decision.cancels) for decision in said] == [(False, False)]
+    assert bench.audit.decisions == [("allow", "allowed_by_grant"), ("deny", "not_allowed")]
+
+
 def test_a_broken_reviewer_is_a_no() -> None:
     bench = Bench(policy=FakePolicy(Verdict.ASK), approver=FakeApprover(ValueError("bug")))
     decision = bench.admit()

@@ -9,6 +9,7 @@ from netproxy.connection.own_refusals import (
     nobody_to_ask,
     run_is_over,
     state_refusal,
+    taken_back,
     unrecorded,
 )
 from netproxy.model import ConnectionId, Decision, Destination, Protocol, Reason, Request, Source
@@ -27,6 +28,7 @@ REQUEST = Request(
         (state_refusal(Reason.INVALID_DESTINATION, "no"), "proxy_state", "invalid_destination"),
         (run_is_over(), "proxy_state", "proxy_disabled"),
         (unrecorded(REQUEST), "proxy_state", "audit_unavailable"),
+        (taken_back(REQUEST), "proxy_state", "not_allowed"),
         (nobody_to_ask(REQUEST, ValueError("bug")), "decider", "approval_unavailable"),
         (abandoned(REQUEST, is_over=False), "decider", "approval_timeout"),
         (abandoned(REQUEST, is_over=True), "proxy_state", "proxy_disabled"),
@@ -40,5 +42,5 @@ def test_it_refuses_and_cancels_nothing(decision: Decision, source: str, reason:
 
 def test_those_about_a_request_name_its_destination() -> None:
     about = [unrecorded(REQUEST), nobody_to_ask(REQUEST, ValueError("bug"))]
-    about.append(abandoned(REQUEST, is_over=False))
+    about += [abandoned(REQUEST, is_over=False), taken_back(REQUEST)]
     assert all("a.test:443" in decision.message for decision in about)
