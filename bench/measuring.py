@@ -1,6 +1,7 @@
 """The rounds: every subject in turn, again and again, and the median of what each came to.
 
-So all see the same noise of the machine, and a moment of it spoils one round of three.
+So all see the same noise of the machine. Rounds are short and many: noise comes in stretches of
+seconds, which then spoil some rounds of everybody, and not all of somebody.
 """
 
 from __future__ import annotations

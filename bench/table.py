@@ -14,13 +14,6 @@ if TYPE_CHECKING:
 type Cells = list[tuple[str, list[str]]]
 
 _MISSING = "-"
-# What the relay doesn't speak is compared with what comes nearest: its CONNECT.
-_RELAY_FIGURE = {
-    Figure.SOCKS5_RATE: Figure.CONNECT_RATE,
-    Figure.SOCKS5_CPU_US: Figure.CONNECT_CPU_US,
-    Figure.SOCKS5_P50_MS: Figure.CONNECT_P50_MS,
-    Figure.SOCKS5_P99_MS: Figure.CONNECT_P99_MS,
-}
 
 
 def measured(rows: Rows) -> Cells:
@@ -36,10 +29,7 @@ def beside_relay(rows: Rows) -> Cells:
     return [
         (
             name,
-            [
-                _ratio(found.get(figure), relay.get(_RELAY_FIGURE.get(figure, figure)))
-                for figure in Figure
-            ],
+            [_ratio(found.get(figure), relay.get(figure)) for figure in Figure],
         )
         for name, found in rows.items()
         if name != RELAY
