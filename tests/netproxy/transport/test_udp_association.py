@@ -291,6 +291,8 @@ def test_a_peer_that_is_not_there_loses_nothing_else() -> None:
             back.settimeout(5)
             client.send("127.0.0.1", port, b"!")
             data, source = back.recvfrom(100)
+            while data == b"?":  # on a busy machine one of those comes only now
+                data, source = back.recvfrom(100)
             back.sendto(data, source)
             assert client.receive() == ("127.0.0.1", port, b"!")
 
