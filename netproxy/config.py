@@ -80,7 +80,8 @@ class Limits:
     # From its dial, however busy: then the name is looked up and its address checked anew. Most
     # names' addresses are good for five minutes or less.
     pool_lifetime_seconds: float = 300.0
-    # A tunnel without a byte. HAProxy's and envoy's hour: ssh sends keep-alives more often.
+    # A tunnel or a plain request without a byte. HAProxy's and envoy's hour: ssh sends keep-alives
+    # more often.
     idle_seconds: float = 3600.0
     # Longer than a working day, so that a forgotten tunnel ends some day; squid has the same.
     lifetime_seconds: float = 24 * 3600.0

@@ -31,13 +31,23 @@ if TYPE_CHECKING:
     type Served = Coroutine[None, None, bool]
 
 # Half of an answer must not look like a whole one, when it is us who cut it off.
-_BROKEN_OFF = frozenset({CloseReason.POLICY_CHANGED, CloseReason.BYTE_LIMIT})
+_BROKEN_OFF = frozenset(
+    {
+        CloseReason.POLICY_CHANGED,
+        CloseReason.BYTE_LIMIT,
+        CloseReason.IDLE,
+        CloseReason.LIFETIME,
+    }
+)
 
 
 class ExpressConnection(Connection):
     """Rests, and serves what is simple; the rest of `Connection` is a subclass's."""
 
-    __slots__ = ("_is_first", "_known", "_may_rest", "_path", "_rest_began", "_running", "_shared")
+    __slots__ = (
+        "_is_first", "_known", "_may_rest", "_moved", "_moved_at", "_path", "_rest_began",
+        "_running", "_shared",
+    )  # fmt: skip
 
     _is_first: bool  # nothing was answered yet
     _known: KnownRequest | None  # what is served without a task, and its path
@@ -45,12 +55,15 @@ class ExpressConnection(Connection):
     _shared: Lane | None  # whose connections it may use
     _running: Exchange | None
     _may_rest: bool  # the task was over with everything that had come
+    _moved: int  # bytes of what runs, when the sweep last looked and they had changed
+    _moved_at: float  # the loop's time of that look, in seconds
     _rest_began: float | None  # the loop's time, in seconds; None while it does not rest
 
     @override
     def start(self) -> None:
         self._known = self._shared = self._running = self._rest_began = None
         self._path = b""
+        self._moved, self._moved_at = 0, 0.0
         self._may_rest = False
         self._is_first = True
         data = self._arrived()
@@ -78,10 +91,23 @@ class ExpressConnection(Connection):
 
     @override
     def expire(self, now: float) -> None:
-        if self._rest_began is None:
+        limits, exchange = self._services.limits, self._running
+        if exchange is not None:
+            if now - exchange.upstream.opened_at >= limits.lifetime_seconds:
+                self.cut(CloseReason.LIFETIME)
+            elif now - self._quiet_since(exchange, now) >= limits.idle_seconds:
+                self.cut(CloseReason.IDLE)
+        elif self._rest_began is None:
             super().expire(now)
-        elif now - self._rest_began >= self._services.limits.keep_alive_seconds:
+        elif now - self._rest_began >= limits.keep_alive_seconds:
             self._leave()
+
+    def _quiet_since(self, exchange: Exchange, now: float) -> float:
+        """Since when no byte was exchanged, as far as the sweep knows, which looks now and then."""
+        if exchange.in_flight != self._moved:
+            self._moved, self._moved_at = exchange.in_flight, now
+        # As many may have moved in the exchange before.
+        return max(self._moved_at, exchange.upstream.opened_at)
 
     @override
     @abstractmethod

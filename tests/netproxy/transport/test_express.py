@@ -22,6 +22,7 @@ from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from netproxy.config import Limits
     from netproxy.model import ApprovalId
     from otel.errors import AuditUnavailable
 
@@ -356,6 +357,40 @@ def test_an_idle_client_is_closed_in_time() -> None:
     with origin(Teller()) as far, proxy(setting) as near, kept(near, far) as client:
         assert read_all(client) == b""
     assert near.audit.decisions == [("allow", "allowed_by_rule")]
+
+
+@pytest.mark.parametrize("part", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        pytest.param(replace(LIMITS, idle_seconds=0.2), "idle", id="idle"),
+        pytest.param(replace(LIMITS, lifetime_seconds=0.2), "lifetime", id="lifetime"),
+    ],
+)
+def test_an_origin_that_falls_silent_holds_nobody_for_ever(
+    limits: Limits, reason: str, part: bytes
+) -> None:
+    told, setting = Teller(), Setting(limits=limits)
+    with origin(told) as far, proxy(setting) as near, under_way(near, far, told) as client:
+        told.go(part)
+        assert read_until(client, b"half") if part else True
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    assert near.audit.of(ConnectionClosed)[1].close_reason == reason
+
+
+def test_nor_does_one_that_never_answers_a_clients_first_request() -> None:
+    setting = Setting(limits=replace(LIMITS, idle_seconds=0.2))
+
+    def silent(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.recv(1)
+
+    with origin(silent) as far, proxy(setting) as near, near.http() as client:
+        client.sendall(ask(at(far)))
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    assert near.audit.of(ConnectionClosed)[0].close_reason == "idle"
 
 
 def test_a_client_that_is_slow_with_its_next_head_is_told() -> None:
