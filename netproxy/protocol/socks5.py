@@ -29,7 +29,6 @@ _SECRET_BYTES = 2  # VER and ULEN, before the name (RFC 1929 section 2)
 _SECRET_VERSION = 1
 _RSV, _ATYP = 2, 3  # where they are in a request (RFC 1928 section 4)
 _REQUEST_HEAD_BYTES = 4
-_LONGEST_REQUEST_BYTES = 4 + 1 + 255 + 2
 # What a reply names when there is no bound address to name; nothing is bound to it.
 _NO_ADDRESS = "0.0.0.0"  # noqa: S104  # text in a reply, never bind()
 _PORT_BYTES = 2
@@ -161,12 +160,22 @@ class Handshake:
 
     def _request(self) -> NeedData | SocksRequest:
         buffer = self._buffer
-        read = _read_request(buffer[:_LONGEST_REQUEST_BYTES])
+        # What came behind it is nobody's to remember.
+        read = _read_request(buffer[: _request_bytes(buffer)])
         if read is None:
             return NEED_DATA
         request, end = read
         self.unread = buffer[end:]
         return request
+
+
+def _request_bytes(buffer: bytes) -> int:
+    """How long the request is that begins here, or more than there is; of a bad one no matter."""
+    if len(buffer) <= _REQUEST_HEAD_BYTES:
+        return _REQUEST_HEAD_BYTES
+    atyp = buffer[_ATYP]
+    count = 1 + buffer[_ATYP + 1] if atyp == _ATYP_NAME else _ADDRESS_BYTES.get(atyp, 0)
+    return _REQUEST_HEAD_BYTES + count + _PORT_BYTES
 
 
 # A request is a function of its bytes, and a run comes back to the same few destinations.

@@ -20,6 +20,7 @@ from netproxy.protocol.socks5 import (
     Handshake,
     SecretShown,
     SocksRequest,
+    _read_request,
     reply,
 )
 from tests.support.readers import pieces
@@ -51,6 +52,17 @@ def read(
         if isinstance(event, SocksRequest):
             return event, handshake.unread + b"".join(rest), answers
     return None, b"", answers
+
+
+def test_what_comes_behind_a_request_is_not_kept_with_it() -> None:
+    for place in (b"\x01\x7f\x00\x00\x01", b"\x03\x06a.test", b"\x04" + bytes(16)):
+        asked = b"\x05\x01\x00" + place + b"\x01\xbb"
+        read([GREETING + asked + b"early"])
+        kept = _read_request.cache_info().currsize
+        request, unread, _ = read([GREETING + asked + b"a secret"])
+        assert isinstance(request, SocksRequest)
+        assert unread == b"a secret"
+        assert _read_request.cache_info().currsize == kept
 
 
 @pytest.mark.parametrize(

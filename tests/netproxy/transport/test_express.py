@@ -30,13 +30,9 @@ HI = b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\nhi"
 
 
 class Teller:
-    """Answers the first request with `HI`, and each later one with the next of `parts`, in turn.
+    """Answers the first request with `HI`, and later ones with what the test says."""
 
-    A part waits until the test says `go`; None closes.
-    """
-
-    def __init__(self, *parts: bytes | None) -> None:
-        self.parts = list(parts)
+    def __init__(self) -> None:
         self.heads: list[bytes] = []
         self.connections: list[socket.socket] = []
 
