@@ -8,6 +8,7 @@ to make; a `NamedTuple` has no base class of ours, and is compiled at once, too.
 from __future__ import annotations
 
 from collections import namedtuple
+from enum import IntEnum
 from operator import itemgetter
 from typing import (
     TYPE_CHECKING,
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
     from otel.attributes import Value
 
 _REQUIRED = object()
+
+
+class Severity(IntEnum):
+    """SeverityNumber of the OpenTelemetry log data model."""
+
+    INFO = 9
+    WARN = 13
+    ERROR = 17
+    FATAL = 21
 
 
 class _Field:

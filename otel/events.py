@@ -7,12 +7,12 @@ bodies, credentials, query strings, header values.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import ClassVar
 
 from otel import attributes as a
 from otel.event_fields import (
     Declared,
+    Severity,
     flag,
     fresh_text,
     maybe_number,
@@ -23,23 +23,24 @@ from otel.event_fields import (
 )
 
 
-class Severity(IntEnum):
-    """SeverityNumber of the OpenTelemetry log data model."""
-
-    INFO = 9
-    WARN = 13
-    ERROR = 17
-
-
 class Event(Declared):
-    """The base of all events. `name` is fixed text and never holds data."""
+    """The base of all events. `name` is fixed text and never holds data.
+
+    Severity: WARN for a refusal, ERROR where trail or rules suffered, FATAL for a broken trail.
+    """
 
     name: ClassVar[str]
+    _severity: ClassVar[Severity] = Severity.INFO
+
+    def __init_subclass__(cls, *, severity: Severity = Severity.INFO) -> None:
+        """Read the class's fields; `severity` is that of all its events."""
+        super().__init_subclass__()
+        cls._severity = severity
 
     @property
     def severity(self) -> Severity:
-        """WARN where something was refused, ERROR where the trail itself suffered."""
-        return Severity.INFO
+        """As the class declares it, unless its fields decide."""
+        return self._severity
 
 
 class GatewayStarted(Event):
@@ -50,12 +51,16 @@ class GatewayStarted(Event):
     pid: int = number(a.PROCESS_PID)
     torn_bytes: int = number(a.TORN_BYTES)
     previous_shutdown: str = text(a.SHUTDOWN)  # clean | unclean | none
+    audit_mode: str | None = maybe_text(a.AUDIT_MODE, default=None)  # written | strict | …
+    key_id: str | None = maybe_text(a.CHECKPOINT_KEY, default=None)  # that signs checkpoints
 
 
 class GatewayStopped(Event):
     """The last record of an orderly end; without it the end was not orderly."""
 
     name: ClassVar[str] = "netproxy.gateway.stopped"
+    reason: str | None = maybe_text(a.SHUTDOWN_REASON, default=None)  # run_ended | signal | …
+    aborted: int | None = maybe_number(a.CONNECTIONS_ABORTED, default=None)
 
 
 class PolicyLoaded(Event):
@@ -70,7 +75,7 @@ class PolicyLoaded(Event):
     summary: tuple[str, ...] = texts(a.CHANGE_SUMMARY, default=())  # "+ deny **.tracker.example"
 
 
-class ConfigRejected(Event):
+class ConfigRejected(Event, severity=Severity.ERROR):
     """Settings that changed and can't be used: the rules from before hold on."""
 
     name: ClassVar[str] = "netproxy.config.rejected"
@@ -78,11 +83,6 @@ class ConfigRejected(Event):
     error_type: str = text(a.ERROR_TYPE)  # invalid | missing | not_a_file | too_large | EACCES …
     files: tuple[str, ...] = texts(a.CONFIG_FILES, default=())  # what was refused
     errors: tuple[str, ...] = texts(a.CONFIG_ERRORS, default=())  # file:line:column key: what
-
-    @property
-    def severity(self) -> Severity:
-        """Somebody thinks that it holds."""
-        return Severity.ERROR
 
 
 class SessionStarted(Event):
@@ -120,18 +120,13 @@ class RunExited(Event):
     cause: str | None = maybe_text(a.CANCEL_CAUSE, default=None)
 
 
-class RunCancelled(Event):
+class RunCancelled(Event, severity=Severity.WARN):
     """One phase of ending a run early."""
 
     name: ClassVar[str] = "netproxy.run.cancelled"
     phase: str = text(a.CANCEL_PHASE)  # requested | terminated | killed
     cause: str = text(a.CANCEL_CAUSE)  # the connection.id of the refusal, or timeout
     reason: str = text(a.POLICY_REASON)
-
-    @property
-    def severity(self) -> Severity:
-        """Ending somebody's command is worth a look."""
-        return Severity.WARN
 
 
 class PolicyDecision(Event):
@@ -159,7 +154,7 @@ class PolicyDecision(Event):
         return Severity.INFO if self.decision == "allow" else Severity.WARN
 
 
-class DialRefused(Event):
+class DialRefused(Event, severity=Severity.WARN):
     """Allowed by name, but every resolved address was of a class that may not be dialled."""
 
     name: ClassVar[str] = "netproxy.dial.refused"
@@ -168,11 +163,6 @@ class DialRefused(Event):
     server_port: int = number(a.SERVER_PORT)
     reason: str = text(a.POLICY_REASON)
     addresses: tuple[str, ...] = texts(a.DIAL_REFUSED, default=())  # "10.0.0.1 (private)"
-
-    @property
-    def severity(self) -> Severity:
-        """A public name with a private address is somebody's mistake or somebody's attack."""
-        return Severity.WARN
 
 
 class ConnectionOpened(Event):
@@ -195,7 +185,7 @@ class ParentUsed(Event):
     parent_resolves: bool = flag(a.PARENT_RESOLVES)
 
 
-class ConnectionFailed(Event):
+class ConnectionFailed(Event, severity=Severity.WARN):
     """Allowed, but lookup or connection failed upstream. Not a denial."""
 
     name: ClassVar[str] = "netproxy.connection.failed"
@@ -204,11 +194,6 @@ class ConnectionFailed(Event):
     server_port: int = number(a.SERVER_PORT)
     error_type: str = text(a.ERROR_TYPE)  # an RFC 9209 error type
     parent_name: str | None = maybe_text(a.PARENT_NAME, default=None)
-
-    @property
-    def severity(self) -> Severity:
-        """Worth a look: the run may fail for it."""
-        return Severity.WARN
 
 
 class TlsObserved(Event):
@@ -254,7 +239,7 @@ class AssociationClosed(Event):
     close_reason: str = text(a.CLOSE_REASON)
 
 
-class ClientsTurnedAway(Event):
+class ClientsTurnedAway(Event, severity=Severity.WARN):
     """Clients that came over a limit, or without the secret that is asked for: one second's sum."""
 
     name: ClassVar[str] = "netproxy.clients.turned_away"
@@ -263,11 +248,6 @@ class ClientsTurnedAway(Event):
     limit: str = text(a.LIMIT_NAME)
     count: int = number(a.LIMIT_REFUSED)  # type: ignore[assignment]  # and not tuple.count
     client_address: str = fresh_text(a.CLIENT_ADDRESS)  # the last one's
-
-    @property
-    def severity(self) -> Severity:
-        """Somebody loops, or somebody tries."""
-        return Severity.WARN
 
 
 class ApprovalRequested(Event):
@@ -293,18 +273,13 @@ class ApprovalReviewed(Event):
     comment: str | None = maybe_text(a.REVIEW_COMMENT, default=None)
 
 
-class ReviewerFailed(Event):
+class ReviewerFailed(Event, severity=Severity.WARN):
     """A reviewer could not be asked: whoever sits there never saw the question."""
 
     name: ClassVar[str] = "netproxy.reviewer.failed"
     approval_id: str = fresh_text(a.APPROVAL_ID)
     channel: str = text(a.REVIEWER_CHANNEL)
     error_type: str = text(a.ERROR_TYPE)
-
-    @property
-    def severity(self) -> Severity:
-        """Questions that nobody sees look like a hanging command."""
-        return Severity.WARN
 
 
 class ApprovalResolved(Event):
@@ -315,6 +290,16 @@ class ApprovalResolved(Event):
     state: str = text(a.APPROVAL_STATE)  # granted | denied | expired | withdrawn
     waiters: int = number(a.APPROVAL_WAITERS)
     duration_ms: int = number(a.APPROVAL_DURATION)
+
+
+class WaiterLeft(Event):
+    """A connection no longer waits for an answer, and the question is still open."""
+
+    name: ClassVar[str] = "netproxy.approval.waiter_left"
+    approval_id: str = fresh_text(a.APPROVAL_ID)
+    connection_id: str = fresh_text(a.CONNECTION_ID)
+    reason: str = text(a.WAIT_REASON)  # client_gone | run_ended | hold_timeout
+    duration_ms: int = number(a.WAIT_DURATION)
 
 
 class GrantCreated(Event):
@@ -338,23 +323,78 @@ class GrantEnded(Event):
     end_reason: str = text(a.GRANT_END)  # used | expired | revoked | session_ended
 
 
-class AuditGap(Event):
+class AuditCheckpoint(Event):
+    """The writer signs where its chain has come to: what an anchor elsewhere is made of."""
+
+    name: ClassVar[str] = "netproxy.audit.checkpoint"
+    checkpoint: int = number(a.CHECKPOINT_NUMBER)  # from 1, without a gap, over restarts too
+    head_seq: int = number(a.CHECKPOINT_SEQ)  # of the record before this one
+    head_hash: str = fresh_text(a.CHECKPOINT_HASH)  # that record's, hexadecimal
+    records: int = number(a.CHECKPOINT_RECORDS)  # since the checkpoint before
+    segment: str = text(a.SEGMENT_NAME)  # the file that it is in
+    cause: str = text(a.CHECKPOINT_CAUSE)  # start | records | time | sealed | shutdown
+    key_id: str = text(a.CHECKPOINT_KEY)
+    signature: str = fresh_text(a.CHECKPOINT_SIGNATURE)  # Ed25519, base64
+    # Of the segment before, once it is sealed: SHA-256 of the whole file, hexadecimal.
+    sealed_segment: str | None = maybe_text(a.SEALED_NAME, default=None)
+    sealed_digest: str | None = maybe_text(a.SEALED_DIGEST, default=None)
+
+
+class SegmentRemoved(Event, severity=Severity.WARN):
+    """Retention takes a sealed and exported segment away; recorded before it is."""
+
+    name: ClassVar[str] = "netproxy.audit.segment_removed"
+    segment: str = fresh_text(a.SEGMENT_NAME)
+    digest: str = fresh_text(a.SEALED_DIGEST)
+    first_seq: int = number(a.SEGMENT_FIRST_SEQ)
+    last_seq: int = number(a.SEGMENT_LAST_SEQ)
+    last_hash: str = fresh_text(a.SEGMENT_LAST_HASH)  # that the next segment's chain goes on from
+
+
+class AuditGap(Event, severity=Severity.ERROR):
     """Records are missing before this one: the trail says so itself."""
 
     name: ClassVar[str] = "netproxy.audit.gap"
     error_type: str = text(a.ERROR_TYPE)
-    lost: int = number(a.GAP_LOST)
-
-    @property
-    def severity(self) -> Severity:
-        """The worst that can happen to a trail."""
-        return Severity.ERROR
+    lost: int = number(a.GAP_LOST)  # -1: nobody knows
+    from_time: str | None = maybe_text(a.GAP_FROM, default=None)  # of the first that is missing
+    to_time: str | None = maybe_text(a.GAP_TO, default=None)
 
 
-EVENTS: tuple[type[Event], ...] = (
-    GatewayStarted, GatewayStopped, PolicyLoaded, ConfigRejected, SessionStarted, SessionEnded,
-    RunStarted, RunExited, RunCancelled, PolicyDecision, DialRefused, ConnectionOpened, ParentUsed,
-    ConnectionFailed, TlsObserved, ConnectionClosed, AssociationClosed, ClientsTurnedAway,
-    ApprovalRequested, ApprovalReviewed, ReviewerFailed, ApprovalResolved, GrantCreated,
-    GrantEnded, AuditGap,
-)  # fmt: skip
+class AuditSpace(Event, severity=Severity.WARN):
+    """The journal's disk got fuller, or emptier, than a step of the ladder."""
+
+    name: ClassVar[str] = "netproxy.audit.space"
+    state: str = text(a.SPACE_STATE)  # ok | low | critical | full
+    bytes_free: int = number(a.SPACE_FREE)
+
+
+class ExportState(Event, severity=Severity.WARN):
+    """A sink stands still, goes on, or would not take records."""
+
+    name: ClassVar[str] = "netproxy.audit.export_state"
+    sink: str = text(a.EXPORT_SINK)
+    state: str = text(a.EXPORT_STATE)  # stalled | recovered | rejected
+    lag_records: int = number(a.EXPORT_LAG)
+    lag_ms: int = number(a.EXPORT_LAG_MS)
+    rejected: int = number(a.EXPORT_REJECTED)
+    error_type: str | None = maybe_text(a.ERROR_TYPE, default=None)
+
+
+class IntegrityFailed(Event, severity=Severity.FATAL):
+    """A chain was found changed when it was opened: it is left as it is, and another begins."""
+
+    name: ClassVar[str] = "netproxy.audit.integrity_failed"
+    kind: str = text(a.INTEGRITY_KIND)  # hash | sequence | signature | truncated | …
+    writer: str = text(a.INTEGRITY_CHAIN)
+    place: str = text(a.INTEGRITY_PLACE)  # file:line
+
+
+class ClockJumped(Event, severity=Severity.WARN):
+    """The wall clock moved against the monotonic one: times before and after don't compare."""
+
+    name: ClassVar[str] = "netproxy.clock.jump"
+    delta_ms: int = number(a.CLOCK_DELTA)  # below zero: it was set back
+
+
+EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())

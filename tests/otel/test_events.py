@@ -4,7 +4,8 @@ import pytest
 
 from otel import Value, events
 from otel.chain import End, genesis, parse, seal
-from otel.events import EVENTS, Event, Severity
+from otel.event_fields import Severity
+from otel.events import EVENTS, Event
 from otel.redact import encode
 from tests.support.journals import decision
 

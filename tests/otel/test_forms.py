@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel.events import EVENTS, Event, PolicyDecision, Severity
+from otel.event_fields import Severity
+from otel.events import EVENTS, Event, PolicyDecision
 from otel.forms import Form
 from otel.redact import encode
 from tests.support.journals import decision
