@@ -29,6 +29,7 @@ COVERED_ELSEWHERE = {
     "tests/netproxy/policy/test_engine.py": ("netproxy/policy/judgements",),
     "tests/otel/test_events.py": ("otel/attributes", "otel/errors"),
     "tests/sandbox/test_plan.py": ("sandbox/errors", "sandbox/model"),
+    "tests/netproxy/app/cli/test_audit.py": ("netproxy/app/cli/audit_command",),
     # What only real sockets show, shown by the drivers that use it.
     "tests/netproxy/transport/test_http_driver.py": (
         "netproxy/transport/attempt",

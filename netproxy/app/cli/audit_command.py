@@ -1,0 +1,53 @@
+"""What the verbs of `netproxy audit` share: which journal it is, and how its damage is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netproxy.app.cli.usage import UsageParser
+from netproxy.app.places import audit_directory
+from otel import visible
+
+if TYPE_CHECKING:
+    import argparse
+
+EXIT_BROKEN = 1
+
+
+class Damage:
+    """Tells each unreadable line on stderr, and remembers that there was one."""
+
+    def __init__(self) -> None:
+        self._seen = False
+
+    def report(self, problem: str) -> None:
+        """Tell of one."""
+        self._seen = True
+        sys.stderr.write(f"netproxy: audit: {visible(problem)}\n")
+
+    def status(self) -> int:
+        """Give the exit status of a command that read on regardless."""
+        return EXIT_BROKEN if self._seen else 0
+
+
+def parser(verb: str, description: str) -> UsageParser:
+    """Make a parser that knows `--audit-dir`, which `journal` reads."""
+    made = UsageParser(prog=f"netproxy audit {verb}", description=description)
+    made.add_argument(
+        "--audit-dir", type=Path, metavar="DIR", help="default: $XDG_STATE_HOME/netproxy/audit"
+    )
+    return made
+
+
+def add_json(made: UsageParser) -> None:
+    """Offer `--json`, as every listing does."""
+    made.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def journal(options: argparse.Namespace) -> Path:
+    """Return the directory that is meant, whether there is a journal in it or not."""
+    chosen: Path | None = options.audit_dir
+    return chosen if chosen is not None else audit_directory(os.environ, Path.home())

@@ -1,0 +1,56 @@
+"""`netproxy audit tail [--follow]`: the last records of all writers, one line each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from netproxy.app.cli.audit_command import Damage, add_json, journal, parser
+from netproxy.app.cli.audit_lines import record_line
+from netproxy.app.cli.printing import wants_colour, write
+from otel import Follower, flat_line, read, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from otel import Record
+
+# A new record shows within what feels like at once.
+_POLL_SECONDS = 0.1
+_TAIL_LINES = 20
+
+
+def main(arguments: list[str]) -> int:
+    """Print them; with `--follow` until Ctrl-C."""
+    made = parser("tail", "The last records of all writers, in the order of time.")
+    made.add_argument("-n", "--lines", type=_count, default=_TAIL_LINES, metavar="N")
+    made.add_argument("-f", "--follow", action="store_true", help="and those to come")
+    add_json(made)
+    options = made.parse_args(arguments)
+    directory, damage = journal(options), Damage()
+    follower = Follower(directory, damage.report) if options.follow else None
+    shown = {}
+    for record in read(directory, damage.report, last=options.lines):
+        shown[record.writer] = record.seq
+        _print([record], as_json=options.json)
+    while follower is not None:
+        # What was written while the last records were read is in both.
+        new = (each for each in follower.poll() if each.seq > shown.get(each.writer, 0))
+        _print(new, as_json=options.json)
+        sys.stdout.flush()
+        time.sleep(_POLL_SECONDS)
+    return damage.status()
+
+
+def _print(records: Iterable[Record], *, as_json: bool) -> None:
+    colour = not as_json and wants_colour()
+    for record in records:
+        write(flat_line(record) if as_json else record_line(record, colour=colour))
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004  # below a billion
+        raise argparse.ArgumentTypeError(f"'{visible(text, limit=20)}' is not a number of lines")
+    return int(text)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess  # an encoding of its own
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel import AuditTrail, Journal
+from tests.support.auditing import program, run, write_two_runs
+from tests.support.journals import decision
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.auditing import Capture
+
+
+@pytest.fixture
+def two_runs(tmp_path: Path) -> Path:
+    return write_two_runs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        pytest.param([], [1, 2, 3, 4], id="all"),
+        pytest.param(["--run", "r-1"], [1, 2], id="run"),
+        pytest.param(["--session", "s-2"], [3, 4], id="session-id"),
+        pytest.param(["--session", "mine"], [3, 4], id="session-name"),
+        pytest.param(["--host", "a.example"], [1, 3], id="host"),
+        pytest.param(["--host", "A.EXAMPLE."], [1, 3], id="host-otherwise-spelled"),
+        pytest.param(["--host", "*.example"], [1, 2, 3], id="host-pattern"),
+        pytest.param(["--host", "?.example"], [], id="question-mark-is-itself"),
+        pytest.param(["--outcome", "allow"], [2, 3], id="outcome"),
+        pytest.param(["--reason", "not_allowed"], [1], id="reason"),
+        pytest.param(["--event", "gateway.stopped"], [4], id="event"),
+        pytest.param(["--event", "netproxy.gateway.stopped"], [4], id="event-in-full"),
+        pytest.param(["--since", "2026-01-02T03:04:05.681Z"], [3, 4], id="since"),
+        pytest.param(["--until", "2026-01-02T05:04:05.680+02:00"], [1, 2], id="until-offset"),
+        pytest.param(["--since", "2026-01-02", "--until", "2026-01-03"], [1, 2, 3, 4], id="days"),
+        pytest.param(["--since", "999999999d"], [1, 2, 3, 4], id="ages-ago"),
+        pytest.param(["--host", "a.example", "--outcome", "deny"], [1], id="both"),
+    ],
+)
+def test_query(capsys: Capture, two_runs: Path, options: list[str], numbers: list[int]) -> None:
+    status, out, err = run(capsys, "query", *options, "--json", "--audit-dir", two_runs)
+    uids = [json.loads(line)["log.record.uid"] for line in out.splitlines()]
+    assert [int(uid.rsplit("-", 1)[1]) for uid in uids] == numbers
+    assert (status, err) == (0, "")
+
+
+def test_a_decision_for_people(capsys: Capture, two_runs: Path) -> None:
+    _, out, _ = run(capsys, "query", "--run", "r-1", "--audit-dir", two_runs)
+    first, _ = out.splitlines()
+    assert first.startswith(
+        "2026-01-02 03:04:05.679Z  deny   a.example:443  https  not_allowed (baseline_policy)"
+    )
+    assert "run=r-1" in first
+    assert "\x1b" not in out
+
+
+def test_a_terminal_that_is_not_utf_8(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path)
+    AuditTrail(journal, {}).record(decision("bücher.example"))
+    journal.close()
+    done = subprocess.run(
+        program("query", "--audit-dir", tmp_path),
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert b"b\\xfccher.example" in done.stdout
