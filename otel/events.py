@@ -166,7 +166,7 @@ class DialRefused(Event, severity=Severity.WARN):
 
 
 class ConnectionOpened(Event):
-    """Bytes can flow from here on, to this address."""
+    """Bytes can flow from here on, to this address. Not where a kept connection is used again."""
 
     name: ClassVar[str] = "netproxy.connection.opened"
     connection_id: str = fresh_text(a.CONNECTION_ID)
@@ -219,9 +219,8 @@ class ConnectionClosed(Event):
     bytes_sent: int = number(a.BYTES_SENT)
     bytes_received: int = number(a.BYTES_RECEIVED)
     duration_ms: int = number(a.CONNECTION_DURATION)
-    # finished | reset | idle | lifetime | byte_limit | sni_mismatch | revoked
-    # | policy_changed | run_cancelled | run_ended
-    close_reason: str = text(a.CLOSE_REASON)
+    close_reason: str = text(a.CLOSE_REASON)  # finished | reset | idle | … (netproxy.model)
+    peer_address: str | None = maybe_text(a.PEER_ADDRESS, default=None)
     status: int | None = maybe_number(a.RESPONSE_STATUS, default=None)  # plain HTTP only
     datagrams_sent: int | None = maybe_number(a.DATAGRAMS_SENT, default=None)  # UDP only
     datagrams_received: int | None = maybe_number(a.DATAGRAMS_RECEIVED, default=None)

@@ -56,7 +56,7 @@ class Passage:
 
 @dataclass(slots=True, eq=False)
 class Upstream:
-    """A connection to an origin that is on record as opened; `closed` is due exactly once."""
+    """A connection to an origin that is on record; `closed` is due exactly once."""
 
     socket: Socket
     request: Request
@@ -94,6 +94,7 @@ class Upstream:
                 bytes_received=received,
                 duration_ms=round(seconds * _MILLISECONDS),
                 close_reason=reason._value_,
+                peer_address=self.peer,
                 status=self.status if status is None else status,
                 datagrams_sent=datagrams and datagrams[0],
                 datagrams_received=datagrams and datagrams[1],
@@ -163,11 +164,12 @@ def _opened(
 
 
 def resumed(services: Services, passage: Passage, last: Upstream) -> Upstream | Decision | None:
-    """Carry another request where an earlier one went, on record like one that was dialled.
+    """Carry another request where an earlier one went.
 
-    None if it must not be: it leads where the policy in force lets nobody go by this name, or by
-    another way than the routes say. The connection is the caller's to close, then and when the
-    answer is no.
+    Nothing is opened, so nothing is on record as opened: `closed` says what the other end was. None
+    if it must not be: it leads where the policy in force lets nobody go by this name, or by another
+    way than the routes say. The connection is the caller's to close, then and when the answer is
+    no.
     """
     where = passage.request.destination
     if last.addresses and services.policy.vet(where, last.addresses).refused:
@@ -176,17 +178,17 @@ def resumed(services: Services, passage: Passage, last: Upstream) -> Upstream | 
     if parent != (last.through[0] if last.through else None):
         return None
     passage.addresses = last.addresses
-    again = Upstream(
-        socket=last.socket,
-        request=passage.request,
-        services=services,
-        opened_at=services.readiness.loop.time(),
-        made_at=last.made_at,
-        peer=last.peer,
-        addresses=last.addresses,
-        through=last.through,
-    )
-    return _recorded(again, passage.unrecorded)
+    request = passage.request
+    if last.through is not None:
+        try:
+            services.audit.record_soon(_parent_used(request, *last.through))
+        except AuditUnavailable:
+            return services.gate.refuse_unrecorded(request)
+    # By position: half the time, and there is one for each request.
+    return Upstream(
+        last.socket, request, services, services.readiness.loop.time(), last.made_at, last.peer,
+        last.addresses, last.through,
+    )  # fmt: skip
 
 
 def _recorded(opened: Upstream, unrecorded: Callable[[], None]) -> Upstream | Decision:

@@ -18,7 +18,7 @@ from netproxy.model import (
 )
 from netproxy.policy.destinations import parse_destination
 from netproxy.transport.pool import lane
-from otel.events import ConnectionClosed, ConnectionOpened, ParentUsed
+from otel.events import ConnectionClosed, ConnectionOpened, ParentUsed, PolicyDecision
 from tests.support.fakes import FakeApprover, FakePolicy, FakeResolver, answer, judgement
 from tests.support.origins import Keeper, Origin, origin, read_all, read_head, resets
 from tests.support.parents import HttpParent, parent, through
@@ -93,11 +93,13 @@ def test_each_request_is_decided_and_on_record_with_its_peer() -> None:
             asked(near, at(far))
         near.settle()
     assert near.audit.decisions == [("allow", "allowed_by_rule")] * 3
-    opened = near.audit.of(ConnectionOpened)
-    assert {event.peer_address for event in opened} == {at(far)}
+    decided = [event.connection_id for event in near.audit.of(PolicyDecision)]
+    (opened,) = near.audit.of(ConnectionOpened)
+    assert (opened.connection_id, opened.peer_address) == (decided[0], at(far))
     closed = near.audit.of(ConnectionClosed)
-    assert [event.connection_id for event in opened] == [event.connection_id for event in closed]
-    assert len({event.connection_id for event in opened}) == 3
+    assert [event.connection_id for event in closed] == decided
+    assert len(set(decided)) == 3
+    assert {event.peer_address for event in closed} == {at(far)}
     assert {(event.status, event.close_reason) for event in closed} == {(200, "finished")}
     assert {event.bytes_received for event in closed} == {len(HI)}
     assert [event.bytes_sent for event in closed] == [len(head) for _, head in keeper.heads]
@@ -113,15 +115,14 @@ def test_a_refused_request_does_not_reach_what_rests() -> None:
 
 
 def test_without_a_record_nothing_rides_on_it() -> None:
-    """Design section 4: `connection.opened` is in the journal before the first byte passes."""
+    """Design section 4: the decision is in the journal before the first byte passes."""
     keeper = Keeper(hello)
     setting = Setting()
     with origin(keeper) as far, proxy(setting) as near:
         asked(near, at(far))
-        setting.audit.refuses = lambda event: isinstance(event, ConnectionOpened)
+        setting.audit.refuses = lambda event: isinstance(event, PolicyDecision)
         refused = asked(near, at(far))
         near.settle()
-        assert resting(near) == 0
     assert refused.startswith(b"HTTP/1.1 403 ")
     assert b"audit_unavailable" in refused
     assert len(keeper.heads) == 1
@@ -459,3 +460,20 @@ def _reroute(near: Proxy) -> None:
         assert through_it is not None
         other = replace(through_it[0], name="other")
         each.upstream.through = (other, through_it[1])
+
+
+def test_without_a_record_of_the_parent_nothing_goes_through_it_again() -> None:
+    keeper = Keeper(hello)
+    with origin(HttpParent(then=keeper)) as far:
+        setting = Setting(
+            policy=FakePolicy(Verdict.ALLOW),
+            resolver=FakeResolver(a__test=[("1.1.1.1",)]),
+            routes=through(parent(far.port)),
+        )
+        with proxy(setting) as near:
+            asked(near, "a.test")
+            setting.audit.refuses = lambda event: isinstance(event, ParentUsed)
+            assert b"audit_unavailable" in asked(near, "a.test")
+            near.settle()
+            assert resting(near) == 0
+    assert len(keeper.heads) == 1
