@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from otel.attributes import Attributes, Value
+from otel.clock import Clock
 from otel.errors import (
     AuditError,
     AuditUnavailable,
@@ -17,7 +18,7 @@ from otel.errors import (
     MalformedRecord,
 )
 from otel.ids import new_id
-from otel.journal import Clock, Journal
+from otel.journal import Journal
 from otel.redact import visible
 from otel.trail import AuditTrail
 

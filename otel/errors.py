@@ -1,6 +1,8 @@
-"""Errors of the audit trail."""
+"""Errors of the audit trail, and what those of the system are called in it."""
 
 from __future__ import annotations
+
+import errno
 
 
 class AuditError(Exception):
@@ -28,3 +30,14 @@ class MalformedRecord(AuditError):
 
 class ExportRefused(AuditError):
     """A sink that can't be used as configured (a bad URL, an unsupported protocol)."""
+
+
+def said(error: OSError) -> str:
+    """What went wrong with which file, for a message."""
+    what = "is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def error_word(error: OSError) -> str:
+    """The kind of failure in a word: `ENOSPC`."""
+    return errno.errorcode.get(error.errno or 0, "unavailable")

@@ -71,15 +71,25 @@ def open_folder(base: int, name: str) -> int:
     return _checked(os.open(name, _DIRECTORY, dir_fd=base), name)
 
 
+def open_there(folder: int, name: str, flags: int) -> int:
+    """Open a file of ours that is there."""
+    return _checked(os.open(name, flags | _FILE, dir_fd=folder), name)
+
+
+def make_file(folder: int, name: str, flags: int) -> int:
+    """Make a file of ours, durably."""
+    made = _checked(os.open(name, flags | os.O_CREAT | _FILE, 0o600, dir_fd=folder), name)
+    os.fsync(folder)
+    return made
+
+
 def open_for_writing(folder: int, name: str, flags: int) -> int:
     """Open a file of ours, made if it isn't there (then durably)."""
     try:
-        return _checked(os.open(name, flags | _FILE, dir_fd=folder), name)
+        return open_there(folder, name, flags)
     except FileNotFoundError:
         # No O_EXCL: another process may make the same lock file at the same moment.
-        made = _checked(os.open(name, flags | os.O_CREAT | _FILE, 0o600, dir_fd=folder), name)
-        os.fsync(folder)
-        return made
+        return make_file(folder, name, flags)
 
 
 def open_for_reading(path: Path) -> int:

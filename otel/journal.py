@@ -11,21 +11,19 @@ Form and hash of a record are in `chain`, what may be said in `redact`, files in
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
-import time
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from otel import chain, folders
 from otel.chain import End
-from otel.errors import AuditUnavailable, JournalBroken, MalformedRecord
-from otel.events import GatewayStopped
+from otel.clock import SystemClock
+from otel.errors import AuditUnavailable, JournalBroken, error_word, said
 from otel.flusher import Flusher
 from otel.ids import new_id
-from otel.lock import try_lock
+from otel.opening import last_record, shutdown, take
 from otel.redact import encode
-from otel.segment import Tail, open_last
+from otel.segment import Tail, WriterFolder, open_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,11 +31,9 @@ if TYPE_CHECKING:
 
     from otel.attributes import Attributes
     from otel.chain import Spelled, Timed
+    from otel.clock import Clock
     from otel.events import Event
-    from otel.segment import SegmentFile
-
-# Two processes that start at once may each take the folder that the other just made.
-_ATTEMPTS = 100
+    from otel.segment import SegmentFile, Shelf
 
 
 class _Process:
@@ -54,23 +50,6 @@ _process = _Process()
 os.register_at_fork(after_in_child=_process.forked)
 
 
-class Clock(Protocol):
-    """The two clocks that a record carries."""
-
-    def wall_ns(self) -> int:
-        """Nanoseconds since 1970, which people can set."""
-
-    def monotonic_ns(self) -> int:
-        """Nanoseconds that only grow, while the machine is up."""
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    wall_ns = staticmethod(time.time_ns)
-    monotonic_ns = staticmethod(time.monotonic_ns)
-
-
 class Journal:
     """One writer's chain, open for appending, from several threads if need be.
 
@@ -78,16 +57,28 @@ class Journal:
     put it has to be told.
     """
 
-    def __init__(
-        self, *, writer: str, segment: SegmentFile, tail: Tail, clock: Clock, locks: tuple[int, ...]
+    def __init__(  # noqa: PLR0913 what a journal is made of
+        self,
+        *,
+        writer: str,
+        segment: SegmentFile,
+        tail: Tail,
+        clock: Clock,
+        locks: tuple[int, ...],
+        shelf: Shelf | None = None,
     ) -> None:
-        """Continue `segment` behind `tail`. `locks` are descriptors to close at the very end."""
-        last = _last_record(writer, tail)
+        """Continue `segment` behind `tail`. `locks` are descriptors to close at the very end.
+
+        `shelf` is where further segments are made; None: there are none.
+        """
+        last = last_record(writer, tail)
         self.writer = writer
         self.torn_bytes = tail.torn_bytes
-        self.previous_shutdown = _shutdown(last.name if last else None)
+        self.previous_shutdown = shutdown(last.name if last else None)
         self.opened_at = folders.Position(tail.number, tail.size)
         self._segment = segment
+        self._shelf = shelf
+        self._number = tail.number
         self._size = tail.size
         self._end = End(last.seq, last.digest) if last else End(0, chain.genesis(writer))
         # New at each start: a number that is used again after a cut gives another uid.
@@ -109,12 +100,12 @@ class Journal:
         try:
             base = folders.open_base(directory)
             try:
-                writer, folder, lock = _take(base)
+                writer, folder, lock = take(base)
             finally:
                 os.close(base)
             return cls._continue(writer, folder, lock, clock or SystemClock())
         except OSError as error:
-            raise JournalBroken(f"audit journal in {directory}: {_said(error)}") from error
+            raise JournalBroken(f"audit journal in {directory}: {said(error)}") from error
         except JournalBroken as error:
             raise JournalBroken(f"audit journal in {directory}: {error}") from error
 
@@ -123,14 +114,22 @@ class Journal:
         try:
             segment, tail = open_last(folder)
         except BaseException:
+            os.close(folder)
             os.close(lock)
             raise
-        finally:
-            os.close(folder)
+        shelf = WriterFolder(folder)
         try:
-            return cls(writer=writer, segment=segment, tail=tail, clock=clock, locks=(lock,))
+            return cls(
+                writer=writer,
+                segment=segment,
+                tail=tail,
+                clock=clock,
+                locks=(lock,),
+                shelf=shelf,
+            )
         except BaseException:
             segment.close()
+            shelf.close()
             os.close(lock)
             raise
 
@@ -178,8 +177,8 @@ class Journal:
         try:
             self._segment.sync()
         except OSError as error:
-            self._broken = f"sync failed: {_said(error)}"
-            raise AuditUnavailable(self._broken, error_type=_word(error)) from error
+            self._broken = f"sync failed: {said(error)}"
+            raise AuditUnavailable(self._broken, error_type=error_word(error)) from error
 
     def start_syncing(self) -> None:
         """From now on sync by itself within 10 ms of a write. Not before the last fork."""
@@ -197,6 +196,8 @@ class Journal:
             self._broken = "closed"
             if stopped:
                 self._segment.close()
+            if self._shelf is not None:
+                self._shelf.close()
             for descriptor in self._locks:
                 os.close(descriptor)
 
@@ -211,7 +212,7 @@ class Journal:
             taken = self._segment.write(lines)
         except OSError as error:
             raise AuditUnavailable(
-                f"journal not written: {_said(error)}", error_type=_word(error)
+                f"journal not written: {said(error)}", error_type=error_word(error)
             ) from error
         if taken != len(lines):
             # A disk that fills up takes a part: half a line must not stay in front of the next.
@@ -225,7 +226,7 @@ class Journal:
         try:
             self._segment.truncate(self._size)
         except OSError as error:
-            self._broken = f"half a record can't be removed: {_said(error)}"
+            self._broken = f"half a record can't be removed: {said(error)}"
 
     def _refuse_when_unusable(self) -> None:
         # A forked child has a copy of the head: what it appends would fork the chain. This comes
@@ -240,60 +241,3 @@ class Journal:
             self.sync()
         except AuditUnavailable:
             return  # the journal is marked broken: the next append says so to whoever needs it
-
-
-def _take(base: int) -> tuple[str, int, int]:
-    """Id, folder and lock of a writer that is now ours."""
-    for name in folders.writer_names(base):
-        if (taken := _try(base, name)) is not None:
-            return taken
-    for _ in range(_ATTEMPTS):
-        name = new_id("w")
-        folders.make_folder(base, name)
-        if (taken := _try(base, name)) is not None:
-            return taken
-    raise JournalBroken("every new writer was taken by somebody else")
-
-
-def _try(base: int, name: str) -> tuple[str, int, int] | None:
-    folder = folders.open_folder(base, name)
-    try:
-        lock = try_lock(folder, folders.LOCK)
-    except BaseException:
-        os.close(folder)
-        raise
-    if lock is None:
-        os.close(folder)
-        return None
-    return name, folder, lock
-
-
-def _last_record(writer: str, tail: Tail) -> chain.Record | None:
-    if tail.last_line is None:
-        return None
-    where = f"{writer}/{folders.segment_name(tail.number)}"
-    try:
-        last = chain.parse(tail.last_line)
-    except MalformedRecord as error:
-        raise JournalBroken(f"{where}: the last line is {error}; {_ADVICE}") from error
-    if last.digest != last.expected_digest or last.writer != writer:
-        raise JournalBroken(f"{where}: the last record was changed; {_ADVICE}")
-    return last
-
-
-_ADVICE = "see netproxy audit verify, and move the folder away to go on without it"
-
-
-def _shutdown(last_event: str | None) -> str:
-    if last_event is None:
-        return "none"
-    return "clean" if last_event == GatewayStopped.name else "unclean"
-
-
-def _said(error: OSError) -> str:
-    what = "is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
-    return f"{error.filename}: {what}" if error.filename else what
-
-
-def _word(error: OSError) -> str:
-    return errno.errorcode.get(error.errno or 0, "unavailable")

@@ -57,6 +57,62 @@ class Segment:
         os.close(self._descriptor)
 
 
+class Shelf(Protocol):
+    """Where a journal's segments are kept. Methods raise OSError."""
+
+    def begin(self, number: int) -> SegmentFile:
+        """Make a segment that was not there, durably."""
+
+    def last_line(self, number: int, size: int) -> bytes | None:
+        """Read the line that ends at `size` of a segment, from its file opened anew."""
+
+    def cut_back(self, number: int, size: int) -> None:
+        """Cut a segment to `size`, durably, through its file opened anew."""
+
+    def close(self) -> None:
+        """Close what is held open."""
+
+
+class WriterFolder:
+    """A writer's folder, which it owns."""
+
+    __slots__ = ("_folder",)
+
+    def __init__(self, folder: int) -> None:
+        self._folder = folder
+
+    def begin(self, number: int) -> Segment:
+        """Make it: O_EXCL, since a file that is there already is somebody else's doing."""
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL
+        return Segment(folders.make_file(self._folder, folders.segment_name(number), flags))
+
+    def last_line(self, number: int, size: int) -> bytes | None:
+        """Read it; None where there is none, or the file is shorter."""
+        descriptor = self._reopen(number, os.O_RDONLY)
+        try:
+            if os.fstat(descriptor).st_size < size:
+                return None
+            return _last_line(descriptor, size)
+        finally:
+            os.close(descriptor)
+
+    def cut_back(self, number: int, size: int) -> None:
+        """Cut it."""
+        descriptor = self._reopen(number, os.O_RDWR)
+        try:
+            os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Close the folder."""
+        os.close(self._folder)
+
+    def _reopen(self, number: int, flags: int) -> int:
+        return folders.open_there(self._folder, folders.segment_name(number), flags)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
     """How the newest segment ended when it was opened."""

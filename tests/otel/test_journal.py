@@ -291,7 +291,7 @@ def our_descriptors(directory: Path) -> list[int]:
 def test_no_descriptor_is_inherited_or_leaked(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path)
     opened = our_descriptors(tmp_path)
-    assert len(opened) == 2  # the segment and the lock
+    assert len(opened) == 3  # the segment, its folder and the lock
     assert not any(os.get_inheritable(descriptor) for descriptor in opened)
     journal.close()
     assert our_descriptors(tmp_path) == []

@@ -7,10 +7,18 @@ import pytest
 
 from otel import segment as module
 from otel.folders import segment_name
-from otel.segment import open_last
+from otel.segment import WriterFolder, open_last
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[int]:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +62,28 @@ def test_only_the_newest_segment_is_written(tmp_path: Path) -> None:
     assert (tail.number, tail.last_line) == (2, b"b")
     segment.close()
     os.close(folder)
+
+
+def test_a_segment_is_begun_once(folder: int) -> None:
+    shelf = WriterFolder(os.dup(folder))
+    begun = shelf.begin(7)
+    begun.write(b"first\n")
+    begun.close()
+    with pytest.raises(FileExistsError):
+        shelf.begin(7)
+    shelf.close()
+
+
+def test_a_segment_is_read_and_cut_through_a_descriptor_of_its_own(folder: int) -> None:
+    shelf = WriterFolder(os.dup(folder))
+    begun = shelf.begin(1)
+    begun.write(b"first\nsecond\nthird\n")
+    assert shelf.last_line(1, 13) == b"second"
+    assert shelf.last_line(1, 500) is None
+    shelf.cut_back(1, 13)
+    begun.write(b"more\n")
+    begun.close()
+    assert shelf.last_line(1, 18) == b"more"
+    with pytest.raises(FileNotFoundError):
+        shelf.cut_back(2, 0)
+    shelf.close()

@@ -1,0 +1,68 @@
+"""Opens a journal: a writer's folder that nobody else has, and where its chain goes on."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from otel import chain, folders
+from otel.errors import JournalBroken, MalformedRecord
+from otel.events import GatewayStopped
+from otel.ids import new_id
+from otel.lock import try_lock
+
+if TYPE_CHECKING:
+    from otel.segment import Tail
+
+# Two processes that start at once may each take the folder that the other just made.
+_ATTEMPTS = 100
+
+
+def take(base: int) -> tuple[str, int, int]:
+    """Id, folder and lock of a writer that is now ours."""
+    for name in folders.writer_names(base):
+        if (taken := _try(base, name)) is not None:
+            return taken
+    for _ in range(_ATTEMPTS):
+        name = new_id("w")
+        folders.make_folder(base, name)
+        if (taken := _try(base, name)) is not None:
+            return taken
+    raise JournalBroken("every new writer was taken by somebody else")
+
+
+def _try(base: int, name: str) -> tuple[str, int, int] | None:
+    folder = folders.open_folder(base, name)
+    try:
+        lock = try_lock(folder, folders.LOCK)
+    except BaseException:
+        os.close(folder)
+        raise
+    if lock is None:
+        os.close(folder)
+        return None
+    return name, folder, lock
+
+
+def last_record(writer: str, tail: Tail) -> chain.Record | None:
+    """The record that the chain goes on from. Raises `JournalBroken` when it was changed."""
+    if tail.last_line is None:
+        return None
+    where = f"{writer}/{folders.segment_name(tail.number)}"
+    try:
+        last = chain.parse(tail.last_line)
+    except MalformedRecord as error:
+        raise JournalBroken(f"{where}: the last line is {error}; {_ADVICE}") from error
+    if last.digest != last.expected_digest or last.writer != writer:
+        raise JournalBroken(f"{where}: the last record was changed; {_ADVICE}")
+    return last
+
+
+_ADVICE = "see netproxy audit verify, and move the folder away to go on without it"
+
+
+def shutdown(last_event: str | None) -> str:
+    """How the process before this one ended, by its last record: clean | unclean | none."""
+    if last_event is None:
+        return "none"
+    return "clean" if last_event == GatewayStopped.name else "unclean"
