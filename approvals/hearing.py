@@ -20,6 +20,7 @@ from approvals.lifecycle import Step, next_record
 from approvals.model import (
     Ending,
     Grant,
+    GrantEnd,
     Outcome,
     Record,
     Resolution,
@@ -260,7 +261,7 @@ class Hearing:
         except TimeoutError:
             pass
         if self._desk.memory.drop_lease(lease):
-            self._desk.trail.grant_ended(lease, "expired")
+            self._desk.trail.grant_ended(lease, GrantEnd.EXPIRED)
             await self._advance(Step.EXPIRE, None)
         else:
             await self._advance(Step.USE, None)
@@ -272,7 +273,7 @@ class Hearing:
                 await self._inbox.get()
         except TimeoutError:
             if self._desk.memory.forget(grant):
-                self._desk.trail.grant_ended(grant, "expired")
+                self._desk.trail.grant_ended(grant, GrantEnd.EXPIRED)
                 await self._advance(Step.EXPIRE, None)
 
     def _finish(self, status: Status, ending: Ending, why: str) -> None:

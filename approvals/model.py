@@ -58,6 +58,7 @@ class Asking:
 
     key: Key
     run: str  # the execution id: who asks, and whom a denial stops
+    connection: str  # the id that the request has in all records
     unicode_host: str | None  # None when it reads the same as `key.host`
     command: str
     directory: str
@@ -110,6 +111,24 @@ class Resolution:
     status: Status
     answer: Answer | None  # None when nobody answered
     explanation: str  # one clause for people
+
+
+class Leaving(StrEnum):
+    """Why a request no longer waits, while its question goes on to stand."""
+
+    CLIENT_GONE = "client_gone"
+    HOLD_TIMEOUT = "hold_timeout"  # a connection is held no longer
+    POLICY_CHANGED = "policy_changed"  # and has answered it
+    RUN_CANCELLED = "run_cancelled"
+    RUN_ENDED = "run_ended"
+
+
+class GrantEnd(StrEnum):
+    """Why the session no longer remembers an answer."""
+
+    USED = "used"
+    EXPIRED = "expired"
+    SESSION_ENDED = "session_ended"
 
 
 class Ending(StrEnum):

@@ -15,7 +15,7 @@ from approvals.errors import AlreadyResolved, StoreUnavailable, UnknownApproval
 from approvals.hearing import Desk, Hearing
 from approvals.lifecycle import Step, next_record
 from approvals.memory import SessionMemory
-from approvals.model import Ending, Outcome, Question, Verdict
+from approvals.model import Ending, GrantEnd, Leaving, Outcome, Question, Verdict
 from approvals.moves import Answered, Withdrawn
 from approvals.panel import check_answer
 from approvals.trail import Trail
@@ -92,7 +92,8 @@ class ApprovalService:
     async def ask(self, asking: Asking) -> Outcome:
         """Wait for an answer, for as long as a connection is held. Every failure is an outcome.
 
-        Cancelling the wait takes this request out of the question and leaves the rest as it is.
+        Cancelling the wait takes this request out of the question and leaves the rest as it is. The
+        message it is cancelled with may be a `Leaving`; without one the client has left.
         """
         deadline = self._desk.clock.monotonic() + self._desk.config.hold_seconds
         outcome: Outcome | None = None
@@ -137,7 +138,7 @@ class ApprovalService:
         hearing = self._by_id.get(lease.approval_id)
         if hearing is not None:
             hearing.submit(Withdrawn(why="the lease was used"))
-        if not self._desk.trail.grant_ended(lease, "used"):
+        if not self._desk.trail.grant_ended(lease, GrantEnd.USED):
             why = "the use of the answer could not be recorded"
             return _remembered(lease, Ending.AUDIT_UNAVAILABLE, why)
         return _remembered(lease, Ending.APPROVED, "a reviewer allowed this retry")
@@ -154,11 +155,18 @@ class ApprovalService:
             except AuditUnavailable:
                 return _unasked(Ending.AUDIT_UNAVAILABLE, "the question could not be recorded")
         number, waiter = hearing.waiters.join(asking.run)
+        began = self._desk.clock.monotonic()
+        leaving = Leaving.HOLD_TIMEOUT
         try:
-            patience = deadline - self._desk.clock.monotonic()
-            await asyncio.wait([waiter], timeout=max(0.0, patience))
+            await asyncio.wait([waiter], timeout=max(0.0, deadline - began))
+        except asyncio.CancelledError as cancelled:
+            leaving = _leaving(cancelled)
+            raise
         finally:
             hearing.waiters.leave(number)
+            if not waiter.done() and hearing.resolution is None:
+                waited = self._desk.clock.monotonic() - began
+                self._desk.trail.left(hearing.question, asking, leaving, waited)
         return waiter.result() if waiter.done() else self._timed_out(hearing)
 
     def _put(self, asking: Asking) -> Hearing:
@@ -218,11 +226,18 @@ class ApprovalService:
 
     async def _end_grants(self) -> None:
         for grant in self._desk.memory.forget_all():
-            self._desk.trail.grant_ended(grant, "session_ended")
+            self._desk.trail.grant_ended(grant, GrantEnd.SESSION_ENDED)
             if grant.answer.verdict is Verdict.ALLOW:
                 with suppress(StoreUnavailable):
                     ended = next_record(grant.record, Step.EXPIRE)
                     await self._desk.store.replace(grant.record, ended)
+
+
+def _leaving(cancelled: asyncio.CancelledError) -> Leaving:
+    try:
+        return Leaving(str(cancelled))
+    except ValueError:
+        return Leaving.CLIENT_GONE
 
 
 def _remembered(grant: Grant, ending: Ending, why: str) -> Outcome:

@@ -19,10 +19,11 @@ from otel.events import (
     GrantCreated,
     GrantEnded,
     ReviewerFailed,
+    WaiterLeft,
 )
 
 if TYPE_CHECKING:
-    from approvals.model import Answer, Grant, Question, Scope, Status
+    from approvals.model import Answer, Asking, Grant, GrantEnd, Leaving, Question, Scope, Status
     from approvals.ports import Clock, EventSink
 
 
@@ -73,8 +74,8 @@ class Trail:
             )
         )
 
-    def grant_ended(self, grant: Grant, end_reason: str) -> bool:
-        """Whether the end of a grant (used, expired, revoked, session_ended) is on record."""
+    def grant_ended(self, grant: Grant, end_reason: GrantEnd) -> bool:
+        """Whether the end of a grant is on record."""
         return self._written(GrantEnded(grant_id=grant.grant_id, end_reason=end_reason))
 
     def resolved(self, question: Question, status: Status, waiters: int) -> None:
@@ -86,6 +87,19 @@ class Trail:
                 state=status,
                 waiters=waiters,
                 duration_ms=round(elapsed_seconds * 1000),
+            )
+        )
+
+    def left(
+        self, question: Question, asking: Asking, reason: Leaving, waited_seconds: float
+    ) -> None:
+        """Record that a request no longer waits for the answer to a question that stands."""
+        self._written(
+            WaiterLeft(
+                approval_id=question.approval_id,
+                connection_id=asking.connection,
+                reason=reason,
+                duration_ms=round(waited_seconds * 1000),
             )
         )
 

@@ -104,6 +104,7 @@ class Declared(tuple["Value", ...]):
 
     fields: ClassVar[dict[str, str]] = {}  # attribute names by field name, in the values' order
     recurring: ClassVar[frozenset[str]] = frozenset()  # fields of which many events have the same
+    optional: ClassVar[frozenset[str]] = frozenset()  # fields with a default
     _defaults: ClassVar[tuple[object, ...]] = ()  # of the last fields
 
     def __init_subclass__(cls) -> None:
@@ -114,9 +115,9 @@ class Declared(tuple["Value", ...]):
             field.place = place
         cls.fields = {name: field.attribute for name, field in declared}
         cls.recurring = frozenset(name for name, field in declared if field.recurs)
-        cls._defaults = tuple(
-            field.default for _, field in declared if field.default is not _REQUIRED
-        )
+        optional = {name: field for name, field in declared if field.default is not _REQUIRED}
+        cls.optional = frozenset(optional)
+        cls._defaults = tuple(field.default for field in optional.values())
         cls.__new__ = _first  # type: ignore[method-assign]  # not what a base has become
 
     if TYPE_CHECKING:

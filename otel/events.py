@@ -297,7 +297,7 @@ class WaiterLeft(Event):
     name: ClassVar[str] = "netproxy.approval.waiter_left"
     approval_id: str = fresh_text(a.APPROVAL_ID)
     connection_id: str = fresh_text(a.CONNECTION_ID)
-    reason: str = text(a.WAIT_REASON)  # client_gone | run_ended | hold_timeout
+    reason: str = text(a.WAIT_REASON)  # client_gone | hold_timeout | …
     duration_ms: int = number(a.WAIT_DURATION)
 
 

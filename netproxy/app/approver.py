@@ -57,7 +57,7 @@ class ServiceApprover:
     async def ask(self, request: Request, judgement: Judgement) -> Answer:
         """Ask, wait, and translate; every failure is an answer."""
         where = request.destination
-        outcome = await self._service.ask(self._asking(where, judgement))
+        outcome = await self._service.ask(self._asking(request, judgement))
         source, reason = _WORDS[outcome.ending]
         approval = outcome.approval_id
         return Answer(
@@ -94,12 +94,14 @@ class ServiceApprover:
             port=destination.port,
         )
 
-    def _asking(self, destination: Destination, judgement: Judgement) -> Asking:
+    def _asking(self, request: Request, judgement: Judgement) -> Asking:
+        destination = request.destination
         shown_as = unicode_form(destination.host)
         on_denial = judgement.on_denial or self._asker.on_denial
         return Asking(
             key=self._key(destination),
             run=self._asker.run,
+            connection=request.connection_id,
             unicode_host=None if shown_as == destination.host else shown_as,
             command=self._asker.command,
             directory=self._asker.directory,

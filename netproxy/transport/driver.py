@@ -78,7 +78,7 @@ class Connection(Attempt):
         """
         asyncio.Task(self._run(rest), loop=self._services.readiness.loop, eager_start=True)
         if self._cut_for is not None and self._task is not None:
-            self._task.cancel()
+            self._task.cancel(self._cut_for)
 
     @override
     def cut(self, reason: CloseReason) -> None:
@@ -88,7 +88,7 @@ class Connection(Attempt):
             return
         self._cut_for = reason
         if self._task is not None:
-            self._task.cancel()
+            self._task.cancel(reason)
         elif self._is_judged:
             return  # it is told first why
         elif self._awaits_record and reason is not CloseReason.POLICY_CHANGED:

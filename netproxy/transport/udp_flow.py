@@ -100,7 +100,7 @@ class Flow(Attempt):
         if self._upstream is not None:
             self._close(self._upstream, reason)
         elif self._task is not None:
-            self._task.cancel()
+            self._task.cancel(reason)
 
     @property
     @override

@@ -11,6 +11,7 @@ import pytest
 from approvals.config import Config
 from approvals.errors import AlreadyResolved, InvalidAnswer, UnknownApproval
 from approvals.model import Answer, Ending, Outcome, Resolution, Scope, Status, Verdict
+from otel.events import ApprovalRequested, WaiterLeft
 from tests.support.approvals import (
     ASKING,
     KEY,
@@ -312,6 +313,48 @@ def test_a_waiter_that_leaves_does_not_end_the_question() -> None:
             assert (inquiry.waiting, inquiry.joined) == (1, 2)
             await approvals.decide(inquiry.question.approval_id, answer(seen=2))
             assert (await staying).ending is Ending.APPROVED
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        pytest.param(None, "client_gone", id="without-a-word"),
+        pytest.param("run_ended", "run_ended", id="word"),
+        pytest.param("policy_changed", "policy_changed", id="another"),
+        pytest.param("\x1b[2J", "client_gone", id="unknown"),
+    ],
+)
+def test_whoever_leaves_while_the_question_stands_is_on_record(
+    message: str | None, reason: str
+) -> None:
+    async def main() -> None:
+        sink = ListSink()
+        async with service(Silent(), sink=sink) as approvals:
+            task = asyncio.create_task(approvals.ask(ASKING))
+            await asyncio.sleep(7)
+            task.cancel(message)
+            await asyncio.wait([task])
+            [left] = [event for event in sink.events if isinstance(event, WaiterLeft)]
+            asked = sink.events[0]
+            assert isinstance(asked, ApprovalRequested)
+            assert left == WaiterLeft(
+                approval_id=asked.approval_id,
+                connection_id=ASKING.connection,
+                reason=reason,
+                duration_ms=7000,
+            )
+
+    run_virtual(main())
+
+
+def test_nobody_leaves_a_question_that_is_over() -> None:
+    async def main() -> None:
+        sink = ListSink()
+        async with service(Scripted(lambda inquiry: answer(DENY)), sink=sink) as approvals:
+            await approvals.ask(ASKING)
+        assert "approval.waiter_left" not in sink.names
 
     run_virtual(main())
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from approvals.model import Question, Scope, Status
+from approvals.model import GrantEnd, Question, Scope, Status
 from approvals.trail import Trail, rfc3339
 from otel import AuditUnavailable
 from tests.support.approvals import ASKING, ListSink, answer, grant
@@ -24,7 +24,7 @@ def test_events_carry_what_happened() -> None:
         assert trail.reviewed(QUESTION, answer())
         assert trail.granted(grant(), Scope.SESSION)
         trail.resolved(QUESTION, Status.GRANTED, 3)
-        assert trail.grant_ended(grant(), "used")
+        assert trail.grant_ended(grant(), GrantEnd.USED)
         trail.reviewer_failed(QUESTION, "terminal", "no terminal")
         requested, reviewed, granted, resolved, ended, failed = (
             event.attributes() for event in sink.events
@@ -47,7 +47,7 @@ def test_a_broken_trail_says_so_where_it_matters_and_is_silent_elsewhere() -> No
             trail.requested(QUESTION)
         assert not trail.reviewed(QUESTION, answer())
         assert not trail.granted(grant(), Scope.SESSION)
-        assert not trail.grant_ended(grant(), "used")
+        assert not trail.grant_ended(grant(), GrantEnd.USED)
         trail.resolved(QUESTION, Status.DENIED, 1)
 
     run_virtual(main())

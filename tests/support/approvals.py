@@ -25,6 +25,7 @@ KEY = Key(session="s-1", host="pypi.org", protocol="https", port=443)
 ASKING = Asking(
     key=KEY,
     run="r-1",
+    connection="c-1",
     unicode_host=None,
     command="pip install requests",
     directory="/home/anna/project",

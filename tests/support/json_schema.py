@@ -21,6 +21,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
     "boolean": (bool,),
+    "null": (type(None),),
 }
 
 
@@ -41,6 +42,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "minLength": ("string", lambda value, wanted: len(value) >= wanted),
     "maxLength": ("string", lambda value, wanted: len(value) <= wanted),
     "minItems": ("array", lambda value, wanted: len(value) >= wanted),
+    "maxItems": ("array", lambda value, wanted: len(value) <= wanted),
     "minProperties": ("object", lambda value, wanted: len(value) >= wanted),
     "required": ("object", lambda value, wanted: set(wanted) <= set(value)),
     "minimum": ("number", lambda value, wanted: value >= wanted),

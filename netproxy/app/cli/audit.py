@@ -18,6 +18,7 @@ VERBS = {
     "tail": "the last records, and with --follow those to come",
     "query": "the records that match",
     "verify": "whether every chain of records holds",
+    "schema": "the JSON Schema of the records",
 }
 EXIT_NO_JOURNAL = os.EX_NOINPUT  # 66
 
