@@ -32,6 +32,22 @@ class ExportRefused(AuditError):
     """A sink that can't be used as configured (a bad URL, an unsupported protocol)."""
 
 
+class KeyUnusable(AuditError):
+    """The key that signs checkpoints is missing, unreadable, or not ours alone."""
+
+
+class ChainChanged(AuditError):
+    """A chain that was changed since it was written: nothing may be added to it.
+
+    `kind` is a word for what is wrong, `place` the file and the byte.
+    """
+
+    def __init__(self, kind: str, place: str, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.kind = kind
+        self.place = place
+
+
 def said(error: OSError) -> str:
     """What went wrong with which file, for a message."""
     what = "is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)

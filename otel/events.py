@@ -56,7 +56,7 @@ class GatewayStarted(Event):
 
 
 class GatewayStopped(Event):
-    """The last record of an orderly end; without it the end was not orderly."""
+    """The end of an orderly end: nothing but the checkpoint that signs it comes behind."""
 
     name: ClassVar[str] = "netproxy.gateway.stopped"
     reason: str | None = maybe_text(a.SHUTDOWN_REASON, default=None)  # run_ended | signal | …
@@ -326,17 +326,17 @@ class AuditCheckpoint(Event):
     """The writer signs where its chain has come to: what an anchor elsewhere is made of."""
 
     name: ClassVar[str] = "netproxy.audit.checkpoint"
+    writer: str = text(a.AUDIT_CHAIN)
     checkpoint: int = number(a.CHECKPOINT_NUMBER)  # from 1, without a gap, over restarts too
     head_seq: int = number(a.CHECKPOINT_SEQ)  # of the record before this one
     head_hash: str = fresh_text(a.CHECKPOINT_HASH)  # that record's, hexadecimal
     records: int = number(a.CHECKPOINT_RECORDS)  # since the checkpoint before
     segment: str = text(a.SEGMENT_NAME)  # the file that it is in
-    cause: str = text(a.CHECKPOINT_CAUSE)  # start | records | time | sealed | shutdown
+    cause: str = text(a.CHECKPOINT_CAUSE)  # records | time | sealed | shutdown | closed
     key_id: str = text(a.CHECKPOINT_KEY)
     signature: str = fresh_text(a.CHECKPOINT_SIGNATURE)  # Ed25519, base64
-    # Of the segment before, once it is sealed: SHA-256 of the whole file, hexadecimal.
     sealed_segment: str | None = maybe_text(a.SEALED_NAME, default=None)
-    sealed_digest: str | None = maybe_text(a.SEALED_DIGEST, default=None)
+    sealed_digest: str | None = maybe_text(a.SEALED_DIGEST, default=None)  # SHA-256 of that file
 
 
 class SegmentRemoved(Event, severity=Severity.WARN):

@@ -12,6 +12,7 @@ Form and hash of a record are in `chain`, what may be said in `redact`, files in
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from typing import TYPE_CHECKING, Self
 
@@ -21,6 +22,7 @@ from otel.clock import SystemClock
 from otel.errors import AuditUnavailable, JournalBroken, error_word, said
 from otel.flusher import Flusher
 from otel.ids import new_id
+from otel.keeping import Place
 from otel.opening import last_record, shutdown, take
 from otel.redact import encode
 from otel.segment import Tail, WriterFolder, open_last
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from otel.chain import Spelled, Timed
     from otel.clock import Clock
     from otel.events import Event
+    from otel.keeping import Keeper
     from otel.segment import SegmentFile, Shelf
 
 
@@ -66,6 +69,7 @@ class Journal:
         clock: Clock,
         locks: tuple[int, ...],
         shelf: Shelf | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         """Continue `segment` behind `tail`. `locks` are descriptors to close at the very end.
 
@@ -74,10 +78,14 @@ class Journal:
         last = last_record(writer, tail)
         self.writer = writer
         self.torn_bytes = tail.torn_bytes
-        self.previous_shutdown = shutdown(last.name if last else None)
+        self.previous_shutdown = shutdown(last)
         self.opened_at = folders.Position(tail.number, tail.size)
         self._segment = segment
+        self._before: SegmentFile | None = None
         self._shelf = shelf
+        self._keeper = keeper
+        # When the keeper is called: a number of a record, and a size in bytes.
+        self.due_seq = self.due_size = sys.maxsize
         self._number = tail.number
         self._size = tail.size
         self._end = End(last.seq, last.digest) if last else End(0, chain.genesis(writer))
@@ -93,24 +101,33 @@ class Journal:
         self._forks = _process.forks
         self._lock = threading.RLock()
         self._flusher = Flusher(self._sync_behind)
+        if keeper is not None:
+            keeper.opened(self)
 
     @classmethod
-    def open(cls, directory: Path, *, clock: Clock | None = None) -> Self:
-        """Take a free writer of `directory`, or make one. Raises `JournalBroken`, in one line."""
+    def open(
+        cls, directory: Path, *, clock: Clock | None = None, keeper: Keeper | None = None
+    ) -> Self:
+        """Take a free writer of `directory`, or make one. Raises `JournalBroken`, in one line.
+
+        Of those that are there it takes none that the keeper does not admit.
+        """
         try:
             base = folders.open_base(directory)
             try:
-                writer, folder, lock = take(base)
+                writer, folder, lock = take(base, keeper)
             finally:
                 os.close(base)
-            return cls._continue(writer, folder, lock, clock or SystemClock())
+            return cls._continue(writer, folder, lock, clock or SystemClock(), keeper)
         except OSError as error:
             raise JournalBroken(f"audit journal in {directory}: {said(error)}") from error
         except JournalBroken as error:
             raise JournalBroken(f"audit journal in {directory}: {error}") from error
 
     @classmethod
-    def _continue(cls, writer: str, folder: int, lock: int, clock: Clock) -> Self:
+    def _continue(
+        cls, writer: str, folder: int, lock: int, clock: Clock, keeper: Keeper | None
+    ) -> Self:
         try:
             segment, tail = open_last(folder)
         except BaseException:
@@ -126,6 +143,7 @@ class Journal:
                 clock=clock,
                 locks=(lock,),
                 shelf=shelf,
+                keeper=keeper,
             )
         except BaseException:
             segment.close()
@@ -138,6 +156,11 @@ class Journal:
         """Number of the newest record; 0 before the first."""
         return self._end.seq
 
+    @property
+    def segment_number(self) -> int:
+        """Number of the segment that is written now."""
+        return self._number
+
     def append(self, name: str, severity: int, attributes: Attributes) -> int:
         """Write one record and return its number. Raises `AuditUnavailable`."""
         spelled = name, severity, encode(attributes)
@@ -146,8 +169,52 @@ class Journal:
             self.flush()
             self._write([(spelled, self._wall_ns(), self._monotonic_ns())])
             seq = self._end.seq
+            self._call_keeper()
         self._flusher.touch()
         return seq
+
+    def interject(self, make: Callable[[Place], Spelled]) -> int:
+        """Write one record between the batches, from any thread, and return its number.
+
+        What was put and not yet flushed comes behind it. Raises `AuditUnavailable`.
+        """
+        self._refuse_when_unusable()
+        with self._lock:
+            wall_ns = self._wall_ns()
+            spelled = make(Place(self._end, self._number, wall_ns))
+            self._write([(spelled, wall_ns, self._monotonic_ns())])
+            seq = self._end.seq
+        self._flusher.touch()
+        return seq
+
+    def begin_segment(self) -> int:
+        """Go on in a new segment, with all of this one on the disk; the number of this one.
+
+        Raises `AuditUnavailable`: then this one goes on.
+        """
+        with self._lock:
+            self.sync()
+            if self._shelf is None:
+                raise AuditUnavailable(f"journal {self.writer} has one segment only")
+            try:
+                segment = self._shelf.begin(self._number + 1)
+            except OSError as error:
+                raise AuditUnavailable(
+                    f"no new segment: {said(error)}", error_type=error_word(error)
+                ) from error
+            # The thread that syncs may be at this one still: it is closed with the next.
+            before, self._before, self._segment = self._before, self._segment, segment
+            if before is not None:
+                before.close()
+            self._number, self._size = self._number + 1, 0
+            return self._number - 1
+
+    def last_line(self) -> bytes | None:
+        """Read the newest record of this segment back. None: there is none. Raises OSError."""
+        if self._shelf is None:
+            return None
+        with self._lock:
+            return self._shelf.last_line(self._number, self._size)
 
     def put(self, fill: Callable[[Event], Spelled], event: Event) -> None:
         """Take one event for the next `flush`, which has it spelled. Raises `AuditUnavailable`."""
@@ -169,6 +236,7 @@ class Journal:
             self._write(
                 (fill(event), wall_ns, mono_ns) for fill, event, wall_ns, mono_ns in pending
             )
+            self._call_keeper()
         self._flusher.touch()
 
     def sync(self) -> None:
@@ -183,6 +251,8 @@ class Journal:
     def start_syncing(self) -> None:
         """From now on sync by itself within 10 ms of a write. Not before the last fork."""
         self._flusher.start()
+        if self._keeper is not None:
+            self._keeper.starting()
 
     def close(self) -> None:
         """Sync, and let the next process take this writer. Raises `AuditUnavailable` once."""
@@ -191,11 +261,15 @@ class Journal:
         stopped = self._flusher.stop()
         try:
             self.flush()
+            if self._keeper is not None:
+                self._keeper.closing()
             self.sync()
         finally:
             self._broken = "closed"
             if stopped:
                 self._segment.close()
+                if self._before is not None:
+                    self._before.close()
             if self._shelf is not None:
                 self._shelf.close()
             for descriptor in self._locks:
@@ -206,6 +280,12 @@ class Journal:
         lines, end = chain.seal(self.writer, self._uid, self._end, records)
         self._append(lines.encode())
         self._end = end
+
+    def _call_keeper(self) -> None:
+        if self._keeper is not None and (
+            self._end.seq >= self.due_seq or self._size >= self.due_size
+        ):
+            self._keeper.due()
 
     def _append(self, lines: bytes) -> None:
         try:

@@ -5,24 +5,33 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from otel import attributes as a
 from otel import chain, folders
 from otel.errors import JournalBroken, MalformedRecord
-from otel.events import GatewayStopped
+from otel.events import AuditCheckpoint, GatewayStopped
 from otel.ids import new_id
 from otel.lock import try_lock
 
 if TYPE_CHECKING:
+    from otel.chain import Record
+    from otel.keeping import Keeper
     from otel.segment import Tail
 
 # Two processes that start at once may each take the folder that the other just made.
 _ATTEMPTS = 100
 
 
-def take(base: int) -> tuple[str, int, int]:
-    """Id, folder and lock of a writer that is now ours."""
+def take(base: int, keeper: Keeper | None = None) -> tuple[str, int, int]:
+    """Id, folder and lock of a writer that is now ours.
+
+    One that the keeper does not admit is left as it is.
+    """
     for name in folders.writer_names(base):
         if (taken := _try(base, name)) is not None:
-            return taken
+            if keeper is None or keeper.admits(name):
+                return taken
+            os.close(taken[1])
+            os.close(taken[2])
     for _ in range(_ATTEMPTS):
         name = new_id("w")
         folders.make_folder(base, name)
@@ -44,7 +53,7 @@ def _try(base: int, name: str) -> tuple[str, int, int] | None:
     return name, folder, lock
 
 
-def last_record(writer: str, tail: Tail) -> chain.Record | None:
+def last_record(writer: str, tail: Tail) -> Record | None:
     """The record that the chain goes on from. Raises `JournalBroken` when it was changed."""
     if tail.last_line is None:
         return None
@@ -61,8 +70,10 @@ def last_record(writer: str, tail: Tail) -> chain.Record | None:
 _ADVICE = "see netproxy audit verify, and move the folder away to go on without it"
 
 
-def shutdown(last_event: str | None) -> str:
+def shutdown(last: Record | None) -> str:
     """How the process before this one ended, by its last record: clean | unclean | none."""
-    if last_event is None:
+    if last is None:
         return "none"
-    return "clean" if last_event == GatewayStopped.name else "unclean"
+    if last.name == AuditCheckpoint.name:  # it signs the end, and says which
+        return "clean" if last.attributes.get(a.CHECKPOINT_CAUSE) == "shutdown" else "unclean"
+    return "clean" if last.name == GatewayStopped.name else "unclean"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel import JournalBroken, folders
+from otel import Journal, JournalBroken, folders
 from otel.opening import last_record, shutdown, take
 from otel.segment import Tail, open_last
 from tests.support.journals import segment_of, write_journal
@@ -58,7 +58,21 @@ def test_a_changed_end_is_not_gone_on_from(
         last_record(writer, tail_of(tmp_path, writer))
 
 
-def test_what_the_last_record_says_of_the_end() -> None:
+@pytest.mark.parametrize(
+    ("name", "cause", "said"),
+    [
+        pytest.param("netproxy.gateway.stopped", None, "clean", id="stopped"),
+        pytest.param("netproxy.policy_decision", None, "unclean", id="killed"),
+        pytest.param("netproxy.audit.checkpoint", "shutdown", "clean", id="signed-stop"),
+        pytest.param("netproxy.audit.checkpoint", "closed", "unclean", id="signed-crash"),
+        pytest.param("netproxy.audit.checkpoint", "records", "unclean", id="killed-after-signing"),
+    ],
+)
+def test_what_the_last_record_says_of_the_end(
+    tmp_path: Path, name: str, cause: str | None, said: str
+) -> None:
     assert shutdown(None) == "none"
-    assert shutdown("netproxy.gateway.stopped") == "clean"
-    assert shutdown("netproxy.policy_decision") == "unclean"
+    journal = Journal.open(tmp_path)
+    journal.append(name, 9, {"netproxy.checkpoint.cause": cause})
+    journal.close()
+    assert shutdown(last_record(journal.writer, tail_of(tmp_path, journal.writer))) == said
