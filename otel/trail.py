@@ -16,7 +16,7 @@ from otel.turn import Turn
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from otel.attributes import Attributes, Value
     from otel.chain import Spelled
@@ -37,6 +37,11 @@ class AuditTrail:
         self._common = dict(common)
         self._desk = _Desk(journal)
         self._fills: dict[type[Event], Callable[[Event], Spelled]] = {}
+
+    @property
+    def lost(self) -> int:
+        """How many events the journal did not take since it was opened."""
+        return self._desk.lost_in_all
 
     def record(self, event: Event) -> None:
         """Return when the event is in the file. Raises `AuditUnavailable`."""
@@ -110,6 +115,16 @@ class AuditTrail:
         trail._desk = self._desk  # the same class: one count for one journal
         return trail
 
+    def watch(self, watchers: Mapping[type[Event], Callable[[Event], None]]) -> None:
+        """Show each event of these classes on its way into the journal, from every trail into it.
+
+        Called before events of these classes are recorded, and costs the others nothing. A watcher
+        that fails is reported, and keeps no event from the journal.
+        """
+        for kind, watcher in watchers.items():
+            self._desk.watchers.setdefault(kind, []).append(watcher)
+        self._fills.clear()
+
     def _begin(self, event: Event) -> Turn | None:
         """Put it where its turn ends, or write it where there are no turns."""
         desk = self._desk
@@ -128,7 +143,7 @@ class AuditTrail:
         kind = type(event)
         fill = self._fills.get(kind)
         if fill is None:
-            fill = self._fills[kind] = Form(kind, self._common).fill
+            fill = self._fills[kind] = self._desk.shown(kind, Form(kind, self._common).fill)
         return fill
 
     def _admit(self) -> None:
@@ -142,14 +157,34 @@ class AuditTrail:
 class _Desk:
     """What all trails into one journal share: how many events it did not take, and its turn."""
 
-    __slots__ = ("_report", "cause", "journal", "lost", "turn")
+    __slots__ = ("_report", "cause", "journal", "lost", "lost_in_all", "turn", "watchers")
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.turn: Turn | None = None
         self.lost = 0  # since the last that it took
+        self.lost_in_all = 0
         self.cause = ""
+        self.watchers: dict[type[Event], list[Callable[[Event], None]]] = {}
         self._report: Callable[[str], None] | None = None
+
+    def shown(
+        self, kind: type[Event], fill: Callable[[Event], Spelled]
+    ) -> Callable[[Event], Spelled]:
+        """Make what spells an event show it to its watchers first, if it has any."""
+        for watcher in self.watchers.get(kind, ()):
+            fill = partial(self._watched, watcher, fill)
+        return fill
+
+    def _watched(
+        self, watcher: Callable[[Event], None], fill: Callable[[Event], Spelled], event: Event
+    ) -> Spelled:
+        try:
+            watcher(event)
+        except Exception as bug:  # noqa: BLE001 what only counts must not keep a record from the file
+            if self._report is not None:
+                self._report(f"netproxy: {event.name} was recorded, but not counted: {bug!r}")
+        return fill(event)
 
     def gather(self, loop: asyncio.AbstractEventLoop, report: Callable[[str], None]) -> None:
         self._report = report
@@ -157,6 +192,7 @@ class _Desk:
 
     def lose(self, count: int, unavailable: AuditUnavailable) -> None:
         self.lost += count
+        self.lost_in_all += count
         self.cause = unavailable.error_type
 
     def _lost_in_turn(self, count: int, unavailable: AuditUnavailable) -> None:

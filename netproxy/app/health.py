@@ -1,112 +1,31 @@
-"""`--health ADDRESS`: whether this gateway serves, told on a port of its own.
-
-Proxy listeners answer nothing but proxy requests, and this answers nothing else: `GET /health` is
-200 `ok`, or 503 `draining`. A page that got its own name to lead here (DNS rebinding) sends that
-name as Host, and is told nothing (RFC 9110 section 15.5.20); other pages can't read answers.
-"""
+"""`--health ADDRESS`: whether this gateway serves. `GET /health` is 200 `ok`, or 503 `draining`."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from netproxy.policy.blocks import parse_address
+from netproxy.app.one_page import OnePage, refusal, response, status_of
 
 if TYPE_CHECKING:
     import socket
 
-# A probe sends some hundred bytes at once. Whoever has less to lose than a descriptor waits longer.
-_HEAD_BYTES = 4096
-_SECONDS = 2.0
-_AT_ONCE = 64
-
-_LINE = re.compile(rb"([A-Z]{1,16}) (\S{1,256}) HTTP/1\.([01])")
-_HOST = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|([^:\s]*))(?::[0-9]{1,5})?")
-_PHRASES = {
-    200: "OK",
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    421: "Misdirected Request",
-    503: "Service Unavailable",
-}
-_SAID = {200: "ok", 503: "draining"}
+_TARGET = b"/health"
 
 
 def answer(head: bytes, *, is_draining: bool) -> bytes:
     """Answer one request head. Pure."""
-    status = _status(head.removesuffix(b"\r\n\r\n").split(b"\r\n"), is_draining=is_draining)
-    body = f"{_SAID.get(status, _PHRASES[status].lower())}\n"
-    lines = [
-        f"HTTP/1.1 {status} {_PHRASES[status]}",
-        "Content-Type: text/plain",
-        f"Content-Length: {len(body)}",
-        "Cache-Control: no-store",
-        "X-Content-Type-Options: nosniff",
-        "Cross-Origin-Resource-Policy: same-origin",
-        *(["Allow: GET, HEAD"] if status == 405 else []),  # noqa: PLR2004  RFC 9110 15.5.6
-        "Connection: close",
-    ]
-    said = "\r\n".join([*lines, "\r\n"])
-    return (said if head.startswith(b"HEAD ") else said + body).encode("ascii")
+    status = status_of(head, _TARGET)
+    if status != 200:  # noqa: PLR2004  every other one is an error
+        return refusal(head, status)
+    return response(head, 503, b"draining\n") if is_draining else response(head, 200, b"ok\n")
 
 
-def _status(lines: list[bytes], *, is_draining: bool) -> int:
-    match = _LINE.fullmatch(lines[0])
-    if match is None:
-        return 400
-    method, target, minor = match.groups()
-    hosts = [line[5:].strip(b" \t") for line in lines[1:] if line[:5].lower() == b"host:"]
-    if len(hosts) > 1 or (minor == b"1" and not hosts):
-        return 400
-    if hosts and not _is_here(hosts[0]):
-        return 421
-    if target != b"/health":
-        return 404
-    if method not in {b"GET", b"HEAD"}:
-        return 405
-    return 503 if is_draining else 200
-
-
-def _is_here(host: bytes) -> bool:
-    """Whether it is a name that nobody else can have made lead here."""
-    match = _HOST.fullmatch(host)
-    if match is None:
-        return False
-    literal = (match[1] or match[2] or b"").decode("ascii", "replace")
-    return literal == "localhost" or parse_address(literal) is not None
-
-
-class Health:
+class Health(OnePage):
     """Answers on `listener`, which it owns, as long as it is entered."""
 
     def __init__(self, listener: socket.socket) -> None:
+        super().__init__(listener, self._answer)
         self.is_draining = False
-        self._listener = listener
-        self._open = 0
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(
-            self._serve, sock=self._listener, limit=_HEAD_BYTES
-        )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        try:
-            if self._open <= _AT_ONCE:
-                async with asyncio.timeout(_SECONDS):
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(answer(head, is_draining=self.is_draining))
-                    await writer.drain()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # whoever asks no question gets no answer
-        finally:
-            self._open -= 1
-            with suppress(OSError):
-                writer.close()
+    async def _answer(self, head: bytes) -> bytes:
+        return answer(head, is_draining=self.is_draining)

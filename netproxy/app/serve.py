@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from netproxy.app.listening import ListenAddress
     from netproxy.app.sessions import Session
     from netproxy.app.settings import Settings
+    from netproxy.app.telemetry import Measures
     from netproxy.app.token_file import Holder
 
 EXIT_OURS = 125
@@ -111,6 +112,7 @@ def _listen(options: ServeOptions, stack: ExitStack) -> Listening:
             *((opened(each), ListenerKind.SOCKS5, each.profile) for each in options.socks),
         ),
         health=None if options.health is None else opened(options.health),
+        metrics=None if options.metrics is None else opened(options.metrics),
     )
 
 
@@ -120,8 +122,16 @@ def _on_record(service: Service, settings: Settings) -> int:
 
     from netproxy import VERSION
 
-    with closing(Journal.open(settings.audit_directory)) as journal:
+    measures = _measures(service)
+    kind = Journal if measures is None else measures.journal
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(kind.open(settings.audit_directory)))
         trail = AuditTrail(journal, {"sandbox.enforced": False})
+        page = None
+        if measures is not None:
+            page = stack.enter_context(
+                measures.taken(trail, journal, settings.audit_directory, service.crowd)
+            )
         trail.record(
             GatewayStarted(
                 service_version=VERSION,
@@ -137,6 +147,15 @@ def _on_record(service: Service, settings: Settings) -> int:
             )
             start_background(command, environment)
         collect_seldom()
-        uvloop.run(service.run(trail))
+        uvloop.run(service.run(trail, page))
         trail.record(GatewayStopped())
     return 0
+
+
+def _measures(service: Service) -> Measures | None:
+    """None where nobody asks for numbers: then none are kept, and nothing of the SDK is loaded."""
+    if service.listening.metrics is None:
+        return None
+    from netproxy.app.telemetry import Measures
+
+    return Measures()

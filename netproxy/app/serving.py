@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from netproxy.app.admission import Admission
 from netproxy.app.health import Health
 from netproxy.app.listening import where
+from netproxy.app.metrics_page import MetricsPage
 from netproxy.app.notify import notify
 from netproxy.app.outside import outside
 from netproxy.app.screen import RelayScreen
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from netproxy.app.admission import Tokens
     from netproxy.app.reception import Run
     from netproxy.app.sessions import Session
+    from netproxy.app.telemetry import Page
     from netproxy.app.token_file import Holder
     from netproxy.transport.door import Door
     from netproxy.transport.server import ProxyServer
@@ -46,6 +48,12 @@ class Listening:
 
     proxies: tuple[tuple[socket.socket, ListenerKind, str | None], ...]
     health: socket.socket | None
+    metrics: socket.socket | None
+
+    def sockets(self) -> list[socket.socket]:
+        """All of them."""
+        proxies = [listener for listener, _, _ in self.proxies]
+        return proxies + [page for page in (self.health, self.metrics) if page is not None]
 
 
 class Service:
@@ -63,14 +71,18 @@ class Service:
     ) -> None:
         """`sessions` are by who has one of the `tokens`; without them, by profile."""
         self._sessions = sessions
-        self._listening = listening
+        self.listening = listening
         self._tokens = tokens
         self._drain_seconds = drain_seconds
         self._environ = environ
         self._say = say
+        self.crowd = Crowd()
 
-    async def run(self, trail: AuditTrail) -> None:
-        """Serve until SIGTERM or SIGINT. Raises `AuditUnavailable`."""
+    async def run(self, trail: AuditTrail, metrics: Page | None = None) -> None:
+        """Serve until SIGTERM or SIGINT. Raises `AuditUnavailable`.
+
+        `metrics` is for whoever scrapes.
+        """
         self._stopping, self._hurrying = asyncio.Event(), asyncio.Event()
         self._signalled = asyncio.Event()
         self._trail = trail
@@ -86,8 +98,10 @@ class Service:
                 admission = await self._admit(stack, shared, self._tokens)
                 servers = [await self._open_front(stack, shared, admission.door)]
             health = None
-            if self._listening.health is not None:
-                health = await stack.enter_async_context(Health(self._listening.health))
+            if self.listening.health is not None:
+                health = await stack.enter_async_context(Health(self.listening.health))
+            if self.listening.metrics is not None and metrics is not None:
+                await stack.enter_async_context(MetricsPage(self.listening.metrics, metrics))
             self._announce()
             await self._until_stopped(admission)
             if health is not None:
@@ -98,15 +112,12 @@ class Service:
 
     async def _share(self, stack: AsyncExitStack) -> Shared:
         """Open what all sessions use together."""
-        sockets = [listener for listener, _, _ in self._listening.proxies]
-        if self._listening.health is not None:
-            sockets.append(self._listening.health)
         first = next(iter(self._runs.values()))
         shared = Shared(
             service=approval_service(first, RelayScreen(), self._environ),
             readiness=Readiness(asyncio.get_running_loop(), report=self._say),
-            crowd=Crowd(),
-            own_listeners=addresses_of(sockets),
+            crowd=self.crowd,
+            own_listeners=addresses_of(self.listening.sockets()),
             environ=self._environ,
             report=self._say,
             tells_at_once=True,
@@ -121,7 +132,7 @@ class Service:
             key: await stack.enter_async_context(served(run, shared))
             for key, run in self._runs.items()
         }
-        for listener, kind, profile in self._listening.proxies:
+        for listener, kind, profile in self.listening.proxies:
             servers[profile].serve(listener, kind)
         return list(servers.values())
 
@@ -148,7 +159,7 @@ class Service:
     async def _open_front(self, stack: AsyncExitStack, shared: Shared, door: Door) -> ProxyServer:
         """Let clients in as far as the door."""
         front = await stack.enter_async_context(outside(self._trail, shared))
-        for listener, kind, _ in self._listening.proxies:
+        for listener, kind, _ in self.listening.proxies:
             front.serve(listener, kind, door=door)
         return front
 
@@ -177,11 +188,13 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, reload)
 
     def _announce(self) -> None:
-        for listener, kind, profile in self._listening.proxies:
+        for listener, kind, profile in self.listening.proxies:
             whose = "" if profile is None else f", profile {profile}"
             self._say(f"listening on {where(listener)} ({_SPOKEN[kind]}{whose})")
-        if self._listening.health is not None:
-            self._say(f"health on http://{where(self._listening.health)}/health")
+        if self.listening.health is not None:
+            self._say(f"health on http://{where(self.listening.health)}/health")
+        if self.listening.metrics is not None:
+            self._say(f"metrics on http://{where(self.listening.metrics)}/metrics")
         notify("READY=1", self._environ)
 
     async def _drain(self, servers: list[ProxyServer]) -> None:

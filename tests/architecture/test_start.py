@@ -17,15 +17,18 @@ LATER = {
     "difflib",
     "email",
     "google.protobuf",
+    "grpc",
     "http.client",
     "idna",
     "json.tool",
     "logging.config",
     "netproxy.policy.document",
+    "opentelemetry",
     "otel.reader",
     "otel.ship",
     "otel.verification",
     "platform",
+    "prometheus_client",
     "pydantic",
     "python_socks",
     "requests",
@@ -64,6 +67,26 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_a_service_without_metrics_loads_nothing_of_them(tmp_path: Path) -> None:
+    """What is switched off is free."""
+    python = [sys.executable, "-X", "importtime", "-m", "netproxy"]
+    with subprocess.Popen(
+        [*python, "serve", "--listen", "127.0.0.1:0", "--audit-dir", str(tmp_path)],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as service:
+        assert service.stderr is not None
+        lines = []
+        for line in service.stderr:
+            lines.append(line)
+            if "listening on" in line:
+                service.terminate()
+    modules = {line.rpartition("|")[2].strip() for line in lines}
+    assert "netproxy.app.serving" in modules
+    unwanted = ("opentelemetry", "prometheus_client", "grpc", "otel.tally", "otel.metrics")
+    assert [name for name in modules if name.startswith(unwanted)] == []
 
 
 def test_it_was_a_real_start(loaded: set[str]) -> None:

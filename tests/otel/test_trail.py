@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 from otel import AuditTrail, AuditUnavailable, Journal
 from otel.chain import Record, parse
+from otel.events import GatewayStopped, PolicyDecision
 from otel.segment import Tail
 from tests.support.journals import DISK_FULL, FailingFile, SteppingClock, decision
 
 if TYPE_CHECKING:
     from netproxy.ports import AuditSink
     from otel import Value
+    from otel.events import Event
 
 
 def trail_on(file: FailingFile) -> AuditTrail:
@@ -96,3 +99,53 @@ def test_lost_events_are_admitted_with_their_number() -> None:
         "b.example",
         "c.example",
     ]
+
+
+def test_watchers_see_the_events_of_their_class_from_every_trail() -> None:
+    file = FailingFile()
+    trail = trail_on(file)
+    seen: list[Event] = []
+    also: list[Event] = []
+    trail.watch({PolicyDecision: seen.append})
+    trail.watch({PolicyDecision: also.append})
+    run = trail.with_attributes(**{"execution.id": "r-1"})
+    run.record(decision("a.example"))
+    trail.record(decision("b.example"))
+    trail.record(GatewayStopped())
+    assert [event.server_address for event in seen if isinstance(event, PolicyDecision)] == [
+        "a.example",
+        "b.example",
+    ]
+    assert also == seen
+    assert [record.name for record in records(file)][-1] == "netproxy.gateway.stopped"
+
+
+def test_a_watcher_that_fails_keeps_nothing_from_the_record() -> None:
+    """What only counts must not stop what is evidence."""
+
+    def fails(_event: Event) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    file = FailingFile()
+    trail = trail_on(file)
+    reports: list[str] = []
+    trail.watch({PolicyDecision: fails})
+    with asyncio.Runner() as runner:
+        trail.write_by_turns(runner.get_loop(), report=reports.append)
+        trail.record(decision())
+        trail.write_at_once()
+    assert len(records(file)) == 1
+    (report,) = reports
+    assert "netproxy.policy_decision was recorded, but not counted: RuntimeError" in report
+
+
+def test_what_the_journal_did_not_take_is_counted_for_good() -> None:
+    file = FailingFile()
+    trail = trail_on(file)
+    file.write_error = DISK_FULL
+    for _ in range(2):
+        with pytest.raises(AuditUnavailable):
+            trail.record(decision())
+    file.write_error = None
+    trail.record(decision())
+    assert trail.lost == 2

@@ -45,6 +45,7 @@ class ServeOptions:
     listen: tuple[ListenAddress, ...]  # HTTP; SOCKS5, too, unless that has a listener of its own
     socks: tuple[ListenAddress, ...]
     health: ListenAddress | None
+    metrics: ListenAddress | None
     token_file: Path | None
     drain_seconds: float
 
@@ -58,6 +59,7 @@ def parse_serve(arguments: list[str]) -> ServeOptions:
         listen=tuple(given.listen),
         socks=tuple(given.socks),
         health=given.health,
+        metrics=given.metrics,
         token_file=given.token_file,
         drain_seconds=given.drain,
     )
@@ -70,15 +72,17 @@ def parse_serve(arguments: list[str]) -> ServeOptions:
 def _problem(options: ServeOptions, *, lets_others_in: bool) -> str | None:
     """What does not go together, in the order in which somebody would notice."""
     proxies = (*options.listen, *options.socks)
-    addresses = (*proxies, *([options.health] if options.health else ()))
+    pages = {"--health": options.health, "--metrics": options.metrics}
+    addresses = (*proxies, *filter(None, pages.values()))
     if not proxies:
         return "nothing to listen on: --listen 127.0.0.1:3128"
     if (double := twice(addresses)) is not None:
         return f"{double} is there twice"
     if options.token_file is not None and any(each.profile for each in proxies):
         return "with --token-file the file says which profile a token has, not PROFILE@"
-    if options.health is not None and options.health.profile is not None:
-        return "--health has no profile"
+    for flag, page in pages.items():
+        if page is not None and page.profile is not None:
+            return f"{flag} has no profile"
     return _exposure(options, addresses, lets_others_in=lets_others_in)
 
 
@@ -121,6 +125,10 @@ def _parser() -> UsageParser:
     parser.add_argument(
         "--health", type=_address, metavar="ADDRESS",
         help="answer GET /health here: 200 while serving, 503 while draining",
+    )  # fmt: skip
+    parser.add_argument(
+        "--metrics", type=_address, metavar="ADDRESS",
+        help="answer GET /metrics here, for Prometheus",
     )  # fmt: skip
     parser.add_argument(
         "--token-file", type=read_path, metavar="FILE",

@@ -26,7 +26,8 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 def test_defaults() -> None:
     options = parse_serve(["--listen", HERE])
     assert options.listen == (ListenAddress(host="127.0.0.1", port=3128),)
-    assert (options.socks, options.health, options.token_file) == ((), None, None)
+    assert (options.socks, options.health, options.metrics) == ((), None, None)
+    assert options.token_file is None
     assert options.drain_seconds == Limits().drain_seconds
     assert options.gateway.command == ()
 
@@ -57,6 +58,9 @@ def test_it_takes_what_run_takes_without_a_command() -> None:
         (("--listen", HERE, "--socks", f"ci@{HERE}"), f"{HERE} is there twice"),
         (("--listen", HERE, "--health", HERE), f"{HERE} is there twice"),
         (("--listen", HERE, "--health", "ci@[::1]:1"), "--health has no profile"),
+        (("--listen", HERE, "--metrics", "ci@[::1]:1"), "--metrics has no profile"),
+        (("--listen", HERE, "--metrics", HERE), f"{HERE} is there twice"),
+        (("--listen", HERE, "--metrics", "0.0.0.0:9"), "0.0.0.0:9 is open to other hosts"),
         (("--listen", f"ci@{HERE}", "--token-file", "t"), "which profile a token has"),
         (("--listen", HERE, "--on-denial", "cancel"), "unknown option --on-denial"),
         (("--listen", HERE, "--no-sandbox"), "unknown option --no-sandbox"),
