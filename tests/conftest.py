@@ -43,6 +43,12 @@ def me(base: Path) -> Person:
     return myself(home)
 
 
+@pytest.fixture
+def ordinary(base: Path, me: Person) -> Person:
+    """An ordinary user, for long tables in which root's rows would say the same again."""
+    return ordinary_user(base) if os.getuid() == 0 else me
+
+
 @pytest.fixture(params=["myself", "user"])
 def person(request: pytest.FixtureRequest, base: Path, me: Person) -> Person:
     """Each in turn: whoever runs the suite, and an ordinary user where we may make one."""

@@ -28,8 +28,8 @@ BOUNDS = "[network]\ndeny = ['site.test']\n"
 
 
 @pytest.fixture
-def netproxy(person: Person, base: Path) -> Netproxy:
-    return managed(person, base, BOUNDS)
+def netproxy(ordinary: Person, base: Path) -> Netproxy:
+    return managed(ordinary, base, BOUNDS)
 
 
 @pytest.fixture

@@ -88,8 +88,10 @@ def say(netproxy: Netproxy, script: str, *options: str) -> subprocess.CompletedP
         b"",
     ],
 )
-def test_no_message_hurts_our_job(netproxy: Netproxy, message: bytes) -> None:
-    done = say(netproxy, f"control.send({message!r}); time.sleep(0.2); print('still here')")
+def test_no_message_hurts_our_job(ordinary: Person, base: Path, message: bytes) -> None:
+    done = say(
+        Netproxy(ordinary, base), f"control.send({message!r}); time.sleep(0.2); print('still here')"
+    )
     if message:  # an empty one is the end of the conversation
         assert done.stdout.startswith(b"still here\n"), done
     assert b"status " in done.stdout, "the bystander in our group lives"

@@ -8,6 +8,7 @@ defence.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,13 +30,9 @@ def netproxy(person: Person, base: Path) -> Netproxy:
 
 def put(netproxy: Netproxy, text: str, folder: str = ".") -> Path:
     """As the person would: the file is theirs."""
-    path = netproxy.workspace / folder / "netproxy.toml"
-    done = netproxy.run(
-        "--no-project", "--ask", "never", "--no-sandbox",
-        command=["sh", "-c", f"mkdir -p {folder}; cat > {path}"],
-        stdin=text,
-    )  # fmt: skip
-    assert done.status == 0, done.err
+    path = netproxy.person.owns(netproxy.workspace / folder) / "netproxy.toml"
+    path.write_text(text)
+    os.chown(path, netproxy.person.uid, netproxy.person.uid)
     return path
 
 
