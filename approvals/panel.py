@@ -48,6 +48,8 @@ class Panel:
             self._submit(Answered(answer=answer, reply=None))
 
     def _failed(self, reviewer: Reviewer, why: str) -> None:
+        if self._inquiry.resolution is not None:
+            return  # it was asked; the question was over before it came to its own end
         self._trail.reviewer_failed(self._inquiry.question, reviewer.channel, why)
         self._left -= 1
         if not self._left:

@@ -90,6 +90,10 @@ class Failure(Enum):
     INTERNAL = WireAnswer(500, "proxy_internal_error", SocksReply.GENERAL_FAILURE)
 
 
+# In records, beside the words of RFC 9209: nobody wanted it any more before it was connected.
+ABANDONED = "abandoned"
+
+
 class DestinationUnreachable(NetproxyError):
     """Lookup or connection failed upstream. `failure` selects the answer on each wire."""
 

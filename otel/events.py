@@ -192,7 +192,7 @@ class ConnectionFailed(Event, severity=Severity.WARN):
     connection_id: str = fresh_text(a.CONNECTION_ID)
     server_address: str = text(a.SERVER_ADDRESS)
     server_port: int = number(a.SERVER_PORT)
-    error_type: str = text(a.ERROR_TYPE)  # an RFC 9209 error type
+    error_type: str = text(a.ERROR_TYPE)  # of RFC 9209, or abandoned
     parent_name: str | None = maybe_text(a.PARENT_NAME, default=None)
 
 
@@ -221,6 +221,7 @@ class ConnectionClosed(Event):
     duration_ms: int = number(a.CONNECTION_DURATION)
     close_reason: str = text(a.CLOSE_REASON)  # finished | reset | idle | … (netproxy.model)
     peer_address: str | None = maybe_text(a.PEER_ADDRESS, default=None)
+    error_type: str | None = maybe_text(a.ERROR_TYPE, default=None)  # the origin gave no answer
     status: int | None = maybe_number(a.RESPONSE_STATUS, default=None)  # plain HTTP only
     datagrams_sent: int | None = maybe_number(a.DATAGRAMS_SENT, default=None)  # UDP only
     datagrams_received: int | None = maybe_number(a.DATAGRAMS_RECEIVED, default=None)

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from approvals import model as approvals
 from netproxy import model
 from netproxy.connection.overload import Overload
-from netproxy.errors import Failure
+from netproxy.errors import ABANDONED, Failure
 from otel import attributes as a
 from otel import events
 from otel.schema import catalogue_schema, event_schema
 
 if TYPE_CHECKING:
     from otel.schema import Closed
+
+_FAILURES = tuple(failure.value.proxy_status for failure in Failure)
 
 CLOSED: Closed = {
     a.TRANSPORT_PROTOCOL: tuple(model.Protocol),
@@ -27,9 +29,8 @@ CLOSED: Closed = {
     (events.DialRefused.name, a.POLICY_REASON): tuple(model.Reason),
     a.CLOSE_REASON: tuple(model.CloseReason),
     a.LIMIT_NAME: tuple(Overload),
-    (events.ConnectionFailed.name, a.ERROR_TYPE): tuple(
-        dict.fromkeys(failure.value.proxy_status for failure in Failure)
-    ),
+    (events.ConnectionFailed.name, a.ERROR_TYPE): (*_FAILURES, ABANDONED),
+    (events.ConnectionClosed.name, a.ERROR_TYPE): _FAILURES,
     a.APPROVAL_STATE: tuple(approvals.Status),
     a.REVIEW_VERDICT: tuple(approvals.Verdict),
     a.REVIEW_SCOPE: tuple(approvals.Scope),

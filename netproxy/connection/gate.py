@@ -7,7 +7,7 @@ says is `netproxy.policy`; who is asked is behind `ports.Approver`; nothing here
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from netproxy.connection.own_refusals import (
@@ -17,6 +17,12 @@ from netproxy.connection.own_refusals import (
     state_refusal,
     taken_back,
     unrecorded,
+)
+from netproxy.connection.records import (
+    decided,
+    never_asked,
+    never_connected,
+    undialled,
 )
 from netproxy.connection.server_names import name_problem
 from netproxy.model import (
@@ -30,20 +36,14 @@ from netproxy.model import (
     Verdict,
 )
 from otel.errors import AuditUnavailable
-from otel.events import DialRefused, PolicyDecision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netproxy.model import ConnectionId, Destination, Request
-    from netproxy.model import Protocol as ClientProtocol
+    from netproxy.connection.records import Stray
+    from netproxy.model import Destination, Request
     from netproxy.ports import Answer, Approver, AuditSink, SessionCache, Token
     from netproxy.protocol.tls_hello import Hello
-
-# Where the decision was about the destination itself, and not about how or when it was asked for.
-_DOMAIN_SOURCES = frozenset(
-    {Source.BASELINE_POLICY, Source.SESSION_CACHE, Source.REVIEWER, Source.DECIDER}
-)
 
 # More destinations than most runs have; when it is full it starts anew.
 _MOST_YESES: Final = 256
@@ -96,17 +96,6 @@ class Vetted(Protocol):
 type Waiting = Callable[[], AbstractContextManager[object, bool]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stray:
-    """What came but never became a request. `host` as sent, never with userinfo, path or query."""
-
-    connection_id: ConnectionId
-    client_address: str
-    protocol: ClientProtocol
-    method: str = "none"
-    host: str = "unknown"
-
-
 class Gate:
     """Admits or refuses the requests of one run."""
 
@@ -138,9 +127,12 @@ class Gate:
             return self._settle(request, found)
         problem = None
         try:
-            await self._audit.written(_event(request, found))
+            await self._audit.written(decided(request, found))
         except AuditUnavailable as unavailable:
             problem = unavailable
+        except BaseException:
+            self._give_up(request)
+            raise
         return self._let_through(request, found, problem)
 
     def admit_now(self, request: Request, then: Callable[[Decision], None], /) -> bool:
@@ -155,12 +147,17 @@ class Gate:
             return False
         if found.allowed:
             self._audit.record_then(
-                _event(request, found),
+                decided(request, found),
                 lambda problem: then(self._let_through(request, found, problem)),
             )
         else:
             then(self._settle(request, found))
         return True
+
+    def _give_up(self, request: Request) -> None:
+        """Put on record that a yes was written, and nothing came of it."""
+        with suppress(AuditUnavailable):
+            self._audit.record_soon(never_connected(request))
 
     def _decided(self, request: Request) -> Decision | Judgement:
         """Decide; a judgement is what somebody has to be asked about."""
@@ -230,15 +227,8 @@ class Gate:
         `policy_changed`: they could be when the command asked, so it is not cancelled for it.
         """
         where = request.destination
-        event = DialRefused(
-            connection_id=request.connection_id,
-            server_address=where.host,
-            server_port=where.port,
-            reason=Reason.NOT_ALLOWED_LOCAL.value,
-            addresses=tuple(f"{address} ({kind})" for address, kind in vetted.refused),
-        )
         with suppress(AuditUnavailable):  # a refusal is answered even when the journal is broken
-            self._audit.record(event)
+            self._audit.record(undialled(request, vetted.refused))
         # The name's own rule may say what its denial does; judging is pure, so ask it again.
         rule = self._policy.judge(where, request.method, self._cache)
         decision = Decision(
@@ -279,22 +269,8 @@ class Gate:
     def refuse_malformed(self, stray: Stray, message: str) -> Decision:
         """Record what never became a request."""
         decision = state_refusal(Reason.INVALID_DESTINATION, message)
-        event = PolicyDecision(
-            connection_id=stray.connection_id,
-            client_address=stray.client_address,
-            server_address=stray.host,
-            server_port=0,
-            protocol=stray.protocol.value,
-            method=stray.method,
-            scope="non_domain",
-            decision="deny",
-            source=decision.source.value,
-            reason=decision.reason.value,
-            override=False,
-            explanation=message,
-        )
         with suppress(AuditUnavailable):
-            self._audit.record(event)
+            self._audit.record(never_asked(stray, decision))
         return decision
 
     def _judged(self, request: Request, judgement: Judgement, *, allowed: bool) -> Decision:
@@ -368,30 +344,10 @@ class Gate:
     def _settle(self, request: Request, decision: Decision) -> Decision:
         """Record a no, then obey. It is one even when the journal is broken."""
         with suppress(AuditUnavailable):
-            self._audit.record(_event(request, decision))
+            self._audit.record(decided(request, decision))
         return self._obeyed(request, decision)
 
     def _obeyed(self, request: Request, decision: Decision) -> Decision:
         if decision.cancels:
             self._token.cancel(request, decision)
         return decision
-
-
-def _event(request: Request, decision: Decision) -> PolicyDecision:
-    where = request.destination
-    return PolicyDecision(
-        connection_id=request.connection_id,
-        client_address=request.client_address,
-        server_address=where.host,
-        server_port=where.port,
-        protocol=where.protocol._value_,
-        method=request.method,
-        scope="domain" if decision.source in _DOMAIN_SOURCES else "non_domain",
-        decision="allow" if decision.allowed else "deny",
-        source=decision.source._value_,
-        reason=decision.reason._value_,
-        override=decision.override,
-        rule=decision.rule,
-        explanation=decision.message or None,
-        approval_id=decision.approval_id,
-    )

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from netproxy.connection.overload import Overload, turned_away
+from netproxy.connection.records import never_connected
 from netproxy.model import CloseReason
 from netproxy.transport.upstream import Passage, Upstream, reach
 
@@ -131,7 +132,9 @@ class Attempt(ABC):
 
         def decided(decision: Decision) -> None:
             if not self._awaits_record:
-                return  # it was cut
+                if decision.allowed:  # it was cut
+                    self._services.note(never_connected(request))
+                return
             self._is_judged = False
             is_overruled = self._cut_for is CloseReason.POLICY_CHANGED
             try:
@@ -196,6 +199,7 @@ class Attempt(ABC):
             found = await reach(self._services, passage, self._dialer)
         except asyncio.CancelledError:
             if not self.was_overruled():
+                self._services.note(never_connected(request))
                 raise
             found = passage.overruled(self._services)
         if not isinstance(found, Upstream):

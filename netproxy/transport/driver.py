@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from netproxy.connection.credentials import Identity
-    from netproxy.connection.gate import Stray
+    from netproxy.connection.records import Stray
     from netproxy.protocol.tls_hello import Hello
     from netproxy.transport.door import Door
     from netproxy.transport.services import Services

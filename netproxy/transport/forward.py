@@ -166,6 +166,7 @@ class Exchange:
 
         `broken_off` is why, if it was us. An incomplete one must look like that to the origin.
         """
+        self.upstream.failure = self.failure and self.failure[0]
         self.upstream.closed(
             CloseReason.FINISHED if self.is_complete else broken_off or CloseReason.RESET,
             sent=self.sent,
@@ -347,10 +348,8 @@ class Exchange:
 
     def _begun(self, data: bytes) -> bytes:
         """Begin with all that has come; where that is no whole final head, there is no answer."""
-        services = self._services
-        found = begun(
-            self._head, data, limits=services.limits, via=services.pseudonym, date=http_date
-        )
+        limits, via = self._services.limits, self._services.pseudonym
+        found = begun(self._head, data, limits=limits, via=via, date=http_date)
         if found is None:
             return b""
         self._answer, ready = found

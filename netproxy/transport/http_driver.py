@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, override
 
 from netproxy.connection import answers
 from netproxy.connection.authorization import shown_secret
-from netproxy.connection.gate import Stray
 from netproxy.connection.overload import Overload
+from netproxy.connection.records import Stray
 from netproxy.connection.targets import http_destination
 from netproxy.errors import ClientProtocolError, DestinationUnreachable, InvalidDestination
 from netproxy.model import (

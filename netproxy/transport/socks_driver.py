@@ -6,8 +6,8 @@ import socket
 from typing import TYPE_CHECKING, override
 
 from netproxy.connection import answers
-from netproxy.connection.gate import Stray
 from netproxy.connection.overload import Overload
+from netproxy.connection.records import Stray
 from netproxy.connection.targets import socks_destination
 from netproxy.errors import (
     DestinationUnreachable,
@@ -219,6 +219,7 @@ class SocksConnection(Connection):
             announced = asked.port if asked.host in {client[0].encode(), *_ANY} else 0
             return together.open(self._services, near=near, client=client, announced=announced)
         except OSError as failed:
+            self._stray(f"no port for datagrams: {failed}", protocol=Protocol.SOCKS5_UDP)
             answer = reply(SocksReply.GENERAL_FAILURE)
             raise SocksProtocolError(str(failed), answer=answer) from failed
 

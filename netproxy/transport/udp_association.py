@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from netproxy.connection.gate import Stray
 from netproxy.connection.overload import Overload, TokenBucket
+from netproxy.connection.records import Stray
 from netproxy.connection.targets import datagram_destination
 from netproxy.errors import InvalidDestination
 from netproxy.model import CloseReason, ConnectionId, Protocol, Request

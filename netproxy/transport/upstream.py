@@ -69,6 +69,7 @@ class Upstream:
     sent: int = 0  # before it became a tunnel
     received: int = 0
     status: int | None = None
+    failure: Failure | None = None  # what the client was told instead of an answer
 
     def closed(
         self,
@@ -95,6 +96,7 @@ class Upstream:
                 duration_ms=round(seconds * _MILLISECONDS),
                 close_reason=reason._value_,
                 peer_address=self.peer,
+                error_type=self.failure and self.failure.value.proxy_status,
                 status=self.status if status is None else status,
                 datagrams_sent=datagrams and datagrams[0],
                 datagrams_received=datagrams and datagrams[1],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from approvals.errors import InvalidAnswer
-from approvals.model import Answer, Scope, Verdict
+from approvals.model import Answer, Resolution, Scope, Status, Verdict
 from approvals.moves import Answered, Unheard
 from approvals.panel import Panel, check_answer
 from approvals.trail import Trail
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from approvals.ports import Inquiry, Reviewer
 
 
-def moves_of(*reviewers: Reviewer) -> tuple[list[Move], ListSink]:
+def moves_of(
+    *reviewers: Reviewer, inquiry: HeldInquiry | None = None
+) -> tuple[list[Move], ListSink]:
     async def main() -> tuple[list[Move], ListSink]:
         moves: list[Move] = []
         sink = ListSink()
         trail = Trail(sink, VirtualClock())
-        panel = Panel(reviewers, HeldInquiry(), trail, moves.append)
+        panel = Panel(reviewers, inquiry or HeldInquiry(), trail, moves.append)
         await asyncio.gather(*map(panel.ask, reviewers))
         return moves, sink
 
@@ -45,6 +47,15 @@ def test_a_reviewer_that_fails_is_recorded_and_left_out() -> None:
     moves, sink = moves_of(Absent(), Scripted(lambda _: answer()))
     assert [type(move) for move in moves] == [Answered]
     assert sink.names == ["reviewer.failed"]
+
+
+def test_a_reviewer_that_breaks_when_the_question_is_over_was_asked_all_the_same() -> None:
+    inquiry = HeldInquiry()
+    inquiry.resolution = Resolution(
+        approval_id="a-1", status=Status.WITHDRAWN, answer=None, explanation="over"
+    )
+    moves, sink = moves_of(Scripted(crash), inquiry=inquiry)
+    assert moves == sink.events == []
 
 
 def test_when_all_fail_the_question_is_unheard_with_the_last_reason() -> None:

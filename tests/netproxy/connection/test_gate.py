@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netproxy.connection.gate import Gate, Stray
+from netproxy.connection.gate import Gate
+from netproxy.connection.records import Stray
 from netproxy.model import (
     CANCELLING,
     ApprovalId,
