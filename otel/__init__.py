@@ -24,26 +24,46 @@ from otel.trail import AuditTrail
 
 if TYPE_CHECKING:
     from otel.chain import Record
-    from otel.config import OtlpSettings, check_endpoint, otlp_settings, ship_command
-    from otel.cursor import exported
+    from otel.config import check_endpoint, logs_endpoint, otlp_settings, parse_headers
+    from otel.cursor import exported, passed_by_all
+    from otel.export_notices import record_notices
+    from otel.export_status import SinkStatus, statuses
     from otel.reader import Follower, flat, flat_line, read
+    from otel.sinks import (
+        FileSettings,
+        OtlpSettings,
+        SinkSettings,
+        required_keys,
+        ship_command,
+        without_doubles,
+    )
     from otel.verification import Finding, Kind, Verdict, verify
 
 _LATER = {
+    "FileSettings": "sinks",
     "Finding": "verification",
     "Follower": "reader",
     "Kind": "verification",
-    "OtlpSettings": "config",
+    "OtlpSettings": "sinks",
     "Record": "chain",
+    "SinkSettings": "sinks",
+    "SinkStatus": "export_status",
     "Verdict": "verification",
     "check_endpoint": "config",
     "exported": "cursor",
     "flat": "reader",
     "flat_line": "reader",
+    "logs_endpoint": "config",
     "otlp_settings": "config",
+    "parse_headers": "config",
+    "passed_by_all": "cursor",
     "read": "reader",
-    "ship_command": "config",
+    "record_notices": "export_notices",
+    "required_keys": "sinks",
+    "ship_command": "sinks",
+    "statuses": "export_status",
     "verify": "verification",
+    "without_doubles": "sinks",
 }
 
 __all__ = [
@@ -53,6 +73,7 @@ __all__ = [
     "AuditUnavailable",
     "Clock",
     "ExportRefused",
+    "FileSettings",
     "Finding",
     "Follower",
     "Journal",
@@ -61,18 +82,27 @@ __all__ = [
     "MalformedRecord",
     "OtlpSettings",
     "Record",
+    "SinkSettings",
+    "SinkStatus",
     "Value",
     "Verdict",
     "check_endpoint",
     "exported",
     "flat",
     "flat_line",
+    "logs_endpoint",
     "new_id",
     "otlp_settings",
+    "parse_headers",
+    "passed_by_all",
     "read",
+    "record_notices",
+    "required_keys",
     "ship_command",
+    "statuses",
     "verify",
     "visible",
+    "without_doubles",
 ]
 
 

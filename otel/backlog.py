@@ -1,4 +1,4 @@
-"""What one collector has not yet got of one writer's journal: the journal itself is the queue.
+"""What one sink has not yet got of one writer's journal: the journal itself is the queue.
 
 Gives batches in order and moves the cursor on once a batch is acknowledged, so every record is
 delivered at least once.
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from otel.lines import Line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Records to send together, and where the cursor goes when they are delivered."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record, the journal's line that it was read from, and where the cursor goes behind it."""
 
-    records: tuple[Record, ...]
-    lines: int  # more than there are records when some could not be read
+    record: Record
+    line: bytes
     end: Position
 
 
 class Backlog:
-    """One writer's records for one collector, from its cursor on."""
+    """One writer's records for one sink, from its cursor on."""
 
     def __init__(self, folder: Path, sink: str, *, start: Position, limits: ShipLimits) -> None:
         """Go on at the saved cursor; without one, at `start`."""
@@ -46,20 +46,23 @@ class Backlog:
         self.problems: set[str] = set()
         self._reader = LineReader(folder, self._first(start))
 
-    def next_batch(self) -> Batch | None:
-        """The next records, the same ones until they are acknowledged. None: nothing new."""
+    def next_batch(self) -> list[Entry]:
+        """The next records, the same ones until they are acknowledged, and more as they come."""
         while lines := self._fill():
-            records = [record for line in lines if (record := self._parse(line)) is not None]
-            if records:
-                return Batch(records=tuple(records), lines=len(lines), end=lines[-1].end)
-            self._drop(len(lines))  # nothing but damage, which is already told
-        return None
+            entries = [
+                Entry(record, line.data, line.end)
+                for line in lines
+                if (record := self._parse(line)) is not None
+            ]
+            if entries:
+                return entries
+            self._drop_to(lines[-1].end)  # nothing but damage, which is already told
+        return []
 
-    def acknowledge(self, batch: Batch) -> None:
-        """The collector has the batch: never send it again."""
-        self._drop(batch.lines)
-        last = batch.records[-1]
-        self._save(batch.end, last.seq, last.digest.hex())
+    def acknowledge(self, last: Entry) -> None:
+        """The sink has everything up to this record: never send it again."""
+        self._drop_to(last.end)
+        self._save(last.end, last.record.seq, last.record.digest.hex())
 
     def count(self) -> int:
         """How many records wait."""
@@ -98,8 +101,8 @@ class Backlog:
 
     def _fill(self) -> list[Line]:
         limits = self._limits
-        if not self._pending:
-            self._pending = self._reader.read()
+        if len(self._pending) < limits.batch_records:
+            self._pending += self._reader.read()
         lines: list[Line] = []
         size = 0
         for line in self._pending[: limits.batch_records]:
@@ -109,8 +112,11 @@ class Backlog:
             lines.append(line)
         return lines
 
-    def _drop(self, lines: int) -> None:
-        self._pending = self._pending[lines:]
+    def _drop_to(self, end: Position) -> None:
+        done = (end.segment, end.offset)
+        self._pending = [
+            line for line in self._pending if (line.end.segment, line.end.offset) > done
+        ]
 
     def _parse(self, line: Line) -> Record | None:
         try:

@@ -6,36 +6,20 @@ something (`OTEL_SDK_DISABLED`, attribute limits, `http_proxy`) have no effect h
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otel.errors import ExportRefused
-from otel.folders import START
+from otel.sinks import OtlpSettings, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from urllib.parse import SplitResult
-
-    from otel.folders import Position
-
-# The exporter reads its secrets here: an argument list is readable by every user of the machine.
-HEADERS_VARIABLE = "NETPROXY_OTLP_HEADERS"
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _LOGS_ENDPOINT = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
+_ENDPOINTS = (_LOGS_ENDPOINT, _ENDPOINT)
 _PATH = "/v1/logs"
-_PROTOCOL = "http/protobuf"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtlpSettings:
-    """One collector. `headers` hold its secrets and stay out of every text and message."""
-
-    endpoint: str
-    headers: Mapping[str, str] = field(repr=False)
-    certificate: str | None  # a file with the collector's CA; None trusts the public ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +44,10 @@ class ShipLimits:
     poll_seconds: float = 0.1
     # An OTLP answer has one number and one sentence.
     answer_bytes: int = 64 * 1024
+    # A sink that has taken nothing for so long is reported: a restart of a collector is over then.
+    stall_seconds: float = 15 * 60.0
+    # How often the status for people and metrics is written, while it changes.
+    status_seconds: float = 1.0
 
 
 def otlp_settings(environ: Mapping[str, str], override: str | None) -> OtlpSettings | None:
@@ -67,50 +55,65 @@ def otlp_settings(environ: Mapping[str, str], override: str | None) -> OtlpSetti
 
     Raises `ExportRefused`, in one line without secrets, for what can't be used as it stands.
     """
-    endpoint = _endpoint(environ, override)
-    if endpoint is None:
+    if override is None and not any(environ.get(name, "").strip() for name in _ENDPOINTS):
         return None
-    _check_protocol(environ)
+    protocol = _protocol(environ)
+    endpoint = _endpoint(environ, override, protocol)
+    certificate, key = _signal(environ, "CLIENT_CERTIFICATE"), _signal(environ, "CLIENT_KEY")
+    if (certificate is None) != (key is None):
+        raise ExportRefused(
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY go together"
+        )
     return OtlpSettings(
         endpoint=endpoint,
-        headers=_headers(_signal(environ, "HEADERS") or ""),
+        protocol=protocol,
+        headers=parse_headers(
+            _signal(environ, "HEADERS") or "", origin="OTEL_EXPORTER_OTLP_HEADERS"
+        ),
         certificate=_signal(environ, "CERTIFICATE"),
+        client_certificate=certificate,
+        client_key=key,
     )
 
 
-def ship_command(
-    settings: OtlpSettings, directory: Path, writer: str, *, start: Position = START
-) -> tuple[list[str], dict[str, str]]:
-    """Arguments and whole environment of the process that exports one writer's records.
+def logs_endpoint(url: str, protocol: Protocol) -> str:
+    """Where logs go, below the URL of a collector as a whole. Raises `ExportRefused`."""
+    base = check_endpoint(url)
+    if protocol is Protocol.GRPC or base.endswith(_PATH):
+        return base
+    return base.rstrip("/") + _PATH
 
-    A collector that never got anything from this writer gets the records from `start` on:
-    `Journal.opened_at` leaves out the runs before this one, which may not have been meant for it.
+
+def parse_headers(text: str, *, origin: str) -> dict[str, str]:
+    """`key=value` pairs as W3C Baggage spells them: commas between, values percent-encoded.
+
+    Raises `ExportRefused`, which names `origin` and not the text.
     """
-    import json
+    from urllib.parse import unquote
 
-    # -P: the working directory belongs to the untrusted command, and `python -m` would import
-    # our modules from it first.
-    command = [sys.executable, "-P", "-m", "otel.ship"]
-    command += ["--directory", str(directory.absolute()), "--writer", writer]
-    command += ["--endpoint", settings.endpoint, "--start", f"{start.segment}:{start.offset}"]
-    if settings.certificate is not None:
-        command += ["--certificate", settings.certificate]
-    return command, {HEADERS_VARIABLE: json.dumps(dict(settings.headers))}
+    headers = {}
+    for number, pair in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
+        key, separator, value = pair.partition("=")
+        key, value = key.strip(), unquote(value.strip())
+        if not separator or not _is_token(key) or not (value.isascii() and value.isprintable()):
+            raise ExportRefused(
+                f"{origin}: pair {number} is not name=value with a value of printable characters"
+            )
+        headers[key] = value
+    return headers
 
 
-def _endpoint(environ: Mapping[str, str], override: str | None) -> str | None:
+def _endpoint(environ: Mapping[str, str], override: str | None, protocol: Protocol) -> str:
     """OTLP exporter specification: the signal's own endpoint as it is, the general one with a path.
 
     `--otlp` is the general one, unless it names the path itself.
     """
     if override is not None:
-        base = _checked(override, "--otlp")
-        return base if base.endswith(_PATH) else base.rstrip("/") + _PATH
+        return _checked(override, "--otlp", protocol)
     if exact := environ.get(_LOGS_ENDPOINT, "").strip():
-        return _checked(exact, _LOGS_ENDPOINT)
-    if general := environ.get(_ENDPOINT, "").strip():
-        return _checked(general, _ENDPOINT).rstrip("/") + _PATH
-    return None
+        return _checked(exact, _LOGS_ENDPOINT, None)
+    base = _checked(environ.get(_ENDPOINT, "").strip().rstrip("/"), _ENDPOINT, None)
+    return base if protocol is Protocol.GRPC else base + _PATH
 
 
 def check_endpoint(url: str) -> str:
@@ -126,9 +129,10 @@ def check_endpoint(url: str) -> str:
     return url
 
 
-def _checked(url: str, origin: str) -> str:
+def _checked(url: str, origin: str, protocol: Protocol | None) -> str:
+    """The endpoint for logs; without a protocol it is the URL itself."""
     try:
-        return check_endpoint(url)
+        return check_endpoint(url) if protocol is None else logs_endpoint(url, protocol)
     except ExportRefused as refused:
         raise ExportRefused(f"{origin}: {refused}") from None
 
@@ -144,29 +148,14 @@ def _split(url: str) -> SplitResult | None:
     return parts if usable and url.isascii() and url.isprintable() and " " not in url else None
 
 
-def _check_protocol(environ: Mapping[str, str]) -> None:
-    protocol = _signal(environ, "PROTOCOL") or _PROTOCOL
-    if protocol != _PROTOCOL:
+def _protocol(environ: Mapping[str, str]) -> Protocol:
+    said = _signal(environ, "PROTOCOL") or Protocol.HTTP
+    if said not in set(Protocol):
         raise ExportRefused(
-            f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol[:20]!r} is not supported; use {_PROTOCOL}"
+            f"OTEL_EXPORTER_OTLP_PROTOCOL={said[:20]!r} is not supported; "
+            f"use {' or '.join(Protocol)}"
         )
-
-
-def _headers(text: str) -> dict[str, str]:
-    """`key=value` pairs as W3C Baggage spells them: commas between, values percent-encoded."""
-    from urllib.parse import unquote
-
-    headers = {}
-    for number, pair in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
-        key, separator, value = pair.partition("=")
-        key, value = key.strip(), unquote(value.strip())
-        if not separator or not _is_token(key) or not (value.isascii() and value.isprintable()):
-            raise ExportRefused(
-                f"OTEL_EXPORTER_OTLP_HEADERS: pair {number} is not name=value with a value "
-                "of printable characters"
-            )
-        headers[key] = value
-    return headers
+    return Protocol(said)
 
 
 def _is_token(name: str) -> bool:

@@ -28,6 +28,7 @@ _SEGMENT = re.compile(r"[0-9]{8}\.jsonl")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO that someone put there must not hang.
 _FILE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_SMALL = 1024 * 1024  # more than any of ours has
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -92,6 +93,25 @@ def open_for_writing(folder: int, name: str, flags: int) -> int:
         return make_file(folder, name, flags)
 
 
+def replace_file(folder: Path, name: str, content: bytes) -> None:
+    """Write a file of ours as a whole: durable when this returns, the old or the new one before.
+
+    Raises OSError, and `JournalBroken` for what isn't ours. One process at a time for each name.
+    """
+    directory = os.open(folder, _DIRECTORY)
+    try:
+        new = f"{name}.new"
+        descriptor = open_for_writing(directory, new, os.O_WRONLY | os.O_TRUNC)
+        with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
 def open_for_reading(path: Path) -> int:
     """Open a regular file, whoever owns it: an auditor reads the journals of others."""
     descriptor = os.open(path, os.O_RDONLY | _FILE)
@@ -99,6 +119,20 @@ def open_for_reading(path: Path) -> int:
         os.close(descriptor)
         raise JournalBroken(f"{path}: not a regular file")
     return descriptor
+
+
+def read_small(folder: Path, name: str) -> bytes | None:
+    """Content of a small file beside the records; None when there is none to be read."""
+    try:
+        descriptor = open_for_reading(folder / name)
+    except (OSError, JournalBroken):
+        return None
+    try:
+        return os.read(descriptor, _SMALL)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def writer_names(directory: Path | int) -> list[str]:

@@ -6,7 +6,6 @@ Only the exporter imports this: protobuf costs more than a whole start of the co
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel import attributes as a
+from otel.answers import Answer, Delivered, TryLater, Unusable
 from otel.chain import nanoseconds
 
 if TYPE_CHECKING:
@@ -38,37 +38,11 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 SCOPE = "netproxy.audit"
 
 _INT64 = range(-(2**63), 2**63)
-_SEVERITY_TEXT = {9: "INFO", 13: "WARN", 17: "ERROR"}
+_SEVERITY_TEXT = {9: "INFO", 13: "WARN", 17: "ERROR", 21: "FATAL"}
 # OTLP 1.9 section "Failures": these four are worth another try.
 _BUSY = frozenset((429, 502, 503, 504))
 # The body itself was refused. It will be again, so one of its records has to be left out.
 _UNUSABLE = frozenset((400, 413))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """The collector has the batch. `rejected` records it took but will not keep."""
-
-    rejected: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unusable:
-    """The collector will never take these bytes."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TryLater:
-    """Nothing was delivered. `after_seconds` is the collector's own wish, if it has one."""
-
-    why: str
-    after_seconds: float | None = None
-
-
-type Answer = Delivered | Unusable | TryLater
 
 
 def resource(*, version: str, writer: str, host: str) -> Resource:
@@ -76,6 +50,7 @@ def resource(*, version: str, writer: str, host: str) -> Resource:
     return Resource(
         attributes=[
             _key_value("host.name", host),
+            _key_value(a.AUDIT_CHAIN, writer),
             _key_value("service.instance.id", writer),
             _key_value("service.name", "netproxy"),
             _key_value(a.SERVICE_VERSION, version),
@@ -144,12 +119,17 @@ def retry_after(value: str | None, *, now: float) -> float | None:
 def _delivered(content_type: str, body: bytes) -> Answer:
     if content_type.startswith("application/json"):
         return _delivered_json(body)
+    return delivered(body)
+
+
+def delivered(body: bytes) -> Answer:
+    """What an ExportLogsServiceResponse says, as its bytes."""
     try:
         partial = ExportLogsServiceResponse.FromString(body).partial_success
     except DecodeError:
         # A login page or a proxy's greeting, also with status 200: nobody has the records.
         return TryLater(why="the answer is not OTLP")
-    return Delivered(rejected=partial.rejected_log_records, message=partial.error_message)
+    return Delivered(rejected=max(0, partial.rejected_log_records), message=partial.error_message)
 
 
 def _delivered_json(body: bytes) -> Answer:
@@ -157,7 +137,7 @@ def _delivered_json(body: bytes) -> Answer:
     try:
         partial = json.loads(body or b"{}").get("partialSuccess") or {}
         rejected = int(partial.get("rejectedLogRecords") or 0)
-        return Delivered(rejected=rejected, message=str(partial.get("errorMessage") or ""))
+        return Delivered(rejected=max(0, rejected), message=str(partial.get("errorMessage") or ""))
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return TryLater(why="the answer is not OTLP")
 

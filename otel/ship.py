@@ -1,185 +1,64 @@
-"""The exporter: a process of its own that reads one writer's journal and sends it to a collector.
+"""The exporter: a process of its own that reads one writer's journal and feeds its sinks.
 
 The gateway never waits for it, and it never loses what it could not send: the journal is its
-queue and the cursor its memory. It ends when the run has ended and everything is delivered, or
-some seconds after the run's end; the next run of the same writer goes on from there.
+queue and each sink's cursor its memory. Sinks have a thread each, so that one which is down holds
+none of the others. The process ends when the run has ended and everything is delivered, or some
+seconds after the run's end; the next run of the same writer goes on from there.
 
-    python -P -m otel.ship --directory DIR --writer W --endpoint URL
+    NETPROXY_AUDIT_SINKS='[…]' python -P -m otel.ship --directory DIR --writer W
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import signal
 import socket
 import sys
-import time
-from dataclasses import dataclass, field, replace
+import threading
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel import folders
-from otel.backlog import Backlog, Batch
-from otel.config import HEADERS_VARIABLE, OtlpSettings, ShipLimits
-from otel.cursor import sink_name
-from otel.delivery import Backoff, HttpSink
+from otel.backlog import Backlog
+from otel.backoff import Backoff
+from otel.config import ShipLimits
 from otel.errors import AuditError
+from otel.lifetime import Lifetime
 from otel.lock import is_live, try_lock
-from otel.otlp import Delivered, TryLater, Unusable, export_request, resource
 from otel.redact import visible
+from otel.set_aside import set_aside
+from otel.shipper import Shipper, warnings
+from otel.sinks import SINKS_VARIABLE, FileSettings, OtlpSettings, Protocol, spelled_sinks
+from otel.status_keeper import StatusKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from otel.answers import Sink
     from otel.chain import Record
-    from otel.delivery import Sink
-
-_MESSAGE = 200  # a collector's own words in our one line
-
-
-class Lifetime:
-    """How long to go on: while the run lives, and then until the drain time is over."""
-
-    def __init__(
-        self,
-        limits: ShipLimits,
-        is_running: Callable[[], bool],
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._limits = limits
-        self._is_running = is_running
-        self._clock = clock
-        self._sleep = sleep
-        self._end: float | None = None
-
-    def run_ended(self) -> bool:
-        """Whether nothing more will be written for this run. Once it is so, it stays so."""
-        if self._end is None and not self._is_running():
-            self._end = self._clock() + self._limits.drain_seconds
-        return self._end is not None
-
-    def is_over(self) -> bool:
-        """Whether the drain time has passed too."""
-        return self.run_ended() and self._end is not None and self._clock() >= self._end
-
-    def patience(self) -> float:
-        """Seconds that one request may take."""
-        left = self._limits.request_seconds
-        if self._end is not None:
-            # A collector on the other side of the world still gets a fair chance.
-            left = min(left, max(1.0, self._end - self._clock()))
-        return left
-
-    def wait(self, seconds: float) -> None:
-        """Wait, but not past the end of the drain time."""
-        until = self._clock() + seconds
-        while (left := until - self._clock()) > 0 and not self.is_over():
-            self._sleep(min(left, self._limits.poll_seconds))
-
-
-@dataclass(slots=True)
-class Report:
-    """What the user is told at the end."""
-
-    delivered: int = 0
-    rejected: int = 0
-    message: str = ""
-    failure: str = ""
-    set_aside: list[int] = field(default_factory=list)
-
-
-class Shipper:
-    """Moves batches from the backlog to the sink, in order, each until it is delivered."""
-
-    def __init__(
-        self,
-        *,
-        backlog: Backlog,
-        sink: Sink,
-        lifetime: Lifetime,
-        backoff: Backoff,
-        encode: Callable[[Sequence[Record]], bytes],
-    ) -> None:
-        self._backlog = backlog
-        self._sink = sink
-        self._lifetime = lifetime
-        self._backoff = backoff
-        self._encode = encode
-        self.report = Report()
-
-    def run(self, poll_seconds: float) -> None:
-        """Ship until the run has ended and everything is delivered, or time is over."""
-        while not self._lifetime.is_over():
-            ended = self._lifetime.run_ended()  # before reading: its last record is in by then
-            batch = self._backlog.next_batch()
-            if batch is not None:
-                self._ship(batch)
-            elif ended:
-                return
-            else:
-                self._lifetime.wait(poll_seconds)
-
-    def _ship(self, batch: Batch) -> None:
-        later = self._deliver(batch.records)
-        if later is None:
-            self._backoff.success()
-            self._backlog.acknowledge(batch)
-            return
-        self.report.failure = later.why
-        self._lifetime.wait(self._backoff.failure(later.after_seconds))
-
-    def _deliver(self, records: Sequence[Record]) -> TryLater | None:
-        """Send records, in halves if the collector can't use the whole. None when that is done.
-
-        A single record that can't be used is set aside only if the collector has taken others:
-        an endpoint that refuses everything is not a collector, and the journal waits for one.
-        """
-        poison: list[int] = []
-        todo, refusal = [records], ""
-        while todo:
-            part = todo.pop()
-            match self._sink.send(self._encode(part), self._lifetime.patience()):
-                case Delivered(rejected=rejected, message=message):
-                    self._count(len(part), rejected, message)
-                case TryLater() as later:
-                    return later
-                case Unusable(why=refusal) if len(part) == 1:
-                    poison.append(part[0].seq)
-                case Unusable():
-                    middle = len(part) // 2
-                    todo += [part[middle:], part[:middle]]
-        if poison and not self.report.delivered:
-            return TryLater(why=refusal)
-        self.report.set_aside += poison
-        return None
-
-    def _count(self, sent: int, rejected: int, message: str) -> None:
-        # OTLP section "Partial Success": what was rejected must not be sent again.
-        self.report.delivered += sent
-        self.report.rejected += rejected
-        self.report.message = message or self.report.message
+    from otel.sinks import SinkSettings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Ship one writer's records. Returns 0 when everything was delivered."""
+    """Ship one writer's records. Returns 0 when every sink has all of them."""
     options = _parser().parse_args(arguments)
-    headers = json.loads(os.environ.pop(HEADERS_VARIABLE, "{}"))
-    settings = OtlpSettings(
-        endpoint=options.endpoint, headers=headers, certificate=options.certificate
-    )
+    sinks = spelled_sinks(os.environ.pop(SINKS_VARIABLE, "[]"))
     limits = replace(ShipLimits(), drain_seconds=options.drain_seconds)
     detach()
-    try:
-        return _ship(options.directory / options.writer, settings, limits, options.start)
-    except (OSError, AuditError) as error:
-        sys.stderr.write(f"netproxy: audit export failed: {visible(str(error))}\n")
-        return 1
+    folder = options.directory / options.writer
+    lifetime = Lifetime(limits, lambda: is_live(folder))
+    shares = [_Share(sink, folder, lifetime, limits, options.start) for sink in sinks]
+    threads = [threading.Thread(target=share.run, daemon=True) for share in shares]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return max((share.status for share in shares), default=0)
 
 
 def detach() -> None:
@@ -196,47 +75,90 @@ def detach() -> None:
     os.dup2(null, 1)
 
 
-def _ship(folder: Path, settings: OtlpSettings, limits: ShipLimits, start: folders.Position) -> int:
-    lifetime = Lifetime(limits, lambda: is_live(folder))
-    sink = sink_name(settings.endpoint)
-    lock = _wait_for_lock(folder, f"{sink}.lock", lifetime, limits)
-    if lock is None:
-        return 0  # the exporter of an earlier run is still at it: the records are in its hands
-    backlog = Backlog(folder, sink, start=start, limits=limits)
+@dataclass(slots=True)
+class _Share:
+    """One sink's part of the work, in a thread of its own."""
+
+    settings: SinkSettings
+    folder: Path
+    lifetime: Lifetime
+    limits: ShipLimits
+    start: folders.Position
+    status: int = 1  # until it is done
+
+    def run(self) -> None:
+        """Do it all; whatever goes wrong is one line, and stops no other sink."""
+        try:
+            self.status = self._ship()
+        except (OSError, AuditError) as error:
+            self._say(f"failed: {visible(str(error))}")
+
+    def _ship(self) -> int:
+        key = self.settings.key
+        lock = _wait_for_lock(self.folder, f"{key}.lock", self.lifetime, self.limits)
+        if lock is None:
+            return 0  # an earlier run's exporter is still at it: the records are in its hands
+        backlog = Backlog(self.folder, key, start=self.start, limits=self.limits)
+        encode, sink = _opened(self.settings, self.folder, self.limits)
+        keeper = StatusKeeper(
+            self.folder,
+            key,
+            label=self.settings.label,
+            required=self.settings.required,
+            limits=self.limits,
+        )
+        shipper = Shipper(
+            backlog=backlog,
+            sink=sink,
+            lifetime=self.lifetime,
+            backoff=Backoff(self.limits, random.random),
+            status=keeper,
+            encode=encode,
+            set_aside=partial(set_aside, self.folder, key),
+        )
+        shipper.run(self.limits.poll_seconds)
+        left = backlog.count()
+        problems = backlog.problems | ({keeper.problem} if keeper.problem else set())
+        for line in warnings(shipper.report, left, problems):
+            self._say(f"{visible(line)}")
+        os.close(lock)
+        return 1 if left else 0
+
+    def _say(self, text: str) -> None:
+        sys.stderr.write(f"netproxy: audit export: {self.settings.label}: {text}\n")
+
+
+def _opened(
+    settings: SinkSettings, folder: Path, limits: ShipLimits
+) -> tuple[Callable[[Sequence[Record]], bytes], Sink]:
+    """How records are spelled for a sink, and the sink. Imports what only this one needs."""
+    if isinstance(settings, FileSettings):
+        from otel.file_sink import FileSink
+        from otel.formats import line_format
+
+        spell = line_format(settings.format)
+        return (
+            lambda records: "".join(f"{spell(record)}\n" for record in records).encode(),
+            FileSink(Path(settings.path)),
+        )
+    from otel.otlp import export_request, resource
+
     release = _release()
     sender = resource(version=release, writer=folder.name, host=socket.gethostname())
-    shipper = Shipper(
-        backlog=backlog,
-        sink=HttpSink(settings, limits),
-        lifetime=lifetime,
-        backoff=Backoff(limits, random.random),
-        encode=lambda records: export_request(records, sender, release).SerializeToString(),
+    return (
+        lambda records: export_request(records, sender, release).SerializeToString(),
+        _collector(settings, limits),
     )
-    shipper.run(limits.poll_seconds)
-    left = backlog.count()
-    for line in warnings(shipper.report, left, backlog.problems):
-        sys.stderr.write(f"netproxy: audit export: {visible(line)}\n")
-    os.close(lock)
-    return 1 if left else 0
 
 
-def warnings(report: Report, left: int, problems: set[str]) -> list[str]:
-    """What went wrong, one line for each thing that did."""
-    lines = sorted(problems)
-    if report.rejected:
-        lines.append(
-            f"the collector rejected {report.rejected} records: "
-            f"{visible(report.message, limit=_MESSAGE)}"
-        )
-    if report.set_aside:
-        numbers = ", ".join(str(seq) for seq in report.set_aside[:10])
-        lines.append(f"the collector can't use {len(report.set_aside)} records (seq {numbers})")
-    if left:
-        lines.append(
-            f"{left} records not delivered ({report.failure or 'out of time'}); they stay in the "
-            "journal and are sent by a later run"
-        )
-    return lines
+def _collector(settings: OtlpSettings, limits: ShipLimits) -> Sink:
+    if settings.protocol is Protocol.GRPC:
+        from otel.grpc_sink import GrpcSink
+
+        return GrpcSink(settings, limits)
+    from otel.http_sink import HttpSink
+
+    return HttpSink(settings, limits)
 
 
 def _wait_for_lock(folder: Path, name: str, lifetime: Lifetime, limits: ShipLimits) -> int | None:
@@ -267,9 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="otel.ship", allow_abbrev=False)
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--writer", required=True)
-    parser.add_argument("--endpoint", required=True)
     parser.add_argument("--start", type=_position, default=folders.START)
-    parser.add_argument("--certificate")
     parser.add_argument("--drain-seconds", type=float, default=ShipLimits().drain_seconds)
     return parser
 

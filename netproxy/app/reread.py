@@ -55,7 +55,7 @@ _KEYS = {
     "hold_seconds": "approvals.hold_seconds",
     "max_grant_seconds": "approvals.max_seconds",
     "max_scope": "approvals.max_scope",
-    "otlp": "audit.otlp",
+    "sinks": "audit.sink",
     "resolve_seconds": "resolver.timeout_seconds",
     "resolver_hosts": "resolver.hosts",
     "write_paths": "sandbox.write",

@@ -262,26 +262,24 @@ class _Execution:
         return Fence(launch, bwrap=bwrap)
 
     def _look_at_export(self, journal: Journal) -> None:
-        """Say so when a collector took nothing in all that time; nobody waits for it."""
-        otlp = self._settings.otlp
-        if otlp is None or time.monotonic() - self._began < _EXPORT_SECONDS:
+        """Say so when a sink took nothing in all that time; nobody waits for it."""
+        if time.monotonic() - self._began < _EXPORT_SECONDS:
             return
-        done = exported(self._settings.audit_directory, journal.writer, otlp.endpoint)
-        if done < self._first_seq:
-            self._notices.append(
-                f"warning: {otlp.endpoint} has not taken any audit record of this run yet; "
-                "they stay in the journal and go out with a later run"
-            )
+        for sink in self._settings.sinks:
+            done = exported(self._settings.audit_directory, journal.writer, sink.key)
+            if done < self._first_seq:
+                self._notices.append(
+                    f"warning: {sink.label} has not taken any audit record of this run yet; "
+                    "they stay in the journal and go out with a later run"
+                )
 
     def _start_shipper(self, journal: Journal) -> None:
         """The exporter is a process of its own: a collector can't slow or stop a decision."""
-        otlp = self._settings.otlp
-        if otlp is None:
+        if not self._settings.sinks:
             return
-
         directory = self._settings.audit_directory
         command, environment = ship_command(
-            otlp, directory, journal.writer, start=journal.opened_at
+            self._settings.sinks, directory, journal.writer, start=journal.opened_at
         )
         start_background(command, environment)
 

@@ -141,9 +141,9 @@ def _on_record(service: Service, settings: Settings) -> int:
             )
         )
         journal.start_syncing()
-        if settings.otlp is not None:
+        if settings.sinks:
             command, environment = ship_command(
-                settings.otlp, settings.audit_directory, journal.writer, start=journal.opened_at
+                settings.sinks, settings.audit_directory, journal.writer, start=journal.opened_at
             )
             start_background(command, environment)
         collect_seldom()

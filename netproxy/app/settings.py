@@ -32,7 +32,7 @@ from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
 from netproxy.policy.hosts import shown
 from netproxy.policy.layers import LayerPolicy, Statement, merged
 from netproxy.policy.origin import Layer, Origin
-from otel import ExportRefused, OtlpSettings, check_endpoint, otlp_settings
+from otel import ExportRefused, OtlpSettings, SinkSettings, check_endpoint, otlp_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,7 +81,7 @@ class Settings:
     limits: ChosenLimits
     routes: Routes | None  # where connections leave; None: all directly
     audit_directory: Path
-    otlp: OtlpSettings | None  # where the audit records are exported to
+    sinks: tuple[SinkSettings, ...]  # where the audit records are exported to
     write_paths: tuple[Path, ...]
     no_sandbox: bool
 
@@ -233,7 +233,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         limits=document.limits if document else ChosenLimits(),
         routes=_routes(document, read),
         audit_directory=_audit_directory(options, document, read),
-        otlp=read.collector(options.otlp),
+        sinks=_sinks(options, files, read),
         write_paths=(*_write_paths(document, read), *options.write),
         no_sandbox=options.no_sandbox,
     )
@@ -305,6 +305,25 @@ def _routes(document: Document | None, read: _Reader) -> Routes | None:
     except InvalidSettings as invalid:
         read.problems.extend(invalid.problems)
         return None
+
+
+def _sinks(options: RunOptions, files: LayerFiles, read: _Reader) -> tuple[SinkSettings, ...]:
+    """The collector of the command line or the environment, and whatever the files name."""
+    collector = read.collector(options.otlp)
+    given = () if collector is None else (collector,)
+    said = (
+        *(files.bounds.sinks if files.bounds else ()),
+        *(files.user.sinks if files.user else ()),
+    )
+    if not said:
+        return given
+    from netproxy.app.sinks import sinks_of
+
+    try:
+        return sinks_of(said, given, environ=read.environ, home=read.home)
+    except InvalidSettings as invalid:
+        read.problems.extend(invalid.problems)
+        return given
 
 
 def _audit_directory(options: RunOptions, document: Document | None, read: _Reader) -> Path:

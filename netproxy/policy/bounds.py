@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from netproxy.policy.blocks import Block
+    from netproxy.policy.fields import SinkTable
     from netproxy.policy.origin import Origin
     from netproxy.policy.spec import PolicySpec
 
@@ -51,6 +52,7 @@ class Bounds:
     max_scope: Statement[str] | None = None  # of a grant: "once", "session"
     max_seconds: Statement[float] | None = None  # of a grant's life
     sandbox_required: Statement[bool] | None = None
+    sinks: tuple[Statement[SinkTable], ...] = ()  # beside whatever others name
 
     @property
     def forbids_asking(self) -> bool:

@@ -25,6 +25,7 @@ from netproxy.policy.fields import (
     PrivateBlock,
     RuleTable,
     RuleText,
+    SinkTable,
     SniField,
     Some,
     Strict,
@@ -131,6 +132,9 @@ class Audit(Strict):
     directory: Annotated[str, Field(description="absolute, or below ~/")] | None = None
     mode: AuditMode | None = None
     otlp: Annotated[str, Field(description="the OTLP receiver's URL")] | None = None
+    sink: list[SinkTable] = Field(
+        default_factory=list, description="where records are exported to, side by side"
+    )
 
 
 class Sandbox(Strict):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from netproxy.policy.blocks import Block
     from netproxy.policy.document import Network, ParentTable
+    from netproxy.policy.fields import SinkTable
     from netproxy.policy.toml_places import Path
 
 _NETWORK = ("profiles", "*", "network")
@@ -50,6 +51,7 @@ class Document:
     audit_directory: str | None
     audit_mode: str | None
     otlp_endpoint: str | None
+    sinks: tuple[Statement[SinkTable], ...]
     write_paths: tuple[str, ...]
     limits: ChosenLimits
     reading: Reading
@@ -78,6 +80,14 @@ def load(text: str, name: str, *, layer: Layer) -> Document:
     reading.finish()
     assert file is not None, "a file that does not fit its model has left problems"
     return _Maker(reading, bundles, rules).document(file)
+
+
+def sinks_said(reading: Reading, tables: list[SinkTable]) -> tuple[Statement[SinkTable], ...]:
+    """Put its place beside each sink of a file."""
+    return tuple(
+        Statement(table, reading.origin(("audit", "sink", index)))
+        for index, table in enumerate(tables)
+    )
 
 
 def _refuse_users_own(reading: Reading) -> None:
@@ -127,6 +137,7 @@ class _Maker:
             audit_directory=file.audit.directory,
             audit_mode=file.audit.mode,
             otlp_endpoint=file.audit.otlp,
+            sinks=sinks_said(self.reading, file.audit.sink),
             write_paths=tuple(file.sandbox.write),
             limits=ChosenLimits(**dict(file.limits)),
             reading=self.reading,

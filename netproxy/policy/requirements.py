@@ -17,9 +17,11 @@ from netproxy.policy.fields import (
     ModeField,
     PrivateBlock,
     RuleTable,
+    SinkTable,
     Strict,
 )
 from netproxy.policy.layers import Statement
+from netproxy.policy.loader import sinks_said
 from netproxy.policy.origin import Layer
 from netproxy.policy.reading import Reading, table_rules
 from netproxy.policy.rules import Effect
@@ -81,6 +83,9 @@ class ManagedAudit(Strict):
     """How the record is kept."""
 
     mode: AuditMode | None = None
+    sink: list[SinkTable] = Field(
+        default_factory=list, description="where everybody's records are exported to"
+    )
 
 
 class ManagedSandbox(Strict):
@@ -131,6 +136,7 @@ def load_requirements(text: str, name: str) -> Bounds:
         may_ask=said.at(("network", "may_ask"), network.may_ask),
         max_scope=said.at(("approvals", "max_scope"), approvals.max_scope),
         max_seconds=said.at(("approvals", "max_seconds"), approvals.max_seconds),
+        sinks=sinks_said(reading, file.audit.sink),
         sandbox_required=said.at(("sandbox", "required"), file.sandbox.required),
     )
 

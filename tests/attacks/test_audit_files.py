@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel import Journal, JournalBroken, ship_command, verify
-from otel.config import OtlpSettings
+from otel.sinks import OtlpSettings
 from tests.support.journals import segment_of, write_journal
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def test_the_working_directory_can_not_replace_the_exporter(tmp_path: Path) -> N
     (evil / "ship.py").write_text("open('stolen', 'w').close()")
     writer = write_journal(tmp_path / "audit", 0)
     settings = OtlpSettings(endpoint="http://127.0.0.1:9/v1/logs", headers={}, certificate=None)
-    command, environment = ship_command(settings, tmp_path / "audit", writer)
+    command, environment = ship_command([settings], tmp_path / "audit", writer)
     done = subprocess.run(command, env=environment, cwd=evil.parent, check=False, timeout=30)
     assert done.returncode == 0
     assert not (evil.parent / "stolen").exists()

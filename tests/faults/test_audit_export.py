@@ -33,7 +33,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     settings = otlp_settings({"OTEL_EXPORTER_OTLP_HEADERS": headers}, url)
     assert settings is not None
-    command, environment = ship_command(settings, directory, writer)
+    command, environment = ship_command([settings], directory, writer)
     command += ["--drain-seconds", str(drain)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
 
@@ -95,8 +95,9 @@ def test_partial_success_is_told_and_not_repeated(tmp_path: Path) -> None:
         status, errors = finish(start(collector.url, tmp_path, writer))
         assert len(collector.requests) == 1
     assert status == 0
-    assert (
-        errors == "netproxy: audit export: the collector rejected 1 records: too \\u001b[31mold\n"
+    assert errors == (
+        f"netproxy: audit export: otlp {collector.url}/v1/logs: "
+        "the collector rejected 1 records: too \\u001b[31mold\n"
     )
 
 
@@ -199,11 +200,11 @@ def test_two_exporters_of_one_writer_take_turns(tmp_path: Path) -> None:
 def test_the_environment_does_not_reach_it(tmp_path: Path, name: str) -> None:
     settings = otlp_settings({name: "true"}, "http://127.0.0.1:9")
     assert settings is not None
-    assert name not in ship_command(settings, tmp_path, "w-1")[1]
+    assert name not in ship_command([settings], tmp_path, "w-1")[1]
 
 
 def test_an_exporter_without_a_journal_says_so(tmp_path: Path) -> None:
     status, errors = finish(start("http://127.0.0.1:9", tmp_path, "w-nothing"))
     assert status == 1
     assert errors.count("\n") == 1
-    assert "export failed" in errors
+    assert "audit export: otlp http://127.0.0.1:9/v1/logs: failed: " in errors

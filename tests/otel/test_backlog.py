@@ -24,9 +24,9 @@ def backlog_of(folder: Path, start: Position = START, limits: ShipLimits = LIMIT
 
 def drain(backlog: Backlog) -> list[list[int]]:
     batches = []
-    while (batch := backlog.next_batch()) is not None:
-        batches.append([record.seq for record in batch.records])
-        backlog.acknowledge(batch)
+    while batch := backlog.next_batch():
+        batches.append([entry.record.seq for entry in batch])
+        backlog.acknowledge(batch[-1])
     return batches
 
 
@@ -118,7 +118,7 @@ def test_damage_is_told_and_does_not_block(tmp_path: Path) -> None:
 
 def test_a_cursor_that_can_not_be_saved_stops_nothing(tmp_path: Path) -> None:
     writer = write_journal(tmp_path, 2)
-    (tmp_path / writer / f"{SINK}.new").symlink_to("elsewhere")
+    (tmp_path / writer / f"{SINK}.cursor.new").symlink_to("elsewhere")
     backlog = backlog_of(tmp_path / writer)
     assert drain(backlog) == [[1, 2]]
     assert any("can't be saved" in problem for problem in backlog.problems)

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from otel import ExportRefused, otlp_settings, ship_command
-from otel.config import HEADERS_VARIABLE, OtlpSettings
-from otel.folders import Position
+from otel import ExportRefused, otlp_settings
+from otel.sinks import Protocol
 
 GENERAL = "OTEL_EXPORTER_OTLP_ENDPOINT"
 LOGS = "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"
@@ -69,14 +65,37 @@ def test_secrets_in_the_url_are_refused_and_not_repeated(url: str) -> None:
 @pytest.mark.parametrize(
     "name", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL"]
 )
-@pytest.mark.parametrize("protocol", ["grpc", "http/json"])
+@pytest.mark.parametrize("protocol", ["http/json", "GRPC", "\x1b[2J"])
 def test_other_protocols_are_refused(name: str, protocol: str) -> None:
-    with pytest.raises(ExportRefused, match="http/protobuf"):
+    with pytest.raises(ExportRefused, match="use http/protobuf or grpc"):
         otlp_settings({GENERAL: URL, name: protocol}, None)
 
 
 def test_the_protocol_does_not_matter_without_an_endpoint() -> None:
-    assert otlp_settings({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, None) is None
+    assert otlp_settings({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, None) is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "override"),
+    [
+        pytest.param({GENERAL: URL}, None, id="general"),
+        pytest.param({LOGS: URL, GENERAL: "http://o"}, None, id="logs"),
+        pytest.param({}, URL, id="option"),
+    ],
+)
+def test_a_grpc_endpoint_has_no_path(environ: dict[str, str], override: str | None) -> None:
+    found = otlp_settings({**environ, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, override)
+    assert found is not None
+    assert (found.endpoint, found.protocol) == (URL, Protocol.GRPC)
+
+
+def test_a_client_certificate_needs_its_key() -> None:
+    given = {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/c.pem"}
+    with pytest.raises(ExportRefused, match="go together"):
+        otlp_settings(given, URL)
+    found = otlp_settings({**given, "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/k.pem"}, URL)
+    assert found is not None
+    assert (found.client_certificate, found.client_key) == ("/c.pem", "/k.pem")
 
 
 def headers_of(text: str) -> dict[str, str]:
@@ -103,20 +122,6 @@ def test_secrets_do_not_show() -> None:
     settings = otlp_settings({"OTEL_EXPORTER_OTLP_HEADERS": "a=S3CRET"}, URL)
     assert settings is not None
     assert "S3CRET" not in repr(settings)
-    command, environment = ship_command(settings, Path("/a"), "w-1")
-    assert "S3CRET" not in " ".join(command)
-    assert json.loads(environment[HEADERS_VARIABLE]) == {"a": "S3CRET"}
-
-
-def test_the_exporters_environment_has_nothing_else() -> None:
-    """No proxies, no OTEL_ limits, no PYTHONPATH."""
-    settings = OtlpSettings(endpoint=URL, headers={}, certificate="/ca.pem")
-    command, environment = ship_command(settings, Path("rel"), "w-1", start=Position(2, 30))
-    assert list(environment) == [HEADERS_VARIABLE]
-    assert "-P" in command
-    assert command[command.index("--directory") + 1] == str(Path("rel").absolute())
-    assert command[command.index("--start") + 1] == "2:30"
-    assert command[command.index("--certificate") + 1] == "/ca.pem"
 
 
 def test_a_private_ca() -> None:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel.cursor import Cursor, load, save, sink_name
+from otel.cursor import Cursor, exported, load, passed_by_all, save
+from otel.folders import Position
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +21,36 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert load(tmp_path, "ship-y") is None
 
 
-def test_the_endpoint_is_not_in_the_file_name() -> None:
-    assert "collector" not in sink_name("http://collector/v1/logs")
-    assert sink_name("http://a") != sink_name("http://b")
+def test_what_was_acknowledged(tmp_path: Path) -> None:
+    (tmp_path / "w-1").mkdir()
+    assert exported(tmp_path, "w-1", "ship-x") == 0
+    save(tmp_path / "w-1", "ship-x", CURSOR)
+    assert exported(tmp_path, "w-1", "ship-x") == 7
+
+
+@pytest.mark.parametrize(
+    ("position", "passed"),
+    [
+        pytest.param(Position(1, 9999), True, id="earlier-segment"),
+        pytest.param(Position(2, 30), True, id="there"),
+        pytest.param(Position(2, 31), False, id="one-byte-more"),
+        pytest.param(Position(3, 0), False, id="later-segment"),
+    ],
+)
+def test_retention_asks_whether_a_place_was_passed(
+    tmp_path: Path, position: Position, *, passed: bool
+) -> None:
+    save(tmp_path, "ship-x", CURSOR)
+    assert passed_by_all(tmp_path, ["ship-x"], position) is passed
+
+
+def test_all_of_them_have_to_have_passed_it(tmp_path: Path) -> None:
+    """One that never got anything, or whose cursor is damaged, has nothing."""
+    save(tmp_path, "ship-x", CURSOR)
+    assert passed_by_all(tmp_path, [], Position(9, 9))
+    assert not passed_by_all(tmp_path, ["ship-x", "ship-y"], Position(1, 1))
+    (tmp_path / "ship-y.cursor").write_text("{")
+    assert not passed_by_all(tmp_path, ["ship-x", "ship-y"], Position(1, 1))
 
 
 @pytest.mark.parametrize(

@@ -9,19 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel import AuditTrail, Journal, Record, read
+from otel.answers import Answer, Delivered, TryLater, Unusable
 from otel.events import RunStarted
-from otel.otlp import (
-    SCHEMA_URL,
-    Answer,
-    Delivered,
-    TryLater,
-    Unusable,
-    export_request,
-    log_record,
-    read_answer,
-    resource,
-    retry_after,
-)
+from otel.otlp import SCHEMA_URL, export_request, log_record, read_answer, resource, retry_after
 from tests.support.journals import NOON_NS, SteppingClock, decision
 from tests.support.otlp_receiver import attributes_of, partial
 
@@ -79,6 +69,7 @@ def test_who_sends_it() -> None:
         "service.version": "1.2",
         "service.instance.id": "w-1",
         "host.name": "h",
+        "netproxy.audit.chain": "w-1",
     }
     (scope,) = logs.scope_logs
     assert (scope.scope.name, scope.scope.version) == ("netproxy.audit", "1.2")

@@ -1,190 +1,27 @@
+"""The exporter's command line. What it does as a process: tests/faults/test_audit_export.py."""
+
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from otel.backlog import Backlog
-from otel.config import ShipLimits
-from otel.delivery import Backoff
-from otel.folders import START
-from otel.otlp import Answer, Delivered, TryLater, Unusable
-from otel.ship import Lifetime, Report, Shipper, warnings
-from tests.support.journals import write_journal
+from otel import ship
+from otel.sinks import SINKS_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from otel import Record
 
-LIMITS = replace(ShipLimits(), batch_records=4)
-OK = Delivered(rejected=0, message="")
-BUSY = TryLater(why="busy")
-
-
-class Time:
-    """Sleeping moves the clock; the run ends at a certain time."""
-
-    def __init__(self, run_ends: float = 0.0) -> None:
-        self.now = 0.0
-        self.run_ends = run_ends
-        self.on_sleep: Callable[[], None] = lambda: None
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        self.on_sleep()
-
-    def lifetime(self) -> Lifetime:
-        return Lifetime(
-            LIMITS, lambda: self.now < self.run_ends, clock=lambda: self.now, sleep=self.sleep
-        )
+def test_a_writer_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ship.main(["--directory", "/a"])
+    assert "--writer" in capsys.readouterr().err
 
 
-class FakeSink:
-    """Answers from a script, then by content: `poison` numbers can't be used."""
-
-    def __init__(self, time: Time, *script: Answer, poison: tuple[int, ...] = ()) -> None:
-        self.sent: list[tuple[float, list[int]]] = []
-        self.delivered: list[int] = []
-        self.patience: list[float] = []
-        self._time = time
-        self._script = deque(script)
-        self._poison = set(poison)
-
-    def send(self, body: bytes, timeout_seconds: float) -> Answer:
-        numbers = [int(number) for number in body.split()]
-        self.sent.append((self._time.now, numbers))
-        self.patience.append(timeout_seconds)
-        answer = self._script.popleft() if self._script else self._by_content(numbers)
-        if isinstance(answer, Delivered):
-            self.delivered += numbers
-        return answer
-
-    def _by_content(self, numbers: list[int]) -> Answer:
-        return Unusable(why="bad") if self._poison & set(numbers) else OK
-
-
-def encode(records: Sequence[Record]) -> bytes:
-    return b" ".join(b"%d" % record.seq for record in records)
-
-
-def ship(directory: Path, writer: str, time: Time, sink: FakeSink) -> tuple[Shipper, Backlog]:
-    backlog = Backlog(directory / writer, "ship-x", start=START, limits=LIMITS)
-    shipper = Shipper(
-        backlog=backlog,
-        sink=sink,
-        lifetime=time.lifetime(),
-        backoff=Backoff(LIMITS, lambda: 1.0),
-        encode=encode,
-    )
-    shipper.run(LIMITS.poll_seconds)
-    return shipper, backlog
-
-
-def test_everything_is_delivered_in_order_and_then_it_ends(tmp_path: Path) -> None:
-    time = Time()
-    sink = FakeSink(time)
-    _, backlog = ship(tmp_path, write_journal(tmp_path, 10), time, sink)
-    assert sink.delivered == list(range(1, 11))
-    assert backlog.count() == 0
-    assert time.now == 0
-
-
-def test_it_waits_for_what_the_run_still_writes(tmp_path: Path) -> None:
-    writer = write_journal(tmp_path, 1)
-    time = Time(run_ends=1.0)
-    writes = iter([lambda: write_journal(tmp_path, 2)])
-    time.on_sleep = lambda: (next(writes, lambda: None)(), None)[1]
-    sink = FakeSink(time)
-    ship(tmp_path, writer, time, sink)
-    assert sink.delivered == [1, 2, 3]
-    assert time.now == pytest.approx(1.0, abs=0.11)
-
-
-def test_the_last_record_before_the_end_is_not_missed(tmp_path: Path) -> None:
-    """It is written after the journal was read and before the lock was freed."""
-    writer = write_journal(tmp_path, 1)
-    time = Time(run_ends=0.05)
-    time.on_sleep = lambda: (write_journal(tmp_path, 1), None)[1]
-    sink = FakeSink(time)
-    ship(tmp_path, writer, time, sink)
-    assert sink.delivered == [1, 2]
-
-
-def test_a_busy_collector_gets_the_same_batch_again_later(tmp_path: Path) -> None:
-    time = Time()
-    sink = FakeSink(time, BUSY, BUSY)
-    ship(tmp_path, write_journal(tmp_path, 2), time, sink)
-    assert [numbers for _, numbers in sink.sent] == [[1, 2]] * 3
-    assert [at for at, _ in sink.sent] == pytest.approx([0.0, 0.25, 0.75])
-
-
-def test_the_collectors_wish_is_kept(tmp_path: Path) -> None:
-    time = Time()
-    sink = FakeSink(time, TryLater(why="busy", after_seconds=3.0))
-    ship(tmp_path, write_journal(tmp_path, 1), time, sink)
-    assert sink.sent[1][0] >= 3.0
-
-
-def test_a_dead_collector_ends_the_drain_in_time_and_leaves_the_rest(tmp_path: Path) -> None:
-    time = Time()
-    sink = FakeSink(time, *[BUSY] * 100)
-    shipper, backlog = ship(tmp_path, write_journal(tmp_path, 3), time, sink)
-    assert time.now == pytest.approx(LIMITS.drain_seconds, abs=0.2)
-    assert backlog.count() == 3
-    (line,) = warnings(shipper.report, backlog.count(), backlog.problems)
-    assert line.startswith("3 records not delivered (busy)")
-
-
-def test_a_request_gets_less_time_when_the_drain_ends_soon(tmp_path: Path) -> None:
-    time = Time()
-    sink = FakeSink(time, *[BUSY] * 100)
-    ship(tmp_path, write_journal(tmp_path, 1), time, sink)
-    assert sink.patience[0] == LIMITS.drain_seconds
-    assert sink.patience[-1] < LIMITS.drain_seconds
-
-
-def test_while_the_run_lives_nothing_is_given_up(tmp_path: Path) -> None:
-    time = Time(run_ends=300.0)
-    sink = FakeSink(time, *[BUSY] * 8)
-    ship(tmp_path, write_journal(tmp_path, 2), time, sink)
-    assert sink.delivered == [1, 2]
-
-
-@pytest.mark.parametrize("poison", [(1,), (3,), (4,), (2, 3), (1, 4)])
-def test_one_poisoned_record_does_not_block_the_others(
-    tmp_path: Path, poison: tuple[int, ...]
+def test_without_a_sink_there_is_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    time = Time()
-    sink = FakeSink(time, poison=poison)
-    shipper, backlog = ship(tmp_path, write_journal(tmp_path, 6), time, sink)
-    assert sorted(sink.delivered) == [seq for seq in range(1, 7) if seq not in poison]
-    assert shipper.report.set_aside == list(poison)
-    assert backlog.count() == 0
-    assert any("can't use" in line for line in warnings(shipper.report, 0, set()))
-
-
-def test_an_endpoint_that_refuses_everything_is_not_a_collector(tmp_path: Path) -> None:
-    """Nothing is set aside for it: a wrong address must not cost the records."""
-    time = Time()
-    sink = FakeSink(time, poison=tuple(range(100)))
-    shipper, backlog = ship(tmp_path, write_journal(tmp_path, 3), time, sink)
-    assert backlog.count() == 3
-    assert shipper.report.set_aside == []
-
-
-def test_rejected_records_are_counted_and_not_sent_again(tmp_path: Path) -> None:
-    """OTLP forbids it."""
-    time = Time()
-    sink = FakeSink(time, Delivered(rejected=1, message="\x1b[2Jold"))
-    shipper, backlog = ship(tmp_path, write_journal(tmp_path, 3), time, sink)
-    assert len(sink.sent) == 1
-    (line,) = warnings(shipper.report, backlog.count(), backlog.problems)
-    assert line == "the collector rejected 1 records: \\u001b[2Jold"
-
-
-def test_nothing_to_say_when_all_went_well() -> None:
-    assert warnings(Report(), 0, set()) == []
+    monkeypatch.setattr(ship, "detach", lambda: None)
+    monkeypatch.delenv(SINKS_VARIABLE, raising=False)
+    assert ship.main(["--directory", str(tmp_path), "--writer", "w-1"]) == 0

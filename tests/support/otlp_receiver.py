@@ -9,6 +9,7 @@ Answers are taken from `script` first; an empty script means 200 with an empty r
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
 from collections import deque
@@ -156,6 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
         arrived = Arrived(
             path=self.path,
             headers={name.lower(): value for name, value in self.headers.items()},

@@ -23,6 +23,7 @@ from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Reason, Verdict
 from netproxy.policy.origin import Layer
 from netproxy.policy.spec import Mode
+from otel import OtlpSettings
 from tests.support.policies import Memory, to
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ def settings(home: Path, *arguments: str, **environ: str) -> Settings:
 
 
 def endpoint(found: Settings) -> str | None:
-    return found.otlp.endpoint if found.otlp else None
+    (sink,) = found.sinks or (None,)
+    assert sink is None or isinstance(sink, OtlpSettings)
+    return sink.endpoint if sink else None
 
 
 def problems(home: Path, *arguments: str, **environ: str) -> tuple[str, ...]:
@@ -106,7 +109,7 @@ def test_without_a_file_everybody_is_asked_and_denials_cancel(home: Path) -> Non
     assert found.spec.on_denial is OnDenial.CANCEL
     assert (found.hold_seconds, found.resolve_seconds) == (HOLD_SECONDS, 10)
     assert found.audit_directory == home / ".local/state/netproxy/audit"
-    assert (found.otlp, found.timeout_seconds, found.session_name) == (None, None, None)
+    assert (found.sinks, found.timeout_seconds, found.session_name) == ((), None, None)
     assert (found.resolver_hosts, found.write_paths, found.no_sandbox) == ({}, (), False)
 
 

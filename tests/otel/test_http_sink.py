@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from otel.config import OtlpSettings, ShipLimits
-from otel.delivery import Backoff, HttpSink
-from otel.otlp import Answer, Delivered, TryLater, Unusable
+from otel.answers import Answer, Delivered, TryLater, Unusable
+from otel.config import ShipLimits
+from otel.http_sink import HttpSink
+from otel.sinks import OtlpSettings
 from tests.support.otlp_receiver import OtlpReceiver, Reply, partial, refuse
 
 LIMITS = ShipLimits()
@@ -104,19 +105,3 @@ def test_a_certificate_that_nobody_signed_is_refused() -> None:
     with OtlpReceiver() as collector:
         answer = sink_for(f"https://127.0.0.1:{collector.port}").send(b"", 5.0)
     assert answer == TryLater(why="TLS failed")
-
-
-def test_waits_double_and_are_bounded() -> None:
-    backoff = Backoff(LIMITS, lambda: 1.0)
-    waits = [backoff.failure(None) for _ in range(100)]
-    assert waits[:4] == [0.25, 0.5, 1.0, 2.0]
-    assert max(waits) == LIMITS.longest_retry_seconds
-    backoff.success()
-    assert backoff.failure(None) == 0.25
-
-
-def test_chance_shortens_a_wait_but_not_the_collectors_wish() -> None:
-    backoff = Backoff(LIMITS, lambda: 0.0)
-    assert backoff.failure(None) == 0.125
-    assert backoff.failure(7.0) == 7.0
-    assert backoff.failure(float("inf")) == LIMITS.longest_wish_seconds
