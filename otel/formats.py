@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from otel.chain import Record
 
-FORMATS: dict[str, str] = {}
+FORMATS = {"ocsf": "otel.ocsf"}
 
 
 def line_format(name: str) -> Callable[[Record], str]:

@@ -28,6 +28,7 @@ COVERED_ELSEWHERE = {
     "tests/netproxy/protocol/test_http1.py": ("netproxy/protocol/buffer",),
     "tests/netproxy/policy/test_engine.py": ("netproxy/policy/judgements",),
     "tests/otel/test_events.py": ("otel/attributes", "otel/errors"),
+    "tests/otel/test_ocsf.py": ("otel/ocsf_classes", "otel/ocsf_values"),
     "tests/otel/test_shipper.py": ("otel/answers", "otel/lifetime"),
     "tests/sandbox/test_plan.py": ("sandbox/errors", "sandbox/model"),
     "tests/netproxy/app/cli/test_audit.py": ("netproxy/app/cli/audit_command",),

@@ -55,6 +55,7 @@ def test_the_exporters_environment_has_nothing_else() -> None:
 def test_names_of_files_do_not_say_where_records_go() -> None:
     keys = {COLLECTOR.key, GRPC.key, FILE.key}
     assert len(keys) == 3
+    assert FILE.label == "ocsf /var/log/netproxy.ocsf"
     assert not any("collector" in key or "/" in key for key in keys)
 
 
