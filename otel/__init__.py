@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from otel.chain import Record
     from otel.config import check_endpoint, logs_endpoint, otlp_settings, parse_headers
     from otel.cursor import exported, passed_by_all
+    from otel.evidence import Evidence, EvidenceSettings
     from otel.export_notices import record_notices
     from otel.export_status import SinkStatus, statuses
     from otel.reader import Follower, flat, flat_line, read
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 _LATER = {
     "FileSettings": "sinks",
+    "Evidence": "evidence",
+    "EvidenceSettings": "evidence",
     "Finding": "verification",
     "Follower": "reader",
     "Kind": "verification",
@@ -72,6 +75,8 @@ __all__ = [
     "AuditTrail",
     "AuditUnavailable",
     "Clock",
+    "Evidence",
+    "EvidenceSettings",
     "ExportRefused",
     "FileSettings",
     "Finding",

@@ -120,6 +120,11 @@ def parse(line: bytes) -> Record:
     return _record(fields)
 
 
+def timestamp(wall_ns: int) -> str:
+    """Nanoseconds since 1970 as a record has them."""
+    return _timestamp(wall_ns // 1_000_000)
+
+
 def nanoseconds(stamp: str) -> int:
     """Read a record's timestamp back."""
     instant = datetime.fromisoformat(stamp)

@@ -22,7 +22,7 @@ from otel.clock import SystemClock
 from otel.errors import AuditUnavailable, JournalBroken, error_word, said
 from otel.flusher import Flusher
 from otel.ids import new_id
-from otel.keeping import Place
+from otel.keeping import Place, Written
 from otel.opening import last_record, shutdown, take
 from otel.redact import encode
 from otel.segment import Tail, WriterFolder, open_last
@@ -93,13 +93,13 @@ class Journal:
         self._uid = new_id("e")
         self._wall_ns = clock.wall_ns
         self._monotonic_ns = clock.monotonic_ns
-        self._locks = locks
+        self.locks = locks
         self._broken: str | None = None
         # Events to be spelled, each with its times. The list stays the same one for good: `put`
         # appends to it without the lock.
         self._pending: list[tuple[Callable[[Event], Spelled], Event, int, int]] = []
         self._forks = _process.forks
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()  # for its keeper, too: never to wait for anything under it
         self._flusher = Flusher(self._sync_behind)
         if keeper is not None:
             keeper.opened(self)
@@ -157,15 +157,19 @@ class Journal:
         return self._end.seq
 
     @property
-    def segment_number(self) -> int:
-        """Number of the segment that is written now."""
-        return self._number
+    def position(self) -> folders.Position:
+        """Where the next record will stand."""
+        return folders.Position(self._number, self._size)
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970, by the clock of its records."""
+        return self._wall_ns()
 
     def append(self, name: str, severity: int, attributes: Attributes) -> int:
         """Write one record and return its number. Raises `AuditUnavailable`."""
         spelled = name, severity, encode(attributes)
         self._refuse_when_unusable()
-        with self._lock:
+        with self.lock:
             self.flush()
             self._write([(spelled, self._wall_ns(), self._monotonic_ns())])
             seq = self._end.seq
@@ -173,26 +177,26 @@ class Journal:
         self._flusher.touch()
         return seq
 
-    def interject(self, make: Callable[[Place], Spelled]) -> int:
-        """Write one record between the batches, from any thread, and return its number.
+    def interject(self, make: Callable[[Place], Spelled]) -> Written:
+        """Write one record between the batches, from any thread.
 
         What was put and not yet flushed comes behind it. Raises `AuditUnavailable`.
         """
         self._refuse_when_unusable()
-        with self._lock:
+        with self.lock:
             wall_ns = self._wall_ns()
             spelled = make(Place(self._end, self._number, wall_ns))
             self._write([(spelled, wall_ns, self._monotonic_ns())])
-            seq = self._end.seq
+            written = Written(self._end.seq, self.position)
         self._flusher.touch()
-        return seq
+        return written
 
     def begin_segment(self) -> int:
         """Go on in a new segment, with all of this one on the disk; the number of this one.
 
         Raises `AuditUnavailable`: then this one goes on.
         """
-        with self._lock:
+        with self.lock:
             self.sync()
             if self._shelf is None:
                 raise AuditUnavailable(f"journal {self.writer} has one segment only")
@@ -209,12 +213,11 @@ class Journal:
             self._number, self._size = self._number + 1, 0
             return self._number - 1
 
-    def last_line(self) -> bytes | None:
-        """Read the newest record of this segment back. None: there is none. Raises OSError."""
+    def line_before(self, position: folders.Position) -> bytes | None:
+        """Read a record back, by the position behind it. None: there is none. Raises OSError."""
         if self._shelf is None:
             return None
-        with self._lock:
-            return self._shelf.last_line(self._number, self._size)
+        return self._shelf.last_line(position.segment, position.offset)
 
     def put(self, fill: Callable[[Event], Spelled], event: Event) -> None:
         """Take one event for the next `flush`, which has it spelled. Raises `AuditUnavailable`."""
@@ -228,7 +231,7 @@ class Journal:
         need is in the processor's cache then.
         """
         self._refuse_when_unusable()
-        with self._lock:
+        with self.lock:
             pending = self._pending[:]
             if not pending:
                 return
@@ -272,7 +275,7 @@ class Journal:
                     self._before.close()
             if self._shelf is not None:
                 self._shelf.close()
-            for descriptor in self._locks:
+            for descriptor in self.locks:
                 os.close(descriptor)
 
     def _write(self, records: Iterable[Timed]) -> None:

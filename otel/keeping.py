@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from otel.chain import End
+    from otel.folders import Position
     from otel.journal import Journal
 
 
@@ -18,6 +19,13 @@ class Place(NamedTuple):
     end: End  # of the chain before it
     segment: int
     wall_ns: int
+
+
+class Written(NamedTuple):
+    """A record that was written: its number, and the position behind it."""
+
+    seq: int
+    end: Position
 
 
 class Keeper(Protocol):

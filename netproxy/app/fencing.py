@@ -39,6 +39,8 @@ def sandbox_spec(
     directory, identity = _look_at(Path())
     real_home = os.path.realpath(home)
     ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
+    if settings.evidence.key is not None:  # who reads it can sign a history of his own
+        ours.append(settings.evidence.key.parent)
     if (runtime := runtime_dir(environ)) is not None:
         ours.append(runtime)
     # The usual policy file, read or not: it may be a link into a folder that is worked on.

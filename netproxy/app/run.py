@@ -19,12 +19,12 @@ from netproxy.app.advice import advice
 from netproxy.app.closing import closing_line
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.screen import RelayScreen
+from netproxy.app.trail import open_journal, record_start
 from netproxy.policy.origin import Layer
 from otel import (
     AuditError,
     AuditTrail,
     AuditUnavailable,
-    Journal,
     Value,
     exported,
     new_id,
@@ -32,7 +32,6 @@ from otel import (
     visible,
 )
 from otel.events import (
-    GatewayStarted,
     GatewayStopped,
     PolicyLoaded,
     RunExited,
@@ -60,6 +59,7 @@ if TYPE_CHECKING:
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
     from netproxy.transport.server import ProxyServer
+    from otel import Journal
     from sandbox.plan import Plan
 
 EXIT_OURS = 125
@@ -130,11 +130,12 @@ class _Execution:
         for line in advice(settings, now=time.time()):
             say(f"warning: {line}")
         plan, bwrap = self._plan()
-        journal = Journal.open(settings.audit_directory)
+        journal, evidence = open_journal(settings, warn=lambda text: say(f"warning: {text}"))
         self._first_seq = journal.last_seq + 1
         try:
             trail = self._trail(journal)
-            self._record_opening(trail, journal)
+            record_start(trail, journal, evidence)
+            trail.record(SessionStarted(session_name=settings.session_name))
             outcome = self._run_fenced(plan, bwrap, trail, journal)
             self._look_at_export(journal)
             self._say_closing(outcome)
@@ -162,19 +163,6 @@ class _Execution:
             "sandbox.enforced": not self._settings.no_sandbox,
         }
         return AuditTrail(journal, common)
-
-    def _record_opening(self, trail: AuditTrail, journal: Journal) -> None:
-        from netproxy import VERSION
-
-        trail.record(
-            GatewayStarted(
-                service_version=VERSION,
-                pid=os.getpid(),
-                torn_bytes=journal.torn_bytes,
-                previous_shutdown=journal.previous_shutdown,
-            )
-        )
-        trail.record(SessionStarted(session_name=self._settings.session_name))
 
     def _record_closing(self, trail: AuditTrail, outcome: Outcome) -> int:
         """The last records; a run whose end is not on record did not end well."""

@@ -6,7 +6,6 @@ Whatever can't be had is said before anybody is served. What happens in the loop
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import ExitStack, closing
@@ -21,9 +20,10 @@ from netproxy.app.listening import ListenRefused, listen
 from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, session_of_holder
 from netproxy.app.token_file import read_token_file
+from netproxy.app.trail import open_journal, record_start
 from netproxy.transport.server import ListenerKind
 from otel import AuditError, AuditTrail, Journal, ship_command, visible
-from otel.events import GatewayStarted, GatewayStopped
+from otel.events import GatewayStopped
 from sandbox.process import start_background
 
 if TYPE_CHECKING:
@@ -120,26 +120,20 @@ def _on_record(service: Service, settings: Settings) -> int:
     """Serve, between the first record and the last. Raises `AuditError`."""
     import uvloop
 
-    from netproxy import VERSION
-
     measures = _measures(service)
     kind = Journal if measures is None else measures.journal
     with ExitStack() as stack:
-        journal = stack.enter_context(closing(kind.open(settings.audit_directory)))
+        journal, evidence = open_journal(
+            settings, warn=lambda text: say(f"warning: {text}"), kind=kind
+        )
+        stack.callback(journal.close)
         trail = AuditTrail(journal, {"sandbox.enforced": False})
         page = None
         if measures is not None:
             page = stack.enter_context(
                 measures.taken(trail, journal, settings.audit_directory, service.crowd)
             )
-        trail.record(
-            GatewayStarted(
-                service_version=VERSION,
-                pid=os.getpid(),
-                torn_bytes=journal.torn_bytes,
-                previous_shutdown=journal.previous_shutdown,
-            )
-        )
+        record_start(trail, journal, evidence)
         journal.start_syncing()
         if settings.sinks:
             command, environment = ship_command(

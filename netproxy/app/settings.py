@@ -32,7 +32,14 @@ from netproxy.policy.engine import NO_HOST, Host, Policy, compile_policy
 from netproxy.policy.hosts import shown
 from netproxy.policy.layers import LayerPolicy, Statement, merged
 from netproxy.policy.origin import Layer, Origin
-from otel import ExportRefused, OtlpSettings, SinkSettings, check_endpoint, otlp_settings
+from otel import (
+    EvidenceSettings,
+    ExportRefused,
+    OtlpSettings,
+    SinkSettings,
+    check_endpoint,
+    otlp_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,6 +89,7 @@ class Settings:
     routes: Routes | None  # where connections leave; None: all directly
     audit_directory: Path
     sinks: tuple[SinkSettings, ...]  # where the audit records are exported to
+    evidence: EvidenceSettings  # how they are signed, split into files, and removed
     write_paths: tuple[Path, ...]
     no_sandbox: bool
 
@@ -234,6 +242,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         routes=_routes(document, read),
         audit_directory=_audit_directory(options, document, read),
         sinks=_sinks(options, files, read),
+        evidence=_evidence(document, read),
         write_paths=(*_write_paths(document, read), *options.write),
         no_sandbox=options.no_sandbox,
     )
@@ -332,6 +341,16 @@ def _audit_directory(options: RunOptions, document: Document | None, read: _Read
     if document and document.audit_directory is not None:
         return read.path(document.audit_directory, "audit", "directory")
     return places.audit_directory(read.environ, read.home)
+
+
+def _evidence(document: Document | None, read: _Reader) -> EvidenceSettings:
+    if document is None:
+        return EvidenceSettings()
+    key = document.audit_key
+    return EvidenceSettings(
+        key=None if key is None else read.path(key, "audit", "key"),
+        **document.audit_keeping,  # type: ignore[arg-type]  # whole numbers where bytes are meant
+    )
 
 
 def _write_paths(document: Document | None, read: _Reader) -> list[Path]:

@@ -126,6 +126,10 @@ class Approvals(Strict):
     ) = None
 
 
+_MIB = 1024 * 1024
+_DAY_SECONDS = 86400
+
+
 class Audit(Strict):
     """Where the record of decisions goes."""
 
@@ -135,6 +139,29 @@ class Audit(Strict):
     sink: list[SinkTable] = Field(
         default_factory=list, description="where records are exported to, side by side"
     )
+    key: (
+        Annotated[str, Field(description="the Ed25519 key that signs, absolute or below ~/")] | None
+    ) = None
+    segment_bytes: (
+        Annotated[int, Field(ge=_MIB, le=1024 * _MIB, description="a new file at this size")] | None
+    ) = None
+    segment_seconds: (
+        Annotated[
+            float,
+            Field(ge=60, le=366 * _DAY_SECONDS, description="a new file at this age"),
+        ]
+        | None
+    ) = None
+    retain_days: (
+        Annotated[
+            float, Field(gt=0, le=36600, description="records younger than this are never removed")
+        ]
+        | None
+    ) = None
+    max_bytes: (
+        Annotated[int, Field(ge=_MIB, description="nothing is removed before there is that much")]
+        | None
+    ) = None
 
 
 class Sandbox(Strict):

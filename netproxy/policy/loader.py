@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netproxy.policy.toml_places import Path
 
 _NETWORK = ("profiles", "*", "network")
+_KEEPING = {"segment_bytes", "segment_seconds", "retain_days", "max_bytes"}
 _USERS_OWN = frozenset(File.model_fields) - frozenset(ProjectFile.model_fields)
 
 
@@ -50,6 +51,8 @@ class Document:
     hold_seconds: float | None
     audit_directory: str | None
     audit_mode: str | None
+    audit_key: str | None
+    audit_keeping: Mapping[str, float]  # segments and retention, by the names of their settings
     otlp_endpoint: str | None
     sinks: tuple[Statement[SinkTable], ...]
     write_paths: tuple[str, ...]
@@ -136,6 +139,8 @@ class _Maker:
             hold_seconds=file.approvals.hold_seconds,
             audit_directory=file.audit.directory,
             audit_mode=file.audit.mode,
+            audit_key=file.audit.key,
+            audit_keeping=file.audit.model_dump(include=_KEEPING, exclude_none=True),
             otlp_endpoint=file.audit.otlp,
             sinks=sinks_said(self.reading, file.audit.sink),
             write_paths=tuple(file.sandbox.write),

@@ -42,6 +42,7 @@ LATER = {
 # Needed for connections only: the command starts meanwhile (netproxy.app.reception).
 GATEWAY = {
     "approvals",
+    "cryptography",
     "httptools",
     "netproxy.app.wiring",
     "netproxy.connection",

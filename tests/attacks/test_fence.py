@@ -192,6 +192,24 @@ true
     assert not Path("/tmp/there").exists()
 
 
+def test_a_signing_key_at_another_place_is_hidden(netproxy: Netproxy, base: Path) -> None:
+    """Whoever reads it can sign a history of his own."""
+    from otel import keys
+
+    made = base / "made"
+    keys.open_key(made, None)
+    key = made / "keys" / "checkpoint.key"
+    config = base / "signing.toml"
+    config.write_text(f"[audit]\nkey = '{key}'\n")
+    for path in (made, key.parent, key, config):
+        os.chown(path, netproxy.person.uid, -1)
+    script = f"cat {key} 2>&1; echo x 2>&1 > {key}; ls {key.parent} 2>&1"
+    done = netproxy.run("--config", str(config), "--ask", "never", command=["sh", "-c", script])
+    assert done.out.count("Permission denied") >= 2, done.out
+    assert "PRIVATE KEY" not in done.out
+    assert key.read_text().startswith("-----BEGIN PRIVATE KEY")
+
+
 def test_our_own_folders_are_hidden(netproxy: Netproxy) -> None:
     ours = netproxy.person.owns(netproxy.config / "netproxy")
     (ours / "config.toml").write_text("")

@@ -93,7 +93,7 @@ def test_a_chain_that_it_does_not_admit_is_left_as_it_is(tmp_path: Path) -> None
 def test_a_record_between_the_batches(tmp_path: Path) -> None:
     journal = Journal.open(tmp_path)
     append(journal, 2)
-    assert journal.interject(note) == 3
+    assert journal.interject(note).seq == 3
     append(journal)
     journal.close()
     lines = segment_of(tmp_path, journal.writer).read_bytes().splitlines()
@@ -118,7 +118,7 @@ def test_a_record_between_the_batches_that_fails_takes_nothing_along(tmp_path: P
     assert file.content.count(b"\n") == 1
     with pytest.raises(AuditUnavailable, match="one segment"):
         journal.begin_segment()
-    assert journal.last_line() is None
+    assert journal.line_before(journal.position) is None
 
 
 def test_the_chain_goes_on_over_segments_and_restarts(tmp_path: Path) -> None:
@@ -142,10 +142,10 @@ def test_a_segment_that_can_not_be_made_leaves_the_old_one(tmp_path: Path) -> No
     with pytest.raises(AuditUnavailable, match="no new segment"):
         journal.begin_segment()
     append(journal)
-    last = journal.last_line()
+    last = journal.line_before(journal.position)
     assert last is not None
     assert parse(last).seq == 2
-    assert journal.segment_number == 1
+    assert journal.position.segment == 1
     journal.close()
 
 

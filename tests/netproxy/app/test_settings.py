@@ -23,7 +23,7 @@ from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Reason, Verdict
 from netproxy.policy.origin import Layer
 from netproxy.policy.spec import Mode
-from otel import OtlpSettings
+from otel import EvidenceSettings, OtlpSettings
 from tests.support.policies import Memory, to
 
 if TYPE_CHECKING:
@@ -129,6 +129,22 @@ def test_the_users_file_is_read(home: Path) -> None:
     assert endpoint(found) == "http://collector.test:4318/v1/logs"
     assert found.resolver_hosts == {"a.test": ("10.0.0.1",), "b.test": ("10.0.0.2",)}
     assert [str(path) for path in found.write_paths] == ["/srv/cache", f"{home}/.cache"]
+
+
+def test_how_the_journal_is_kept(home: Path) -> None:
+    assert settings(home).evidence == EvidenceSettings()
+    write(
+        home,
+        "[audit]\nkey = '~/keys/a.pem'\nsegment_bytes = 1048576\nsegment_seconds = 3600\n"
+        "retain_days = 90\nmax_bytes = 2097152\n",
+    )
+    assert settings(home).evidence == EvidenceSettings(
+        key=home / "keys/a.pem",
+        segment_bytes=1048576,
+        segment_seconds=3600,
+        retain_days=90,
+        max_bytes=2097152,
+    )
 
 
 def test_the_command_line_wins_and_rules_add_up(home: Path) -> None:

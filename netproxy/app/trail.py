@@ -1,0 +1,51 @@
+"""Opens the journal of a gateway, and writes what has to stand first in it.
+
+`run` and `serve` do the same here: sign with the key that settings name, go on with a chain that
+holds, and say so where one does not.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from otel import Evidence, Journal
+from otel.events import GatewayStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netproxy.app.settings import Settings
+    from otel import AuditTrail
+
+
+def open_journal(
+    settings: Settings, *, warn: Callable[[str], None], kind: type[Journal] = Journal
+) -> tuple[Journal, Evidence]:
+    """Take a writer. Raises `AuditError`, in one line; `warn` is told what falls short of that."""
+    directory = settings.audit_directory
+    evidence = Evidence.of(directory, settings.evidence, strict=False, warn=warn)
+    journal = kind.open(directory, keeper=evidence)
+    for writer, changed in evidence.alarms:
+        warn(
+            f"audit journal {writer} was changed since it was written ({changed.kind}: {changed}); "
+            f"it is left as it is, and {journal.writer} goes on: see netproxy audit verify"
+        )
+    return journal, evidence
+
+
+def record_start(trail: AuditTrail, journal: Journal, evidence: Evidence) -> None:
+    """Write the first records, on the disk when there is an alarm. Raises `AuditUnavailable`."""
+    from netproxy import VERSION
+
+    trail.record(
+        GatewayStarted(
+            service_version=VERSION,
+            pid=os.getpid(),
+            torn_bytes=journal.torn_bytes,
+            previous_shutdown=journal.previous_shutdown,
+            key_id=evidence.key_id,
+        )
+    )
+    for alarm in evidence.events():
+        trail.record_synced(alarm)
