@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from otel.evidence import Evidence, EvidenceSettings
     from otel.export_notices import record_notices
     from otel.export_status import SinkStatus, statuses
-    from otel.reader import Follower, flat, flat_line, read
+    from otel.reader import Follower, Span, flat, flat_line, read
+    from otel.schema import catalogue_schema, event_schema
     from otel.sinks import (
         FileSettings,
         OtlpSettings,
@@ -49,10 +50,13 @@ _LATER = {
     "Kind": "verification",
     "OtlpSettings": "sinks",
     "Record": "chain",
+    "Span": "reader",
     "SinkSettings": "sinks",
     "SinkStatus": "export_status",
     "Verdict": "verification",
+    "catalogue_schema": "schema",
     "check_endpoint": "config",
+    "event_schema": "schema",
     "exported": "cursor",
     "flat": "reader",
     "flat_line": "reader",
@@ -89,9 +93,12 @@ __all__ = [
     "Record",
     "SinkSettings",
     "SinkStatus",
+    "Span",
     "Value",
     "Verdict",
+    "catalogue_schema",
     "check_endpoint",
+    "event_schema",
     "exported",
     "flat",
     "flat_line",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from otel import attributes as a
 from otel import folders
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     type Report = Callable[[str], None]
 
+_BEFORE_TIME = b',"ts":"'
+_TIME_LENGTH = len("2026-01-02T03:04:05.678Z")
+
 
 def writers(directory: Path) -> list[Path]:
     """Folders of all writers. Raises `JournalBroken` when there is no journal to read."""
@@ -40,14 +43,41 @@ def writers(directory: Path) -> list[Path]:
     return [directory / name for name in found]
 
 
-def read(directory: Path, report: Report, *, last: int | None = None) -> Iterator[Record]:
-    """All records of all writers merged by time, or only the last ones.
+class Span(NamedTuple):
+    """A period; timestamps as records have them, which sort as text. Both ends belong to it."""
+
+    since: str | None = None
+    until: str | None = None
+
+    def holds(self, timestamp: str) -> bool:
+        """Whether something happened within it."""
+        return (self.since is None or timestamp >= self.since) and (
+            self.until is None or timestamp <= self.until
+        )
+
+    def may_hold(self, line: bytes) -> bool:
+        """Tell so of a line that nobody parsed: ten times faster. What is no record is parsed.
+
+        Within `attrs`, which comes first, a quote has a backslash before it.
+        """
+        begin = line.rfind(_BEFORE_TIME) + len(_BEFORE_TIME)
+        stamp = line[begin : begin + _TIME_LENGTH]
+        return begin < len(_BEFORE_TIME) or self.holds(stamp.decode("ascii", "replace"))
+
+
+ALWAYS = Span()
+
+
+def read(
+    directory: Path, report: Report, *, last: int | None = None, span: Span = ALWAYS
+) -> Iterator[Record]:
+    """All records of all writers merged by time: of a period, or only the last ones.
 
     `report` is called with one line of text for each line that is no record, and for each file
     that can't be read. Raises `JournalBroken` when there is nothing to read at all.
     """
     merged = heapq.merge(
-        *(_records(folder, report, last) for folder in writers(directory)), key=_order
+        *(_records(folder, report, last, span) for folder in writers(directory)), key=_order
     )
     return merged if last is None else iter(_keep_last(merged, last))
 
@@ -91,10 +121,13 @@ def flat_line(record: Record) -> str:
     return canonical(flat(record))
 
 
-def _records(folder: Path, report: Report, last: int | None) -> Iterator[Record]:
+def _records(folder: Path, report: Report, last: int | None, span: Span) -> Iterator[Record]:
     try:
         start = START if last is None else position_before_last(folder, last)
-        yield from _parsed(folder, LineReader(folder, start), report)
+        lines: Iterable[Line] = LineReader(folder, start)
+        if span != ALWAYS:
+            lines = (line for line in lines if span.may_hold(line.data))
+        yield from _parsed(folder, lines, report)
     except OSError as error:
         report(f"{error.filename or folder}: {error.strerror}")
     except JournalBroken as error:

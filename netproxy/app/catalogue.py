@@ -13,8 +13,7 @@ from netproxy import model
 from netproxy.connection.overload import Overload
 from netproxy.errors import ABANDONED, Failure
 from otel import attributes as a
-from otel import events
-from otel.schema import catalogue_schema, event_schema
+from otel import catalogue_schema, event_schema, events
 
 if TYPE_CHECKING:
     from otel.schema import Closed

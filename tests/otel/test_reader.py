@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel import AuditTrail, Follower, Journal, JournalBroken, flat_line, read
+from otel import AuditTrail, Follower, Journal, JournalBroken, Span, flat_line, read
 from otel.chain import MAX_LINE
 from tests.support.journals import NOON_NS, SteppingClock, decision, segment_of, write_journal
 
@@ -50,6 +50,38 @@ def test_a_clock_that_went_back_loses_nothing(tmp_path: Path) -> None:
     write_journal(tmp_path, 3, start_ns=NOON_NS - 3_600_000_000_000)
     records = list(read(tmp_path, never))
     assert [record.seq for record in records] == [1, 2, 3, 4, 5, 6]
+
+
+BORDERS = [None, *(f"2026-01-02T03:04:05.{ms}Z" for ms in (678, 679, 681, 684, 685))]
+
+
+@pytest.mark.parametrize("since", BORDERS)
+@pytest.mark.parametrize("until", BORDERS)
+def test_a_period_is_what_holds_of_every_record(
+    tmp_path: Path, since: str | None, until: str | None
+) -> None:
+    interleave(tmp_path)
+    span = Span(since, until)
+    every = [record for record in read(tmp_path, never) if span.holds(record.timestamp)]
+    assert list(read(tmp_path, never, span=span)) == every
+
+
+def test_text_that_poses_as_a_time_does_not_hide_a_record(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path, clock=SteppingClock())
+    hostile = '","seq":1,"sev":9,"ts":"1999-01-01T00:00:00.000Z","uid":"'
+    AuditTrail(journal, {"x": hostile}).record(decision(hostile, method=hostile))
+    journal.close()
+    assert len(list(read(tmp_path, never, span=Span(since="2026-01-01")))) == 1
+    assert list(read(tmp_path, never, span=Span(until="2000-01-01"))) == []
+
+
+def test_what_is_no_record_is_told_whatever_the_period(tmp_path: Path) -> None:
+    writer = write_journal(tmp_path, 1)
+    with segment_of(tmp_path, writer).open("ab") as file:
+        file.write(b"rubbish\n")
+    problems: list[str] = []
+    assert list(read(tmp_path, problems.append, span=Span(since="2030-01-01"))) == []
+    assert len(problems) == 1
 
 
 def test_half_a_line_is_not_read(tmp_path: Path) -> None:

@@ -62,9 +62,9 @@ def test_every_step_does_what_it_says(person: Person, base: Path) -> None:
         "netproxy run: stopped the command: http://tracker.test:",
         "exit status 77",
         "curl: (7)",
-        "denied_by_rule (baseline_policy)",
-        "approved (reviewer)",
-        "allowed_by_grant (session_cache)",
+        "http   denied_by_rule",
+        "http   approved",
+        "http   allowed_by_grant",
     ):
         assert sight in done.out
     assert "\x1b" not in done.out, "no colours into a pipe"

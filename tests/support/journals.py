@@ -6,12 +6,15 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from otel import AuditTrail, Journal
+from otel import AuditTrail, Journal, Record
 from otel.events import PolicyDecision
 from otel.folders import segment_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from otel import Value
 
 # 2026-01-02T03:04:05.678Z
 NOON_NS = 1_767_323_045_678_000_000
@@ -84,6 +87,25 @@ def decision(
         source="baseline_policy",
         reason="not_allowed" if decision == "deny" else "allowed_by_rule",
         override=False,
+    )
+
+
+def read_record(
+    attributes: Mapping[str, Value], *, name: str = "netproxy.run.exited", severity: int = 9
+) -> Record:
+    """A record as a reader has it, of any attributes at all."""
+    return Record(
+        writer="w-01JD2QABCDEFGHJKMNPQRSTVWX",
+        seq=1,
+        uid="e-1-1",
+        timestamp="2026-01-02T03:04:05.678Z",
+        mono_ns=1,
+        name=name,
+        severity=severity,
+        attributes=attributes,
+        previous=b"",
+        digest=b"",
+        expected_digest=b"",
     )
 
 

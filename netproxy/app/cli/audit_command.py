@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netproxy.app.cli.audit_filter import instant
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.places import audit_directory
-from otel import visible
+from otel import Span, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -42,7 +44,23 @@ def parser(verb: str, description: str) -> UsageParser:
     return made
 
 
-def add_json(made: UsageParser) -> None:
+def add_period(made: UsageParser) -> None:
+    """Offer `--since` and `--until`, which `period` reads."""
+    made.add_argument("--since", metavar="TIME", help="2026-01-02T03:04:05Z, or 2h for 2 h ago")
+    made.add_argument("--until", metavar="TIME", help="and including that millisecond")
+
+
+def period(made: UsageParser, options: argparse.Namespace) -> Span:
+    """Return the period that is meant. What is no time is bad usage."""
+    now = time.time()
+    try:
+        since, until = (text and instant(text, now) for text in (options.since, options.until))
+    except (ValueError, OverflowError):
+        made.error("a time is 2026-01-02, 2026-01-02T03:04:05Z, or 90m, 2h, 7d ago")
+    return Span(since, until)
+
+
+def add_json(made: argparse._ActionsContainer) -> None:
     """Offer `--json`, as every listing does."""
     made.add_argument("--json", action="store_true", help="JSON instead of text")
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from otel import Span
 from otel import attributes as a
 
 if TYPE_CHECKING:
     from otel import Record
 
 _AGO = re.compile(r"([0-9]{1,9})([smhd])")
+_PREFIX = "netproxy."
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -26,28 +28,33 @@ class Filter:
     host: str | None = None  # may hold * for any characters
     outcome: str | None = None
     reason: str | None = None
-    event: str | None = None  # with or without "netproxy."
-    since: str | None = None  # timestamps as records have them
-    until: str | None = None
+    reviewer: str | None = None
+    event: str | None = None  # with or without "netproxy."; may hold * as well
+    connection: str | None = None  # also of what it was the cause of
+    approval: str | None = None
+    span: Span = field(default_factory=Span)
 
     def matches(self, record: Record) -> bool:
         """Whether the record is asked for."""
         values = record.attributes
         return (
-            self._at_the_time(record.timestamp)
-            and self.event in {None, record.name, record.name.removeprefix("netproxy.")}
+            self.span.holds(record.timestamp)
+            and self._is_event(record.name)
             and self.run in {None, values.get(a.EXECUTION_ID)}
             and self.session in {None, values.get(a.SESSION_ID), values.get(a.SESSION_NAME)}
             and self.outcome in {None, values.get(a.POLICY_DECISION)}
             and self.reason in {None, values.get(a.POLICY_REASON)}
+            and self.reviewer in {None, values.get(a.REVIEWER_ID)}
+            and self.approval in {None, values.get(a.APPROVAL_ID)}
+            and self.connection in {None, values.get(a.CONNECTION_ID), values.get(a.CANCEL_CAUSE)}
             and self._at_the_host(values.get(a.SERVER_ADDRESS))
         )
 
-    def _at_the_time(self, timestamp: str) -> bool:
-        # Timestamps of one form sort as text.
-        return (self.since is None or timestamp >= self.since) and (
-            self.until is None or timestamp <= self.until
-        )
+    def _is_event(self, name: str) -> bool:
+        if self.event is None:
+            return True
+        wanted = _only_stars(self.event.removeprefix(_PREFIX))
+        return fnmatchcase(name.removeprefix(_PREFIX), wanted)
 
     def _at_the_host(self, host: object) -> bool:
         if self.host is None:
@@ -57,8 +64,7 @@ class Filter:
 
 def host_pattern(text: str) -> str:
     """A host as records spell it. `[` and `?` mean themselves: only `*` is a pattern."""
-    plain = text.strip("[]").rstrip(".").lower()
-    return plain.translate({ord("?"): "[?]", ord("["): "[[]"})
+    return _only_stars(text.strip("[]").rstrip(".").lower())
 
 
 def instant(text: str, now_seconds: float) -> str:
@@ -73,3 +79,7 @@ def instant(text: str, now_seconds: float) -> str:
         when = datetime.fromisoformat(text)
         when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+
+
+def _only_stars(text: str) -> str:
+    return text.translate({ord("?"): "[?]", ord("["): "[[]"})

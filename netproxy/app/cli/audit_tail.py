@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.app.cli.audit_command import Damage, add_json, journal, parser
 from netproxy.app.cli.audit_lines import record_line
-from netproxy.app.cli.printing import wants_colour, write
+from netproxy.app.cli.printing import columns, wants_colour, write
 from otel import Follower, flat_line, read, visible
 
 if TYPE_CHECKING:
@@ -47,7 +47,9 @@ def main(arguments: list[str]) -> int:
 def _print(records: Iterable[Record], *, as_json: bool) -> None:
     colour = not as_json and wants_colour()
     for record in records:
-        write(flat_line(record) if as_json else record_line(record, colour=colour))
+        # Asked for each time: a terminal may be made wider meanwhile.
+        line = record_line(record, colour=colour, width=columns())
+        write(flat_line(record) if as_json else line)
 
 
 def _count(text: str) -> int:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from netproxy.app.cli.audit_command import EXIT_BROKEN, add_json, journal, parser
-from netproxy.app.cli.audit_lines import verdict_lines
 from netproxy.app.cli.printing import write
-from otel import verify
+from otel import verify, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel import Verdict
+
+_FINDINGS = 20
 
 _DESCRIPTION = """\
 Check every chain: any edit, cut, swap, gap or foreign record in it is found.
@@ -31,3 +38,16 @@ def main(arguments: list[str]) -> int:
         for line in verdict_lines(verdict):
             write(line)
     return 0 if holds else EXIT_BROKEN
+
+
+def verdict_lines(verdict: Verdict) -> Iterator[str]:
+    """One line for a chain that holds, one more for each thing that is wrong with one."""
+    state = "ok    " if verdict.holds else "BROKEN"
+    live = ", being written now" if verdict.live else ""
+    yield f"{state} {verdict.writer}: {verdict.records} records{live}"
+    for finding in verdict.findings[:_FINDINGS]:
+        seq = "" if finding.seq is None else f" (seq {finding.seq})"
+        where = f"{visible(finding.file)}:{finding.line}"
+        yield f"  {where}: {finding.kind}: {visible(finding.message)}{seq}"
+    if len(verdict.findings) > _FINDINGS:
+        yield f"  and {len(verdict.findings) - _FINDINGS} more"

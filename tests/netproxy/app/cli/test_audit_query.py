@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel import AuditTrail, Journal
-from tests.support.auditing import program, run, write_two_runs
+from otel.events import ApprovalRequested, ApprovalReviewed, PolicyDecision, RunCancelled
+from tests.support.auditing import program, run, usage_error, write_two_runs
+from tests.support.decisions import write_events
 from tests.support.journals import decision
 
 if TYPE_CHECKING:
@@ -55,10 +57,77 @@ def test_a_decision_for_people(capsys: Capture, two_runs: Path) -> None:
     _, out, _ = run(capsys, "query", "--run", "r-1", "--audit-dir", two_runs)
     first, _ = out.splitlines()
     assert first.startswith(
-        "2026-01-02 03:04:05.679Z  deny   a.example:443  https  not_allowed (baseline_policy)"
+        "2026-01-02 03:04:05.679Z  deny     a.example:443               https  not_allowed  "
+        "client=127.0.0.1:40312 "
     )
     assert "run=r-1" in first
     assert "\x1b" not in out
+
+
+def decision_of(connection: str, approval: str) -> PolicyDecision:
+    return PolicyDecision(
+        connection_id=connection,
+        client_address="127.0.0.1:40312",
+        server_address="a.example",
+        server_port=443,
+        protocol="https",
+        method="CONNECT",
+        scope="domain",
+        decision="deny",
+        source="reviewer",
+        reason="denied_by_reviewer",
+        override=False,
+        approval_id=approval,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        pytest.param(["--connection", "c-1"], [3, 4], id="connection-and-what-it-caused"),
+        pytest.param(["--approval", "a-1"], [1, 2, 3], id="approval"),
+        pytest.param(["--reviewer", "anna"], [2], id="reviewer"),
+        pytest.param(["--event", "approval.*"], [1, 2], id="events-of-a-kind"),
+        pytest.param(["--event", "approval.?eviewed"], [], id="only-stars"),
+        pytest.param(["--approval", "a-2"], [5], id="another"),
+    ],
+)
+def test_ids_join(capsys: Capture, tmp_path: Path, options: list[str], numbers: list[int]) -> None:
+    write_events(
+        tmp_path,
+        ApprovalRequested(
+            approval_id="a-1",
+            server_address="a.example",
+            server_port=443,
+            protocol="https",
+            expires_at="2026-01-02T03:20:00.000Z",
+        ),
+        ApprovalReviewed(
+            approval_id="a-1", verdict="deny", scope="once", reviewer="anna", channel="terminal"
+        ),
+        decision_of("c-1", "a-1"),
+        RunCancelled(phase="requested", cause="c-1", reason="denied_by_reviewer"),
+        decision_of("c-2", "a-2"),
+    )
+    _, out, _ = run(capsys, "query", *options, "--json", "--audit-dir", tmp_path)
+    uids = [json.loads(line)["log.record.uid"] for line in out.splitlines()]
+    assert [int(uid.rsplit("-", 1)[1]) for uid in uids] == numbers
+
+
+def test_csv(capsys: Capture, two_runs: Path) -> None:
+    _, out, _ = run(capsys, "query", "--csv", "--outcome", "deny", "--audit-dir", two_runs)
+    head, deny, end = out.split("\r\n")
+    assert head.startswith("event.timestamp,event.name,network.policy.decision,")
+    assert deny.startswith(
+        "2026-01-02T03:04:05.679Z,netproxy.policy_decision,deny,not_allowed,baseline_policy,"
+        "a.example,443,https,CONNECT,"
+    )
+    assert end == ""
+
+
+def test_one_form_at_a_time(capsys: Capture, two_runs: Path) -> None:
+    said = usage_error(capsys, "query", "--csv", "--json", "--audit-dir", two_runs)
+    assert "not allowed with argument" in said
 
 
 def test_a_terminal_that_is_not_utf_8(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netproxy.app.cli.audit_verify import verdict_lines
+from otel import Finding, Kind, Verdict
 from tests.support.auditing import run, write_two_runs
 from tests.support.journals import segment_of, write_journal
 
@@ -47,3 +49,13 @@ def test_verify_names_the_place(capsys: Capture, two_runs: Path) -> None:
         "seq": 2,
         "message": "content and hash differ",
     }
+
+
+def test_a_thousand_findings_are_not_a_thousand_lines() -> None:
+    finding = Finding(kind=Kind.GAP, file="f\x1b", line=1, seq=None, message="m")
+    verdict = Verdict(writer="w-1", records=1, live=True, findings=(finding,) * 1000)
+    lines = list(verdict_lines(verdict))
+    assert lines[0] == "BROKEN w-1: 1 records, being written now"
+    assert lines[1] == "  f\\u001b:1: gap: m"
+    assert lines[-1] == "  and 980 more"
+    assert len(lines) == 22
