@@ -19,6 +19,7 @@ from otel.errors import (
 )
 from otel.ids import new_id
 from otel.journal import Journal
+from otel.modes import AuditMode
 from otel.redact import visible
 from otel.trail import AuditTrail
 
@@ -76,6 +77,7 @@ _LATER = {
 __all__ = [
     "Attributes",
     "AuditError",
+    "AuditMode",
     "AuditTrail",
     "AuditUnavailable",
     "Clock",

@@ -20,6 +20,10 @@ class AuditUnavailable(AuditError):
         self.error_type = error_type
 
 
+class OnItsWay(AuditUnavailable):
+    """It was not written in time, and may be yet: for whoever needs it now, that is a no."""
+
+
 class JournalBroken(AuditError):
     """A journal on disk that can't be continued or read. The text names file and line."""
 

@@ -1,4 +1,4 @@
-"""The thread that syncs the journal shortly after each write.
+"""The thread that syncs the journal shortly after each write, or at once where somebody waits.
 
 It is started late: the launcher forks before it, and a fork copies no threads but all their locks.
 """
@@ -24,19 +24,27 @@ _STOP_SECONDS: Final = 2.0
 
 
 class Flusher:
-    """Calls `sync` once some milliseconds after `touch`, from its own daemon thread."""
+    """Calls `sync` once some milliseconds after `touch`, from its own daemon thread.
 
-    def __init__(self, sync: Callable[[], None]) -> None:
+    `sync` says after how many seconds it wants to be called again, touched or not; None: only then.
+    """
+
+    def __init__(self, sync: Callable[[], float | None]) -> None:
+        self.is_running = False
+        self.began: float | None = None  # when the sync began that is in flight
         self._sync = sync
+        self._gathers = True
         self._is_touched = False
         self._is_stopping = False
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Start the thread; a second call does nothing."""
+    def start(self, *, gathers: bool = True) -> None:
+        """Start the thread; a second call does nothing. `gathers`: nobody waits for its syncs."""
         if self._thread is None:
+            self._gathers = gathers
             self._thread = threading.Thread(target=self._loop, name="journal-sync", daemon=True)
+            self.is_running = True
             self._thread.start()
 
     def touch(self) -> None:
@@ -45,31 +53,50 @@ class Flusher:
             self._is_touched = True
             self._signals.put(None)
 
+    def hurry(self) -> None:
+        """Somebody waits for what was written: gather no longer."""
+        self._is_touched = True
+        self._signals.put(None)
+        self._signals.put(None)
+
+    def in_flight_seconds(self) -> float:
+        """How long the disk has owed an answer; 0 when it owes none."""
+        began = self.began
+        return 0.0 if began is None else time.monotonic() - began
+
     def stop(self) -> bool:
-        """End the thread. False if it still hangs in a sync: then its file must stay open."""
+        """Sync once more, and end the thread. False if it hangs: its file must stay open."""
         self._is_stopping = True
+        self._signals.put(None)
         self._signals.put(None)
         if self._thread is None:
             return True
         self._thread.join(_STOP_SECONDS)
+        self.is_running = False
         return not self._thread.is_alive()
 
     def _loop(self) -> None:
-        seconds = _LONGEST_SECONDS
-        while not self._is_stopping:
-            self._signals.get()
-            self._gather(seconds)
+        seconds, again = _LONGEST_SECONDS, None
+        while True:
+            if self._wait(again) and self._gathers:
+                self._wait(seconds)  # the end of it all, or somebody in a hurry, comes now
+            is_last = self._is_stopping
             # Before the sync: what is written during it gets a sync of its own.
             self._is_touched = False
-            began = time.monotonic()
-            self._sync()
+            self.began = began = time.monotonic()
+            again = self._sync()
+            self.began = None
             seconds = gathering_seconds(time.monotonic() - began)
+            if is_last:
+                return
 
-    def _gather(self, seconds: float) -> None:
+    def _wait(self, seconds: float | None) -> bool:
+        """Whether a signal came, and not only the time."""
         try:
-            self._signals.get(timeout=seconds)  # the end of it all, and nothing else, comes now
+            self._signals.get(timeout=seconds)
         except Empty:
-            return
+            return False
+        return True
 
 
 def gathering_seconds(sync_seconds: float) -> float:

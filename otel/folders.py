@@ -2,6 +2,7 @@
 
     DIR/w-01J…/           one writer: its own chain, its own lock (0700; files 0600)
         lock              held by the process that writes
+        ballast           room that is given up for the last words on a full disk
         00000001.jsonl    segments, numbered without a gap
 
 Everything is opened relative to a directory that was checked, without following symbolic links,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK = "lock"
+BALLAST = "ballast"
 
 _SEGMENT = re.compile(r"[0-9]{8}\.jsonl")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

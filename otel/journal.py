@@ -2,27 +2,29 @@
 
 When `append` returns, the record is in the file (a killed gateway loses nothing); when `sync`
 returns, it is on the disk. Whatever fails raises `AuditUnavailable` and leaves no part of a record
-behind; the caller's answer is then no. A sync that failed is final: the kernel may have dropped the
-pages and would report success the next time (the fsync problem of PostgreSQL in 2018), so the
-journal takes nothing more.
+behind; the caller's answer is then no. After a failed sync the journal goes on in a new segment
+(`recovery`); a disk that answers late is written to from a thread of its own (`lane`).
 
 Form and hash of a record are in `chain`, what may be said in `redact`, files in `segment`.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
-import sys
 import threading
-from typing import TYPE_CHECKING, Self
+import time
+from typing import TYPE_CHECKING, Final, Self
 
 from otel import chain, folders
 from otel.chain import End
 from otel.clock import SystemClock
-from otel.errors import AuditUnavailable, JournalBroken, error_word, said
+from otel.errors import AuditUnavailable, JournalBroken, said
+from otel.events import ClockJumped
 from otel.flusher import Flusher
-from otel.ids import new_id
 from otel.keeping import Place, Written
+from otel.lane import Batch, Lane
+from otel.ledger import RETRY_SECONDS, Ledger
 from otel.opening import last_record, shutdown, take
 from otel.redact import encode
 from otel.segment import Tail, WriterFolder, open_last
@@ -36,7 +38,18 @@ if TYPE_CHECKING:
     from otel.clock import Clock
     from otel.events import Event
     from otel.keeping import Keeper
+    from otel.lane import Put
     from otel.segment import SegmentFile, Shelf
+
+# A write takes microseconds and a sync a few milliseconds; with these the disk is not well, and the
+# loop, which has a tunnel to serve every fifth of a millisecond, must not wait for it.
+_SLOW_SECONDS: Final = 0.05
+# Design section 4: a record that was not taken by then is a no.
+HANG_SECONDS: Final = 2.0
+# What a disk that hangs may leave in memory: more than two seconds at 20,000 records a second.
+_MOST_UNSYNCED: Final = 64 * 1024 * 1024
+# Less than people set a clock by, more than a slewing one gains before anybody looks.
+_JUMP_NS: Final = 2_000_000_000
 
 
 class _Process:
@@ -53,7 +66,7 @@ _process = _Process()
 os.register_at_fork(after_in_child=_process.forked)
 
 
-class Journal:
+class Journal(Ledger):
     """One writer's chain, open for appending, from several threads if need be.
 
     Only one of them may `put` and `flush`: a flush that fails loses all that was put, and whoever
@@ -76,30 +89,28 @@ class Journal:
         `shelf` is where further segments are made; None: there are none.
         """
         last = last_record(writer, tail)
-        self.writer = writer
         self.torn_bytes = tail.torn_bytes
         self.previous_shutdown = shutdown(last)
         self.opened_at = folders.Position(tail.number, tail.size)
-        self._segment = segment
-        self._before: SegmentFile | None = None
-        self._shelf = shelf
-        self._keeper = keeper
-        # When the keeper is called: a number of a record, and a size in bytes.
-        self.due_seq = self.due_size = sys.maxsize
-        self._number = tail.number
-        self._size = tail.size
-        self._end = End(last.seq, last.digest) if last else End(0, chain.genesis(writer))
-        # New at each start: a number that is used again after a cut gives another uid.
-        self._uid = new_id("e")
+        end = End(last.seq, last.digest) if last else End(0, chain.genesis(writer))
+        super().__init__(writer, segment, tail, end, shelf=shelf, keeper=keeper)
         self._wall_ns = clock.wall_ns
         self._monotonic_ns = clock.monotonic_ns
         self.locks = locks
-        self._broken: str | None = None
+        self._offset_ns: int | None = None  # from the clock that only grows to the wall's
+        # Called, from another thread, when records were written late or synced.
+        self.progressed: Callable[[], None] | None = None
+        # Called by the thread that syncs: may take its time.
+        self.after_sync: Callable[[], None] | None = None
         # Events to be spelled, each with its times. The list stays the same one for good: `put`
         # appends to it without the lock.
-        self._pending: list[tuple[Callable[[Event], Spelled], Event, int, int]] = []
+        self._pending: list[Put] = []
         self._forks = _process.forks
-        self.lock = threading.RLock()  # for its keeper, too: never to wait for anything under it
+        self._taking = threading.Lock()
+        self._synced = threading.Condition(threading.Lock())
+        self._patience = -1.0  # seconds that `flush` waits for the lock; below 0: as long as needed
+        self._was_slow = False
+        self._lane = Lane(self._write_aside, self._tell_progress)
         self._flusher = Flusher(self._sync_behind)
         if keeper is not None:
             keeper.opened(self)
@@ -151,16 +162,6 @@ class Journal:
             os.close(lock)
             raise
 
-    @property
-    def last_seq(self) -> int:
-        """Number of the newest record; 0 before the first."""
-        return self._end.seq
-
-    @property
-    def position(self) -> folders.Position:
-        """Where the next record will stand."""
-        return folders.Position(self._number, self._size)
-
     def now_ns(self) -> int:
         """Nanoseconds since 1970, by the clock of its records."""
         return self._wall_ns()
@@ -191,136 +192,199 @@ class Journal:
         self._flusher.touch()
         return written
 
-    def begin_segment(self) -> int:
-        """Go on in a new segment, with all of this one on the disk; the number of this one.
-
-        Raises `AuditUnavailable`: then this one goes on.
-        """
-        with self.lock:
-            self.sync()
-            if self._shelf is None:
-                raise AuditUnavailable(f"journal {self.writer} has one segment only")
-            try:
-                segment = self._shelf.begin(self._number + 1)
-            except OSError as error:
-                raise AuditUnavailable(
-                    f"no new segment: {said(error)}", error_type=error_word(error)
-                ) from error
-            # The thread that syncs may be at this one still: it is closed with the next.
-            before, self._before, self._segment = self._before, self._segment, segment
-            if before is not None:
-                before.close()
-            self._number, self._size = self._number + 1, 0
-            return self._number - 1
-
-    def line_before(self, position: folders.Position) -> bytes | None:
-        """Read a record back, by the position behind it. None: there is none. Raises OSError."""
-        if self._shelf is None:
-            return None
-        return self._shelf.last_line(position.segment, position.offset)
-
     def put(self, fill: Callable[[Event], Spelled], event: Event) -> None:
         """Take one event for the next `flush`, which has it spelled. Raises `AuditUnavailable`."""
         self._refuse_when_unusable()
         self._pending.append((fill, event, self._wall_ns(), self._monotonic_ns()))
 
-    def flush(self) -> None:
+    def flush(self, *, aside: bool = False) -> Batch | None:
         """Write what was put, all of it by one system call. Raises `AuditUnavailable`: then none.
 
-        They are spelled here, one after the other, and not where they were put: what all of them
-        need is in the processor's cache then.
+        A batch comes back when the disk is slow, or `aside` is wanted: it is written elsewhere
+        meanwhile. They are spelled here, one after the other, and not where they were put: what all
+        of them need is in the processor's cache then.
         """
         self._refuse_when_unusable()
-        with self.lock:
-            pending = self._pending[:]
+        flusher = self._flusher
+        if (
+            (aside or flusher.began is not None or self._lane.is_busy or self._was_slow)
+            and flusher.is_running
+            and (aside or self._is_slow())
+        ):
+            return self._hand_over()
+        if not self.lock.acquire(timeout=self._patience):
+            return self._hand_over()
+        try:
+            began = time.monotonic()
+            pending = self._take()
             if not pending:
-                return
-            del self._pending[: len(pending)]
-            self._write(
-                (fill(event), wall_ns, mono_ns) for fill, event, wall_ns, mono_ns in pending
-            )
+                return None
+            self._write_put(pending)
+            self._was_slow = time.monotonic() - began > _SLOW_SECONDS
             self._call_keeper()
-        self._flusher.touch()
+        finally:
+            self.lock.release()
+            flusher.touch()  # also after a failure: it may have to go on elsewhere
+        return None
 
     def sync(self) -> None:
         """Return when every record is on the disk. Raises `AuditUnavailable`."""
         self._refuse_when_unusable()
-        try:
-            self._segment.sync()
-        except OSError as error:
-            self._broken = f"sync failed: {said(error)}"
-            raise AuditUnavailable(self._broken, error_type=error_word(error)) from error
+        if not self._flusher.is_running:
+            self._commit()
+            return
+        wanted = self._unsynced.now.mark
+        self._flusher.hurry()
+        left = HANG_SECONDS - self._flusher.in_flight_seconds()
+        with self._synced:
+            self._synced.wait_for(lambda: self.synced_mark >= wanted or self._problem, left)
+        if self.synced_mark < wanted:
+            self._refuse_when_unusable()
+            raise AuditUnavailable("the disk does not answer", error_type="timeout")
 
-    def start_syncing(self) -> None:
-        """From now on sync by itself within 10 ms of a write. Not before the last fork."""
-        self._flusher.start()
+    @property
+    def problem(self) -> AuditUnavailable | None:
+        """Why no record is taken now, as far as is known."""
+        if self._problem is None and (seconds := self.owed_seconds()) > HANG_SECONDS:
+            return AuditUnavailable(
+                f"the disk has not answered for {seconds:.0f} s", error_type="timeout"
+            )
+        return self._problem
+
+    def owed_seconds(self) -> float:
+        """How long the disk has owed an answer."""
+        return max(self._flusher.in_flight_seconds(), self._lane.waiting_seconds())
+
+    def start_syncing(self, *, gathers: bool = True) -> None:
+        """From now on sync by itself within 10 ms of a write. Not before the last fork.
+
+        `gathers`: several writes share a sync. Else each is followed by one at once.
+        """
+        self._flusher.start(gathers=gathers)
+        self._patience = _SLOW_SECONDS
         if self._keeper is not None:
             self._keeper.starting()
 
     def close(self) -> None:
         """Sync, and let the next process take this writer. Raises `AuditUnavailable` once."""
-        if self._broken == "closed":
+        if self._is_closed:
             return
-        stopped = self._flusher.stop()
+        has_stopped = False
         try:
-            self.flush()
-            if self._keeper is not None:
-                self._keeper.closing()
-            self.sync()
+            if self._problem is None:
+                batch = self.flush(aside=True)
+                if (batch is None or batch.wait(HANG_SECONDS)) and self._keeper is not None:
+                    self._keeper.closing()
+            has_stopped = self._stop()
+            if not has_stopped:
+                raise AuditUnavailable("the disk does not answer", error_type="timeout")
+            self._refuse_when_unusable()
+            if self.synced_mark < self.written_mark:
+                self._commit()
         finally:
-            self._broken = "closed"
-            if stopped:
-                self._segment.close()
-                if self._before is not None:
-                    self._before.close()
-            if self._shelf is not None:
-                self._shelf.close()
-            for descriptor in self.locks:
-                os.close(descriptor)
+            has_stopped = has_stopped or self._stop()
+            self._is_closed = True
+            self._problem = AuditUnavailable("closed")
+            if has_stopped:
+                self._release()
 
-    def _write(self, records: Iterable[Timed]) -> None:
-        """Seal and write these behind the others, each with its times. Under the lock."""
-        lines, end = chain.seal(self.writer, self._uid, self._end, records)
-        self._append(lines.encode())
-        self._end = end
+    def _stop(self) -> bool:
+        """End the threads, in this order. False: one hangs in the disk."""
+        has_written = self._lane.stop()
+        return self._flusher.stop() and has_written
 
-    def _call_keeper(self) -> None:
-        if self._keeper is not None and (
-            self._end.seq >= self.due_seq or self._size >= self.due_size
-        ):
-            self._keeper.due()
+    def _release(self) -> None:
+        """Let others have the folder. A thread that hangs may write yet: then it stays ours."""
+        self._segment.close()
+        if self.shelf is not None:
+            self.shelf.close()
+        for descriptor in self.locks:
+            os.close(descriptor)
 
-    def _append(self, lines: bytes) -> None:
+    def _is_slow(self) -> bool:
+        return (
+            self._lane.is_busy
+            or self._was_slow
+            or self._flusher.in_flight_seconds() > _SLOW_SECONDS
+        )
+
+    def _take(self) -> list[Put]:
+        with self._taking:
+            pending = self._pending[:]
+            del self._pending[: len(pending)]
+        return pending
+
+    def _hand_over(self) -> Batch | None:
+        """Have it written in another thread. Raises `AuditUnavailable` when that is too much."""
+        pending = self._take()
+        if not pending:
+            return None
+        if self._unsynced.size > _MOST_UNSYNCED:
+            raise AuditUnavailable("too much waits for the disk", error_type="timeout")
+        batch = Batch(pending)
+        self._lane.put(batch)
+        return batch
+
+    def _write_aside(self, batch: Batch) -> None:
+        """Write it, whatever time that takes, in the lane's thread."""
         try:
-            taken = self._segment.write(lines)
-        except OSError as error:
-            raise AuditUnavailable(
-                f"journal not written: {said(error)}", error_type=error_word(error)
-            ) from error
-        if taken != len(lines):
-            # A disk that fills up takes a part: half a line must not stay in front of the next.
-            self._cut()
-            raise AuditUnavailable(
-                f"journal took {taken} of {len(lines)} bytes: disk full?", error_type="short_write"
-            )
-        self._size += taken
+            with self.lock:
+                self._refuse_when_unusable()
+                began = time.monotonic()
+                self._write_put(batch.records)
+                self._was_slow = time.monotonic() - began > _SLOW_SECONDS
+                self._call_keeper()
+        except AuditUnavailable as unavailable:
+            batch.problem = unavailable
+        except Exception as bug:  # noqa: BLE001 whoever waits must be told, whatever it is
+            batch.problem = AuditUnavailable(f"journal: {bug!r}")
+        batch.mark = self._unsynced.now.mark
+        self._flusher.touch()
 
-    def _cut(self) -> None:
+    def lane_seconds(self) -> float:
+        """How long the oldest record has waited that is written aside."""
+        return self._lane.waiting_seconds()
+
+    def _write_put(self, records: list[Put]) -> None:
+        """Write them, behind a word on the clock if that has jumped. Under the lock."""
+        _, _, wall_ns, mono_ns = records[0]
+        offset_ns = wall_ns - mono_ns
+        delta_ns = 0 if self._offset_ns is None else offset_ns - self._offset_ns
+        timed: Iterable[Timed] = ((fill(event), wall, mono) for fill, event, wall, mono in records)
+        if -_JUMP_NS <= delta_ns <= _JUMP_NS and self._offset_ns is not None:
+            self._write(timed)
+            return
+        if delta_ns:
+            jump = ClockJumped(delta_ms=round(delta_ns / 1e6))
+            spelled = jump.name, int(jump.severity), encode(jump.attributes())
+            timed = itertools.chain([(spelled, wall_ns, mono_ns)], timed)
+        self._write(timed)
+        self._offset_ns = offset_ns
+
+    def _sync_behind(self) -> float | None:
         try:
-            self._segment.truncate(self._size)
-        except OSError as error:
-            self._broken = f"half a record can't be removed: {said(error)}"
+            self._commit()
+        except AuditUnavailable:
+            # The next append says so to whoever needs it.
+            return None if self.shelf is None else RETRY_SECONDS
+        finally:
+            with self._synced:
+                self._synced.notify_all()
+            self._tell_progress()
+        if self.after_sync is not None:
+            self.after_sync()
+        return None
+
+    def _tell_progress(self) -> None:
+        if self.progressed is not None:
+            self.progressed()
 
     def _refuse_when_unusable(self) -> None:
         # A forked child has a copy of the head: what it appends would fork the chain. This comes
         # before the lock, which another thread may have held when the child was copied.
         if _process.forks != self._forks:
             raise AuditUnavailable(f"journal {self.writer} belongs to another process")
-        if self._broken is not None:
-            raise AuditUnavailable(f"journal {self.writer}: {self._broken}")
-
-    def _sync_behind(self) -> None:
-        try:
-            self.sync()
-        except AuditUnavailable:
-            return  # the journal is marked broken: the next append says so to whoever needs it
+        if self._problem is not None:
+            raise AuditUnavailable(
+                f"journal {self.writer}: {self._problem}", error_type=self._problem.error_type
+            )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from otel import folders
 from otel.chain import MAX_LINE
+from otel.space import Space
 
 _BLOCK = 64 * 1024
 
@@ -27,6 +28,9 @@ class SegmentFile(Protocol):
 
     def sync(self) -> None:
         """Return when all data is on the disk."""
+
+    def is_there(self) -> bool:
+        """Whether a folder still names it: what nobody can open is not on record."""
 
     def close(self) -> None:
         """Close without syncing."""
@@ -52,6 +56,10 @@ class Segment:
         """fdatasync(2): data and the size, which is all that an append changes."""
         os.fdatasync(self._descriptor)
 
+    def is_there(self) -> bool:
+        """Count its links."""
+        return os.fstat(self._descriptor).st_nlink > 0
+
     def close(self) -> None:
         """Close without syncing."""
         os.close(self._descriptor)
@@ -68,6 +76,15 @@ class Shelf(Protocol):
 
     def cut_back(self, number: int, size: int) -> None:
         """Cut a segment to `size`, durably, through its file opened anew."""
+
+    def space(self) -> Space:
+        """Ask how much the disk has left."""
+
+    def keep_ballast(self, size: int) -> int:
+        """Keep `size` bytes of the disk, if less is kept, and return how many are."""
+
+    def drop_ballast(self) -> None:
+        """Give them back."""
 
     def close(self) -> None:
         """Close what is held open."""
@@ -104,6 +121,26 @@ class WriterFolder:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def space(self) -> Space:
+        """Ask the file system."""
+        found = os.fstatvfs(self._folder)
+        return Space(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
+
+    def keep_ballast(self, size: int) -> int:
+        """Keep a file of real blocks; one that is there already does, if it is no smaller."""
+        descriptor = folders.open_for_writing(self._folder, folders.BALLAST, os.O_RDWR)
+        try:
+            if (kept := os.fstat(descriptor).st_size) < size:
+                os.posix_fallocate(descriptor, 0, size)
+                kept = size
+        finally:
+            os.close(descriptor)
+        return kept
+
+    def drop_ballast(self) -> None:
+        """Remove the file."""
+        os.unlink(folders.BALLAST, dir_fd=self._folder)
 
     def close(self) -> None:
         """Close the folder."""

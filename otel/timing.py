@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from otel.journal import Journal
 
 if TYPE_CHECKING:
+    from otel.lane import Batch
     from otel.tally import Histogram
 
 
@@ -15,10 +16,11 @@ def timed_journal(times: Histogram) -> type[Journal]:
     """Make a kind of journal that adds to `times`, in seconds, whenever it wrote something."""
 
     class TimedJournal(Journal):
-        def flush(self) -> None:
+        def flush(self, *, aside: bool = False) -> Batch | None:
             before, began = self.last_seq, perf_counter()
-            super().flush()
+            batch = super().flush(aside=aside)
             if self.last_seq != before:
                 times.add(perf_counter() - began)
+            return batch
 
     return TimedJournal

@@ -6,13 +6,14 @@ making text safe is the journal's.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from otel.errors import AuditUnavailable
-from otel.events import AuditGap
+from otel.desk import Desk
+from otel.errors import AuditUnavailable, OnItsWay
 from otel.forms import Form
-from otel.turn import Turn
+from otel.modes import AuditMode
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,22 +22,33 @@ if TYPE_CHECKING:
     from otel.attributes import Attributes, Value
     from otel.chain import Spelled
     from otel.events import Event
+    from otel.gaps import Loss
     from otel.journal import Journal
+    from otel.turn import Turn
 
 
 class AuditTrail:
     """Records events with attributes that all of them share. An event's own value wins.
 
     Events that could not be written (a denial is answered even then) are counted; the first record
-    after them is a gap record with their number.
+    after them is a gap record with their number. In best-effort mode nothing here raises
+    `AuditUnavailable`, and nobody is told of it: that is all that the mode is.
     """
 
     __slots__ = ("_common", "_desk", "_fills")
 
-    def __init__(self, journal: Journal, common: Attributes) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        common: Attributes,
+        mode: AuditMode = AuditMode.WRITTEN,
+        *,
+        desk: Desk | None = None,
+    ) -> None:
+        """`desk` is that of another trail into the same journal."""
         self._common = dict(common)
-        self._desk = _Desk(journal)
         self._fills: dict[type[Event], Callable[[Event], Spelled]] = {}
+        self._desk = desk or Desk(journal, mode, self._write_now)
 
     @property
     def lost(self) -> int:
@@ -44,34 +56,47 @@ class AuditTrail:
         return self._desk.lost_in_all
 
     def record(self, event: Event) -> None:
-        """Return when the event is in the file. Raises `AuditUnavailable`."""
+        """Return when the event is in the file. Raises `AuditUnavailable`.
+
+        Also when the disk is slow and it is not known yet: it may be written later then.
+        """
         desk = self._desk
         if desk.turn is not None:
             desk.turn.write()
         try:
-            if desk.lost:
-                self._admit()
-            desk.journal.put(self._fill(event), event)
-            desk.journal.flush()
+            self._write_now(event)
+        except OnItsWay:
+            if not desk.goes_on:
+                raise
         except AuditUnavailable as unavailable:
-            desk.lose(1, unavailable)
-            raise
+            if desk.gave_room(unavailable) and self._fits_now(event):
+                return
+            desk.lose(unavailable)
+            if not desk.goes_on:
+                raise
 
     async def written(self, event: Event) -> None:
-        """Return when the event is in the file, as `record` does; others may go with it."""
-        turn = self._begin(event)
-        if turn is not None:
-            await turn.added()
+        """Return when an allow is where its mode wants it; others may go with it."""
+        try:
+            turn = self._begin(event, asks=True)
+            if turn is not None:
+                await turn.added()
+        except AuditUnavailable:
+            if not self._desk.goes_on:
+                raise
 
     def record_then(self, event: Event, then: Callable[[AuditUnavailable | None], None], /) -> None:
-        """Call `then` when the event is in the file, or with what keeps it from there.
+        """Call `then` when an allow is where its mode wants it, or with what keeps it from there.
 
-        That is at the end of this turn of the loop, in the order of recording, and by the loop
-        alone. Only where nothing may wait it is called before this returns: there are no turns, the
-        journal refuses, or events were lost before. Raises no `AuditUnavailable`.
+        In written mode that is at the end of this turn of the loop, in the order of recording, and
+        by the loop alone; it is later in strict mode, and on a slow disk (two seconds at most).
+        Only where nothing may wait it is called before this returns: there are no turns, or it is
+        known already that the answer is no. Raises no `AuditUnavailable`.
         """
+        if self._desk.goes_on:
+            then = partial(_regardless, then)
         try:
-            turn = self._begin(event)
+            turn = self._begin(event, asks=True)
         except AuditUnavailable as unavailable:
             problem: AuditUnavailable | None = unavailable
         else:
@@ -87,14 +112,24 @@ class AuditTrail:
         Raises `AuditUnavailable` where it is known that it can't be; where that shows later it is
         reported, and `lost` is called.
         """
-        turn = self._begin(event)
-        if turn is not None:
-            turn.add(None if lost is None else partial(_unless_written, lost))
+        goes_on = self._desk.goes_on
+        try:
+            turn = self._begin(event)
+        except AuditUnavailable:
+            if not goes_on:
+                raise
+        else:
+            if turn is not None:
+                turn.add(None if lost is None or goes_on else partial(_unless_written, lost))
 
     def record_synced(self, event: Event) -> None:
         """Return when the event is on the disk: reviewers' answers, grants and rules."""
         self.record(event)
-        self._desk.journal.sync()
+        try:
+            self._desk.journal.sync()
+        except AuditUnavailable:
+            if not self._desk.goes_on:
+                raise
 
     def write_by_turns(
         self, loop: asyncio.AbstractEventLoop, *, report: Callable[[str], None]
@@ -106,14 +141,17 @@ class AuditTrail:
         """Write all that waits, and from now on each event by itself: the loop is over."""
         turn, self._desk.turn = self._desk.turn, None
         if turn is not None:
-            turn.write()
-            turn.tell()
+            turn.end()
+
+    @property
+    def impairment(self) -> str | None:
+        """Why no allow can be recorded now, as far as is known."""
+        return self._desk.impairment
 
     def with_attributes(self, **attributes: Value) -> AuditTrail:
         """Make a trail into the same journal whose events share these attributes too."""
-        trail = AuditTrail(self._desk.journal, {**self._common, **attributes})
-        trail._desk = self._desk  # the same class: one count for one journal
-        return trail
+        desk = self._desk
+        return AuditTrail(desk.journal, {**self._common, **attributes}, desk.mode, desk=desk)
 
     def watch(self, watchers: Mapping[type[Event], Callable[[Event], None]]) -> None:
         """Show each event of these classes on its way into the journal, from every trail into it.
@@ -125,17 +163,25 @@ class AuditTrail:
             self._desk.watchers.setdefault(kind, []).append(watcher)
         self._fills.clear()
 
-    def _begin(self, event: Event) -> Turn | None:
-        """Put it where its turn ends, or write it where there are no turns."""
+    def _begin(self, event: Event, asks: bool = False) -> Turn | None:  # noqa: FBT001, FBT002 hot
+        """Put it where its turn ends, or write it where there are no turns.
+
+        `asks`: it is an allow, which a journal that has only room for last words refuses.
+        """
         desk = self._desk
         turn = desk.turn
-        if turn is None or desk.lost:
+        if desk.is_impaired:
+            if asks:
+                desk.refuse_when_full()
+            if turn is not None and (loss := self._admit()) is not None:
+                turn.carry(loss)
+        if turn is None:
             self.record(event)
             return None
         try:
             desk.journal.put(self._fills.get(type(event)) or self._fill(event), event)
         except AuditUnavailable as unavailable:
-            desk.lose(1, unavailable)
+            desk.lose(unavailable)
             raise
         return turn
 
@@ -146,61 +192,50 @@ class AuditTrail:
             fill = self._fills[kind] = self._desk.shown(kind, Form(kind, self._common).fill)
         return fill
 
-    def _admit(self) -> None:
+    def _write_now(self, event: Event) -> None:
+        """Write it behind what else is missing. Raises `AuditUnavailable`; counts no loss of it."""
         desk = self._desk
-        gap = AuditGap(error_type=desk.cause, lost=desk.lost)
-        desk.journal.put(self._fill(gap), gap)
-        desk.journal.flush()
-        desk.lost = 0
-
-
-class _Desk:
-    """What all trails into one journal share: how many events it did not take, and its turn."""
-
-    __slots__ = ("_report", "cause", "journal", "lost", "lost_in_all", "turn", "watchers")
-
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
-        self.turn: Turn | None = None
-        self.lost = 0  # since the last that it took
-        self.lost_in_all = 0
-        self.cause = ""
-        self.watchers: dict[type[Event], list[Callable[[Event], None]]] = {}
-        self._report: Callable[[str], None] | None = None
-
-    def shown(
-        self, kind: type[Event], fill: Callable[[Event], Spelled]
-    ) -> Callable[[Event], Spelled]:
-        """Make what spells an event show it to its watchers first, if it has any."""
-        for watcher in self.watchers.get(kind, ()):
-            fill = partial(self._watched, watcher, fill)
-        return fill
-
-    def _watched(
-        self, watcher: Callable[[Event], None], fill: Callable[[Event], Spelled], event: Event
-    ) -> Spelled:
+        journal = desk.journal
+        loss = self._admit() if desk.is_impaired else None
         try:
-            watcher(event)
-        except Exception as bug:  # noqa: BLE001 what only counts must not keep a record from the file
-            if self._report is not None:
-                self._report(f"netproxy: {event.name} was recorded, but not counted: {bug!r}")
-        return fill(event)
+            journal.put(self._fill(event), event)
+            # Without a loop to stand still, time may pass, but not for ever.
+            batch = journal.flush(aside=desk.turn is None)
+            if batch is not None:
+                desk.wait_for(batch, loss)
+        except AuditUnavailable as unavailable:
+            if loss is not None and not isinstance(unavailable, OnItsWay):
+                desk.put_back(loss)
+            raise
 
-    def gather(self, loop: asyncio.AbstractEventLoop, report: Callable[[str], None]) -> None:
-        self._report = report
-        self.turn = Turn(self.journal, loop, lost=self._lost_in_turn, report=report)
+    def _fits_now(self, event: Event) -> bool:
+        """Whether it could be written in the room that the ballast left."""
+        with suppress(AuditUnavailable):
+            self._write_now(event)
+            return True
+        return False
 
-    def lose(self, count: int, unavailable: AuditUnavailable) -> None:
-        self.lost += count
-        self.lost_in_all += count
-        self.cause = unavailable.error_type
-
-    def _lost_in_turn(self, count: int, unavailable: AuditUnavailable) -> None:
-        self.lose(count, unavailable)
-        if self._report is not None:
-            self._report(f"netproxy: {count} events could not be recorded: {unavailable}")
+    def _admit(self) -> Loss | None:
+        """Put a gap record, if something is missing. Raises `AuditUnavailable`."""
+        desk = self._desk
+        loss = desk.take_loss()
+        if loss is None:
+            return None
+        try:
+            gap = loss.gap()
+            desk.journal.put(self._fill(gap), gap)
+        except AuditUnavailable:
+            desk.put_back(loss)
+            raise
+        return loss
 
 
 def _unless_written(lost: Callable[[], None], problem: AuditUnavailable | None) -> None:
     if problem is not None:
         lost()
+
+
+def _regardless(
+    then: Callable[[AuditUnavailable | None], None], _: AuditUnavailable | None
+) -> None:
+    then(None)

@@ -44,6 +44,7 @@ class FailingFile:
         self.truncate_error: int | None = None
         self.sync_error: int | None = None
         self.syncs = 0
+        self.is_removed = False
 
     def write(self, data: bytes) -> int:
         self._fail(self.write_error)
@@ -58,6 +59,9 @@ class FailingFile:
     def sync(self) -> None:
         self._fail(self.sync_error)
         self.syncs += 1
+
+    def is_there(self) -> bool:
+        return not self.is_removed
 
     def close(self) -> None:
         pass
