@@ -257,6 +257,7 @@ def lived(netproxy: Netproxy) -> list[dict[str, Any]]:
     records = netproxy.events()
     for record in records:
         assert_valid(record)
+    assert records.pop()["event.name"] == "netproxy.audit.checkpoint"
     names = [record["event.name"] for record in records]
     assert names[:4] == [
         f"netproxy.{name}"

@@ -31,7 +31,7 @@ def test_every_event_of_a_run_reaches_the_collector(me: Person, base: Path, by: 
     arrived = [attributes_of(record) for record in collector.records]
     assert {attributes["log.record.uid"] for attributes in arrived} == expected
     names = [record.event_name for record in collector.records]
-    assert names[-1] == "netproxy.gateway.stopped"
+    assert names[-2:] == ["netproxy.gateway.stopped", "netproxy.audit.checkpoint"]
     decision = arrived[names.index("netproxy.policy_decision")]
     assert decision["network.policy.reason"] == "not_allowed"
     assert decision["sandbox.enforced"] is True

@@ -99,7 +99,9 @@ def test_one_port_serves_every_kind_of_client(  # noqa: PLR0917  # fixtures and 
     )
     assert started["netproxy.session.name"] == ended["netproxy.session.name"] == "office"
     assert netproxy.events()[0]["event.name"] == "netproxy.gateway.started"
-    assert netproxy.events()[-1]["event.name"] == "netproxy.gateway.stopped"
+    stopped, signed = netproxy.events()[-2:]
+    assert stopped["event.name"] == "netproxy.gateway.stopped"
+    assert signed["netproxy.checkpoint.cause"] == "shutdown"
 
 
 def test_socks_on_a_port_of_its_own(netproxy: Netproxy, site: Site) -> None:
@@ -242,7 +244,9 @@ def test_a_running_download_is_finished_and_nobody_new_is_let_in(netproxy: Netpr
             assert response.read() == b"half"
             assert service.ends() == 0
             assert "were cut" not in service.err
-    assert netproxy.events()[-1]["event.name"] == "netproxy.gateway.stopped"
+    stopped, signed = netproxy.events()[-2:]
+    assert stopped["event.name"] == "netproxy.gateway.stopped"
+    assert signed["netproxy.checkpoint.cause"] == "shutdown"
 
 
 @pytest.mark.parametrize("hurried", [False, True], ids=["at-the-limit", "second-signal"])
