@@ -1,7 +1,7 @@
 """What exporters left to be recorded, and how far that is done: the gateway's half.
 
 At least once: a gateway that dies between the record and its mark records the notice again, with
-the same lag and count. See ADR 13.
+the same lag and count. See ADR 15.
 """
 
 from __future__ import annotations

@@ -28,10 +28,10 @@ def try_lock(folder: int, name: str) -> int | None:
     return descriptor
 
 
-def is_live(folder: Path) -> bool:
-    """Whether a process writes in this folder now."""
+def is_live(folder: Path, name: str = folders.LOCK) -> bool:
+    """Whether a process holds this lock now: the usual one, who writes in the folder."""
     try:
-        descriptor = folders.open_for_reading(folder / folders.LOCK)
+        descriptor = folders.open_for_reading(folder / name)
     except FileNotFoundError:
         return False
     try:

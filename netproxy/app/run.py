@@ -28,7 +28,6 @@ from otel import (
     Value,
     exported,
     new_id,
-    ship_command,
     visible,
 )
 from otel.events import (
@@ -45,12 +44,12 @@ from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.host import find_bwrap, program_paths
 from sandbox.model import Backend, ProxyAddresses
 from sandbox.plan import Access, make_plan
-from sandbox.process import Fence, Launch, Listeners, listen_on_host, start_background
+from sandbox.process import Fence, Launch, Listeners, listen_on_host
 from sandbox.streams import inspect_streams, refuse_ways_out, starts_in_foreground
 from sandbox.token import CancellationToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -154,6 +153,10 @@ class _Execution:
         refuse_ways_out()
         spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths(sys.path))
         plan = make_plan(spec)
+        if self._settings.sinks:
+            from netproxy.app.sinks import refuse_writable
+
+            refuse_writable(self._settings.sinks, plan)
         return plan, find_bwrap(self._environ.get("PATH", ""), writable=plan.writable())
 
     def _trail(self, journal: Journal) -> AuditTrail:
@@ -209,9 +212,10 @@ class _Execution:
                 directory=self._directory,
             )
             trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
-            self._start_shipper(journal)
             trail.record(self._started(plan))
-            outcome = uvloop.run(self._supervise(run, fence, listeners))
+            outcome = uvloop.run(
+                self._exporting(self._supervise(run, fence, listeners), trail, journal)
+            )
         except BaseException:
             fence.abandon()
             raise
@@ -261,15 +265,18 @@ class _Execution:
                     "they stay in the journal and go out with a later run"
                 )
 
-    def _start_shipper(self, journal: Journal) -> None:
+    async def _exporting(
+        self, supervising: Coroutine[None, None, Outcome], trail: AuditTrail, journal: Journal
+    ) -> Outcome:
         """The exporter is a process of its own: a collector can't slow or stop a decision."""
-        if not self._settings.sinks:
-            return
-        directory = self._settings.audit_directory
-        command, environment = ship_command(
-            self._settings.sinks, directory, journal.writer, start=journal.opened_at
-        )
-        start_background(command, environment)
+        sinks, directory = self._settings.sinks, self._settings.audit_directory
+        if not sinks:
+            return await supervising
+        from netproxy.app.export_watch import ExportWatch, exporter_of
+
+        start = exporter_of(sinks, directory, journal)
+        with ExportWatch(trail, directory / journal.writer, sinks, start).running():
+            return await supervising
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
         from netproxy.app.reception import Reception

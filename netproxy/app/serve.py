@@ -21,14 +21,14 @@ from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, session_of_holder
 from netproxy.app.token_file import read_token_file
 from netproxy.app.trail import open_journal, record_start
+from netproxy.errors import InvalidSettings
 from netproxy.transport.server import ListenerKind
-from otel import AuditError, AuditTrail, Journal, ship_command, visible
+from otel import AuditError, AuditTrail, Journal, OtlpSettings, visible
 from otel.events import GatewayStopped
-from sandbox.process import start_background
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from pathlib import Path
 
     from netproxy.app.cli.serve_options import ServeOptions
@@ -60,6 +60,7 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
     try:
         with ExitStack() as stack:
             listening = _listen(options, stack)
+            _refuse_own_listeners(listening, sessions)
             service = Service(
                 sessions=sessions,
                 listening=listening,
@@ -116,6 +117,25 @@ def _listen(options: ServeOptions, stack: ExitStack) -> Listening:
     )
 
 
+def _refuse_own_listeners(
+    listening: Listening, sessions: Mapping[Holder | str | None, Session]
+) -> None:
+    """A collector can't be where we listen. Raises `InvalidSettings` that names the place."""
+    sinks = [sink for each in sessions.values() for sink in each.settings.sinks]
+    if not sinks:
+        return
+    from netproxy.app.sinks import listening_there
+
+    taken = [listener.getsockname()[:2] for listener, _, _ in listening.proxies]
+    problems = dict.fromkeys(
+        f"{sink.place or '--otlp'}: {sink.endpoint} is where this gateway listens itself"
+        for sink in sinks
+        if isinstance(sink, OtlpSettings) and listening_there(sink.endpoint, taken)
+    )
+    if problems:
+        raise InvalidSettings(tuple(problems))
+
+
 def _on_record(service: Service, settings: Settings) -> int:
     """Serve, between the first record and the last. Raises `AuditError`."""
     import uvloop
@@ -135,15 +155,25 @@ def _on_record(service: Service, settings: Settings) -> int:
             )
         record_start(trail, journal, evidence)
         journal.start_syncing()
-        if settings.sinks:
-            command, environment = ship_command(
-                settings.sinks, settings.audit_directory, journal.writer, start=journal.opened_at
-            )
-            start_background(command, environment)
         collect_seldom()
-        uvloop.run(service.run(trail, page))
+        uvloop.run(_exporting(service.run(trail, page), trail, journal, settings))
         trail.record(GatewayStopped())
     return 0
+
+
+async def _exporting(
+    serving: Coroutine[None, None, None], trail: AuditTrail, journal: Journal, settings: Settings
+) -> None:
+    """Serve, and meanwhile look after the process that exports the records."""
+    if not settings.sinks:
+        await serving
+        return
+    from netproxy.app.export_watch import ExportWatch, exporter_of
+
+    folder = settings.audit_directory / journal.writer
+    start = exporter_of(settings.sinks, settings.audit_directory, journal)
+    with ExportWatch(trail, folder, settings.sinks, start).running():
+        await serving
 
 
 def _measures(service: Service) -> Measures | None:

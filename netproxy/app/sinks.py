@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from netproxy.app.places import config_home
 from netproxy.app.regular_file import read_regular
@@ -27,6 +30,8 @@ from otel import (
     without_doubles,
 )
 from otel.sinks import Protocol
+from sandbox.errors import PlanRefused
+from sandbox.plan import Access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,7 +39,10 @@ if TYPE_CHECKING:
     from netproxy.policy.fields import SinkTable
     from netproxy.policy.layers import Statement
     from netproxy.policy.origin import Origin
+    from sandbox.plan import Plan
 
+_PORTS = {"http": 80, "https": 443}
+_EVERYWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104  # compared with, not listened on
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OF_OTLP = (
@@ -70,6 +78,54 @@ def sinks_of(
     if problems:
         raise InvalidSettings(tuple(problems))
     return without_doubles((*sinks, *given))
+
+
+def refuse_writable(sinks: Iterable[SinkSettings], plan: Plan) -> None:
+    """Refuse a file of records that the command could forge. Raises `PlanRefused`."""
+    hidden = [mount.path for mount in plan.mounts if mount.access is Access.HIDDEN]
+    for sink in sinks:
+        if not isinstance(sink, FileSettings):
+            continue
+        folder = os.path.realpath(Path(sink.path).parent)
+        if _is_below(folder, plan.writable()) and not _is_below(folder, hidden):
+            raise PlanRefused(
+                f"{sink.place}: the command may write in {folder}, so records there prove nothing; "
+                "choose a folder that it can't write"
+            )
+
+
+def _is_below(folder: str, roots: Iterable[str]) -> bool:
+    return any(Path(folder).is_relative_to(root) for root in roots)
+
+
+def listening_there(endpoint: str, taken: Iterable[tuple[str, int]]) -> bool:
+    """Whether one of these listeners, by address and port, is what a URL leads to.
+
+    A name is compared as it stands, but for this host's own: it is looked up by whoever exports.
+    """
+    parts = urlsplit(endpoint)
+    port = parts.port or _PORTS[parts.scheme]
+    host = (parts.hostname or "").rstrip(".").lower()
+    here = _addresses_of(host)
+    return any(
+        port == taken_port and (address in here or (here and address in _EVERYWHERE))
+        for address, taken_port in taken
+    )
+
+
+def _addresses_of(host: str) -> frozenset[str]:
+    """This host's addresses that a URL's host may mean; none for other hosts."""
+    if host in {"localhost", gethostname().lower()} or host.endswith(".localhost"):
+        return frozenset(("127.0.0.1", "::1"))
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return frozenset()
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    # To connect to no address is to connect to this host.
+    mine = {"127.0.0.1", "::1"} if address.is_unspecified else {str(address)}
+    return frozenset(mine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess  # a service that has to refuse
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.otlp_receiver import OtlpReceiver, attributes_of
+from tests.support.otlp_grpc_receiver import GrpcReceiver
+from tests.support.otlp_receiver import OtlpReceiver, attributes_of, uids_of
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -67,3 +71,79 @@ def test_the_collectors_secrets_stay_out_of_arguments_and_of_the_command(
     assert done.status == 0
     assert "S3CRET" not in done.out
     assert collector.requests[0].headers["authorization"] == "Bearer S3CRET"
+
+
+def sinks(netproxy: Netproxy, text: str) -> None:
+    own = netproxy.person.owns(netproxy.config / "netproxy")
+    (own / "config.toml").write_text(text)
+
+
+def test_sinks_stand_side_by_side_and_a_dead_one_holds_nobody(me: Person, base: Path) -> None:
+    netproxy = Netproxy(me, base)
+    file = netproxy.person.owns(netproxy.state / "netproxy") / "siem.jsonl"
+    with GrpcReceiver() as collector:
+        sinks(
+            netproxy,
+            f"""\
+[[audit.sink]]
+type = "otlp"
+endpoint = "http://127.0.0.1:9"
+
+[[audit.sink]]
+type = "otlp"
+protocol = "grpc"
+endpoint = "{collector.url}"
+
+[[audit.sink]]
+type = "ocsf"
+path = "{file}"
+""",
+        )
+        done = netproxy.run("--ask", "never", command=DENIED)
+        assert done.status == 77
+        expected = {event["log.record.uid"] for event in netproxy.events()}
+        collector.wait_for(len(expected))
+    assert set(uids_of(collector.records)) == expected
+    give_up = time.monotonic() + 10
+    while len(lines := file.read_text().splitlines()) < len(expected):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    found = [json.loads(line) for line in lines]
+    assert {event["metadata"]["uid"] for event in found} == expected
+    assert [event["class_uid"] for event in found][-1] == 6002
+
+
+def test_a_file_that_the_command_could_forge_is_refused(me: Person, base: Path) -> None:
+    netproxy = Netproxy(me, base)
+    sinks(
+        netproxy,
+        f'[[audit.sink]]\ntype = "ocsf"\npath = "{netproxy.workspace}/siem.jsonl"\n',
+    )
+    done = netproxy.run("--ask", "never", command=["true"])
+    assert done.status == 64
+    assert "config.toml:1:1 audit.sink[0]: the command may write in" in done.err
+
+
+@pytest.mark.parametrize("by", ["option", "file"])
+def test_a_collector_that_is_the_gateway_itself_is_refused(me: Person, base: Path, by: str) -> None:
+    """Its records would be requests that make records."""
+    netproxy = Netproxy(me, base)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    if by == "file":
+        sinks(netproxy, f'[[audit.sink]]\ntype = "otlp"\nendpoint = "http://localhost:{port}"\n')
+    option = ["--otlp", f"http://localhost:{port}"] if by == "option" else []
+    words = ["serve", "--listen", f"127.0.0.1:{port}", "--audit-dir", str(netproxy.audit), *option]
+    done = subprocess.run(
+        netproxy.argv(*words),
+        cwd=netproxy.workspace,
+        env=netproxy.environment({}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 78
+    place = "config.toml:1:1 audit.sink[0]" if by == "file" else "--otlp"
+    last = done.stderr.splitlines()[-1]
+    assert f"{place}: http://localhost:{port}/v1/logs is where this gateway listens" in last

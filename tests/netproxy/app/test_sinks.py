@@ -9,6 +9,7 @@ import pytest
 
 from netproxy.app.cli.run_options import parse_run
 from netproxy.app.settings import Settings, load_settings
+from netproxy.app.sinks import listening_there
 from netproxy.errors import InvalidSettings
 from otel import FileSettings, OtlpSettings
 from otel.sinks import Protocol
@@ -169,3 +170,25 @@ def test_a_client_key_is_a_secret_too(home: Path) -> None:
     assert found.client_key == str(home / ".config/netproxy/key.pem")
     secret(home / "key.pem", "")
     assert "can't see" in problems(home, f'{text}"~/key.pem"')[0]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "taken", "there"),
+    [
+        pytest.param("http://127.0.0.1:3128", ("127.0.0.1", 3128), True, id="same"),
+        pytest.param("http://localhost:3128", ("127.0.0.1", 3128), True, id="by-name"),
+        pytest.param("http://LocalHost.:3128/v1/logs", ("::1", 3128), True, id="by-its-name"),
+        pytest.param("http://127.0.0.1:3128", ("0.0.0.0", 3128), True, id="everywhere"),
+        pytest.param("http://[::1]:3128", ("::", 3128), True, id="everywhere-6"),
+        pytest.param("http://[::ffff:127.0.0.1]:3128", ("127.0.0.1", 3128), True, id="mapped"),
+        pytest.param("http://0.0.0.0:3128", ("127.0.0.1", 3128), True, id="no-address"),
+        pytest.param("http://127.0.0.1", ("127.0.0.1", 80), True, id="usual-port"),
+        pytest.param("http://127.0.0.1:4318", ("127.0.0.1", 3128), False, id="other-port"),
+        pytest.param("http://192.0.2.7:3128", ("127.0.0.1", 3128), False, id="other-host"),
+        pytest.param("http://collector:3128", ("0.0.0.0", 3128), False, id="other-name"),
+    ],
+)
+def test_a_collector_can_not_be_where_the_gateway_listens(
+    endpoint: str, taken: tuple[str, int], *, there: bool
+) -> None:
+    assert listening_there(endpoint, [taken]) is there
