@@ -110,7 +110,7 @@ path = "{file}"
         time.sleep(0.02)
     found = [json.loads(line) for line in lines]
     assert {event["metadata"]["uid"] for event in found} == expected
-    assert [event["class_uid"] for event in found][-1] == 6002
+    assert found[-2]["metadata"]["event_code"] == "netproxy.gateway.stopped"
 
 
 def test_a_file_that_the_command_could_forge_is_refused(me: Person, base: Path) -> None:
