@@ -14,6 +14,7 @@ from otel.desk import Desk
 from otel.errors import AuditUnavailable, OnItsWay
 from otel.forms import Form
 from otel.modes import AuditMode
+from otel.space import Step
 
 if TYPE_CHECKING:
     import asyncio
@@ -142,6 +143,20 @@ class AuditTrail:
         turn, self._desk.turn = self._desk.turn, None
         if turn is not None:
             turn.end()
+
+    @property
+    def mode(self) -> AuditMode:
+        """What an allow waits for."""
+        return self._desk.mode
+
+    @property
+    def is_almost_full(self) -> bool:
+        """Whether its disk soon takes no more: nothing should begin that leaves many records."""
+        return self._desk.step in {Step.CRITICAL, Step.FULL}
+
+    def start_syncing(self) -> None:
+        """From now on have what is written synced, as the mode wants it. Not before a fork."""
+        self._desk.journal.start_syncing(gathers=self.mode is not AuditMode.STRICT)
 
     @property
     def impairment(self) -> str | None:

@@ -16,6 +16,8 @@ from netproxy.ports import Answer
 from otel import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from approvals import Answer as ReviewerAnswer
     from approvals import ApprovalService, Outcome
     from netproxy.model import Destination, Judgement, Request
@@ -50,13 +52,29 @@ class Asker:
 class ServiceApprover:
     """`netproxy.ports.Approver` and `netproxy.ports.SessionCache` of one run."""
 
-    def __init__(self, service: ApprovalService, asker: Asker) -> None:
+    def __init__(
+        self,
+        service: ApprovalService,
+        asker: Asker,
+        *,
+        is_almost_full: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_almost_full`: whether the audit disk has no room for what a question leaves."""
         self._service = service
         self._asker = asker
+        self._is_almost_full = is_almost_full
 
     async def ask(self, request: Request, judgement: Judgement) -> Answer:
         """Ask, wait, and translate; every failure is an answer."""
         where = request.destination
+        if self._is_almost_full():
+            return Answer(
+                allowed=False,
+                source=Source.PROXY_STATE,
+                reason=Reason.APPROVAL_UNAVAILABLE,
+                approval_id=None,
+                message=f"{where} was not allowed: the audit disk is almost full, nobody is asked.",
+            )
         outcome = await self._service.ask(self._asking(request, judgement))
         source, reason = _WORDS[outcome.ending]
         approval = outcome.approval_id

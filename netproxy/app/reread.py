@@ -52,6 +52,7 @@ _LIVE = frozenset({"layers", "profile", "sources", "spec", "warnings"})
 # How a file calls what `Settings` calls otherwise.
 _KEYS = {
     "audit_directory": "audit.directory",
+    "audit_mode": "audit.mode",
     "evidence": "audit",
     "hold_seconds": "approvals.hold_seconds",
     "max_grant_seconds": "approvals.max_seconds",

@@ -165,14 +165,14 @@ class _Execution:
             "execution.id": self._execution_id,
             "sandbox.enforced": not self._settings.no_sandbox,
         }
-        return AuditTrail(journal, common)
+        return AuditTrail(journal, common, self._settings.audit_mode)
 
     def _record_closing(self, trail: AuditTrail, outcome: Outcome) -> int:
         """The last records; a run whose end is not on record did not end well."""
         try:
             trail.record(self._exited(outcome))
             trail.record(SessionEnded(session_name=self._settings.session_name))
-            trail.record(GatewayStopped())
+            trail.record(GatewayStopped(reason="run_ended"))
         except AuditUnavailable as lost:
             say(f"the command ended with {outcome.status}, which could not be recorded: {lost}")
             return EXIT_OURS
@@ -194,7 +194,7 @@ class _Execution:
             from netproxy.app.policy_in_force import PolicyInForce
             from netproxy.app.reception import Run
 
-            journal.start_syncing()
+            trail.start_syncing()
             policy = self._settings.policy(now=time.time())
             run = Run(
                 settings=self._settings,

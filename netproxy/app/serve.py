@@ -147,33 +147,32 @@ def _on_record(service: Service, settings: Settings) -> int:
             settings, warn=lambda text: say(f"warning: {text}"), kind=kind
         )
         stack.callback(journal.close)
-        trail = AuditTrail(journal, {"sandbox.enforced": False})
+        trail = AuditTrail(journal, {"sandbox.enforced": False}, settings.audit_mode)
         page = None
         if measures is not None:
             page = stack.enter_context(
                 measures.taken(trail, journal, settings.audit_directory, service.crowd)
             )
         record_start(trail, journal, evidence)
-        journal.start_syncing()
+        trail.start_syncing()
         collect_seldom()
-        uvloop.run(_exporting(service.run(trail, page), trail, journal, settings))
-        trail.record(GatewayStopped())
+        aborted = uvloop.run(_exporting(service.run(trail, page), trail, journal, settings))
+        trail.record(GatewayStopped(reason="signal", aborted=aborted))
     return 0
 
 
 async def _exporting(
-    serving: Coroutine[None, None, None], trail: AuditTrail, journal: Journal, settings: Settings
-) -> None:
+    serving: Coroutine[None, None, int], trail: AuditTrail, journal: Journal, settings: Settings
+) -> int:
     """Serve, and meanwhile look after the process that exports the records."""
     if not settings.sinks:
-        await serving
-        return
+        return await serving
     from netproxy.app.export_watch import ExportWatch, exporter_of
 
     folder = settings.audit_directory / journal.writer
     start = exporter_of(settings.sinks, settings.audit_directory, journal)
     with ExportWatch(trail, folder, settings.sinks, start).running():
-        await serving
+        return await serving
 
 
 def _measures(service: Service) -> Measures | None:

@@ -78,8 +78,8 @@ class Service:
         self._say = say
         self.crowd = Crowd()
 
-    async def run(self, trail: AuditTrail, metrics: Page | None = None) -> None:
-        """Serve until SIGTERM or SIGINT. Raises `AuditUnavailable`.
+    async def run(self, trail: AuditTrail, metrics: Page | None = None) -> int:
+        """Serve until SIGTERM or SIGINT; how many were cut then. Raises `AuditUnavailable`.
 
         `metrics` is for whoever scrapes.
         """
@@ -99,7 +99,7 @@ class Service:
                 servers = [await self._open_front(stack, shared, admission.door)]
             health = None
             if self.listening.health is not None:
-                health = await stack.enter_async_context(Health(self.listening.health))
+                health = await stack.enter_async_context(Health(self.listening.health, trail))
             if self.listening.metrics is not None and metrics is not None:
                 await stack.enter_async_context(MetricsPage(self.listening.metrics, metrics))
             self._announce()
@@ -108,7 +108,7 @@ class Service:
                 health.is_draining = True
             notify("STOPPING=1", self._environ)
             # Clients leave the first servers first.
-            await self._drain([*servers, *(admission.servers if admission else ())])
+            return await self._drain([*servers, *(admission.servers if admission else ())])
 
     async def _share(self, stack: AsyncExitStack) -> Shared:
         """Open what all sessions use together."""
@@ -197,7 +197,7 @@ class Service:
             self._say(f"metrics on http://{where(self.listening.metrics)}/metrics")
         notify("READY=1", self._environ)
 
-    async def _drain(self, servers: list[ProxyServer]) -> None:
+    async def _drain(self, servers: list[ProxyServer]) -> int:
         """Stop accepting, let clients finish, and count who has to be cut."""
         for server in servers:
             server.stop_accepting()
@@ -216,6 +216,7 @@ class Service:
                 end.cancel()
         if left := sum(len(server.connections) for server in servers):
             self._say(f"stopped; {left} connections were cut")
+        return left
 
 
 def _user() -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app import places
+from netproxy.app.audit_mode import audit_mode
 from netproxy.app.layer_files import (
     MANAGED,
     Managed,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from netproxy.policy.loader import Document
     from netproxy.policy.rules import Rule
     from netproxy.policy.spec import PolicySpec
+    from otel import AuditMode
 
 # Constraints that nobody may loosen.
 MANAGED_FILE = MANAGED.path
@@ -88,6 +90,7 @@ class Settings:
     limits: ChosenLimits
     routes: Routes | None  # where connections leave; None: all directly
     audit_directory: Path
+    audit_mode: AuditMode
     sinks: tuple[SinkSettings, ...]  # where the audit records are exported to
     evidence: EvidenceSettings  # how they are signed, split into files, and removed
     write_paths: tuple[Path, ...]
@@ -241,6 +244,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         limits=document.limits if document else ChosenLimits(),
         routes=_routes(document, read),
         audit_directory=_audit_directory(options, document, read),
+        audit_mode=audit_mode(options.audit_mode, files, read.problems),
         sinks=_sinks(options, files, read),
         evidence=_evidence(document, read),
         write_paths=(*_write_paths(document, read), *options.write),

@@ -44,6 +44,7 @@ def record_start(trail: AuditTrail, journal: Journal, evidence: Evidence) -> Non
             pid=os.getpid(),
             torn_bytes=journal.torn_bytes,
             previous_shutdown=journal.previous_shutdown,
+            audit_mode=trail.mode,
             key_id=evidence.key_id,
         )
     )

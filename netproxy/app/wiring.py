@@ -221,7 +221,9 @@ def _asker(run: Run) -> Asker:
 
 def _server(run: Run, shared: Shared, token: Token, limits: Limits, ports: Ports) -> ProxyServer:
     settings, readiness = run.settings, shared.readiness
-    approver = ServiceApprover(shared.service, _asker(run))
+    approver = ServiceApprover(
+        shared.service, _asker(run), is_almost_full=lambda: run.trail.is_almost_full
+    )
     routes = settings.routes
     dialer = HappyEyeballs(readiness, limits)
     resolver = SystemResolver(hosts=settings.resolver_hosts, timeout_seconds=limits.resolve_seconds)

@@ -150,12 +150,6 @@ def _bundle_name(value: str) -> str:
     return value
 
 
-def _audit_mode(value: Any) -> Any:
-    if isinstance(value, str) and value in {"strict", "best_effort"}:
-        raise refuse(f"this version does not have {value} yet, only written")
-    return value
-
-
 def _one_spelling(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
     """Refuse a table in which two keys are one name: the first would be lost in silence."""
     found = read(value)
@@ -270,7 +264,10 @@ SniField = Annotated[
     Literal["refuse", "record"],
     Field(description="what becomes of a tunnel whose TLS asks for another name"),
 ]
-AuditMode = Annotated[Literal["written"], BeforeValidator(_audit_mode)]
+AuditMode = Annotated[
+    Literal["written", "strict", "best_effort"],
+    Field(description="what an allow waits for, and whether it goes on without; written if unset"),
+]
 MethodText = Annotated[
     str, BeforeValidator(reader(parse_method)), text(r"[^\s*]+", "a method such as GET")
 ]

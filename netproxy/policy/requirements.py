@@ -138,6 +138,7 @@ def load_requirements(text: str, name: str) -> Bounds:
         max_seconds=said.at(("approvals", "max_seconds"), approvals.max_seconds),
         sinks=sinks_said(reading, file.audit.sink),
         sandbox_required=said.at(("sandbox", "required"), file.sandbox.required),
+        audit_mode=said.at(("audit", "mode"), file.audit.mode),
     )
 
 

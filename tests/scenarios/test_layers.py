@@ -93,8 +93,8 @@ def test_outside_the_ceiling_nobody_is_even_asked(person: Person, base: Path) ->
             id="sandbox.required",
         ),
         pytest.param(
-            "[audit]\nmode = 'strict'", [],
-            f"{MANAGED}:2:1 audit.mode: this version does not have strict yet, only written",
+            "[audit]\nmode = 'strict'", ["--audit-mode", "best_effort"],
+            f"--audit-mode best_effort: {MANAGED}:2:1 audit.mode demands strict",
             id="audit.mode",
         ),
         pytest.param(

@@ -157,6 +157,7 @@ def _bounds(bounds: Bounds) -> dict[str, Any]:
         "max_scope": bounds.max_scope and bounds.max_scope.value,
         "max_seconds": bounds.max_seconds and bounds.max_seconds.value,
         "sandbox_required": bounds.sandbox_required and bounds.sandbox_required.value,
+        "audit_mode": bounds.audit_mode and bounds.audit_mode.value,
     }
     return {key: value for key, value in given.items() if value is not None}
 

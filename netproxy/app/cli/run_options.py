@@ -22,7 +22,7 @@ from netproxy.policy.blocks import parse_address, text_of
 from netproxy.policy.hosts import canonical_host, is_address, shown
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import Effect, parse_rule
-from otel import ExportRefused, check_endpoint
+from otel import AuditMode, ExportRefused, check_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,6 +70,7 @@ class RunOptions:
     session: str | None = None
     timeout_seconds: float | None = None
     audit_directory: Path | None = None
+    audit_mode: AuditMode | None = None
     otlp: str | None = None
     resolve: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     write: tuple[Path, ...] = ()
@@ -95,6 +96,7 @@ def parse_run(arguments: list[str]) -> RunOptions:
         session=given.session,
         timeout_seconds=given.timeout,
         audit_directory=given.audit_dir,
+        audit_mode=_mode(given),
         otlp=given.otlp,
         resolve=_gathered(given.resolve),
         write=tuple(given.write),
@@ -136,9 +138,14 @@ def gateway_options(given: argparse.Namespace) -> RunOptions:
         policy_options(given),
         session=given.session,
         audit_directory=given.audit_dir,
+        audit_mode=_mode(given),
         otlp=given.otlp,
         resolve=_gathered(given.resolve),
     )
+
+
+def _mode(given: argparse.Namespace) -> AuditMode | None:
+    return None if given.audit_mode is None else AuditMode(given.audit_mode)
 
 
 def _one(parse: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -258,6 +265,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         " reached (repeatable)",
     },
     "--audit-dir": {"metavar": "DIR", "type": read_path, "help": "where the audit journal is kept"},
+    "--audit-mode": {
+        "choices": [str(mode) for mode in AuditMode],
+        "help": "let an allow wait until its record is written (default) or on the disk (strict), "
+        "or go on without one (best_effort)",
+    },
     "--otlp": {
         "metavar": "URL",
         "type": _collector,
@@ -280,7 +292,7 @@ _POLICY_FLAGS = (
 )  # fmt: skip
 
 # And those that a gateway has besides.
-_GATEWAY_FLAGS = ("--session", "--resolve", "--audit-dir", "--otlp")
+_GATEWAY_FLAGS = ("--session", "--resolve", "--audit-dir", "--audit-mode", "--otlp")
 
 
 def _parser() -> UsageParser:

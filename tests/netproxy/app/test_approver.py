@@ -245,3 +245,22 @@ def test_a_session_denial_that_lets_the_command_continue_does_not_stop_it_later(
             assert (again.reason, again.cancel) == (Reason.DENIED_BY_SESSION, False)
 
     run_virtual(main())
+
+
+def test_nobody_is_asked_while_the_audit_disk_is_almost_full() -> None:
+    async def main() -> Answer:
+        async with service(says(Verdict.ALLOW)) as running:
+            asker = Asker(
+                session="s-1",
+                run="r-1",
+                command="true",
+                directory="/",
+                on_denial=OnDenial.CANCEL,
+            )
+            full = ServiceApprover(running, asker, is_almost_full=lambda: True)
+            return await full.ask(request(), judgement())
+
+    found = run_virtual(main())
+    assert not found.allowed
+    assert (found.source, found.reason) == (Source.PROXY_STATE, Reason.APPROVAL_UNAVAILABLE)
+    assert "the audit disk is almost full" in found.message

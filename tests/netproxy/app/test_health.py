@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netproxy.app.health import Health, answer
+from netproxy.app.health import Condition, Health, answer
 
 HERE = b"Host: 127.0.0.1:3129\r\n"
 
@@ -19,8 +19,13 @@ def request(line: bytes, fields: bytes = HERE) -> bytes:
     return line + b"\r\n" + fields + b"\r\n"
 
 
-def status(head: bytes, *, is_draining: bool = False) -> int:
-    return int(answer(head, is_draining=is_draining).split()[1])
+def status(head: bytes, condition: Condition = Condition.OK) -> int:
+    return int(answer(head, condition).split()[1])
+
+
+class Record:
+    impairment: str | None = None
+    is_almost_full = False
 
 
 @pytest.mark.parametrize(
@@ -46,16 +51,21 @@ def test_one_target(line: bytes, code: int) -> None:
 
 
 def test_while_draining_it_is_a_503() -> None:
-    assert answer(request(b"GET /health HTTP/1.1"), is_draining=True).endswith(
+    assert answer(request(b"GET /health HTTP/1.1"), Condition.DRAINING).endswith(
         b"\r\n\r\ndraining\n"
     )
-    assert status(request(b"GET /health HTTP/1.1"), is_draining=True) == 503
+    assert status(request(b"GET /health HTTP/1.1"), Condition.DRAINING) == 503
+
+
+def test_without_a_record_it_is_a_503_and_with_little_room_it_is_said() -> None:
+    assert status(request(b"GET /health HTTP/1.1"), Condition.AUDIT_UNAVAILABLE) == 503
+    almost = answer(request(b"GET /health HTTP/1.1"), Condition.ALMOST_FULL)
+    assert almost.split()[1] == b"200"
+    assert almost.endswith(b"ok, but the audit disk is almost full\n")
 
 
 def test_what_comes_with_it() -> None:
-    head, _, body = answer(request(b"GET /health HTTP/1.1"), is_draining=False).partition(
-        b"\r\n\r\n"
-    )
+    head, _, body = answer(request(b"GET /health HTTP/1.1"), Condition.OK).partition(b"\r\n\r\n")
     assert body == b"ok\n"
     for line in (
         b"Content-Length: 3",
@@ -65,10 +75,8 @@ def test_what_comes_with_it() -> None:
     ):
         assert line in head.split(b"\r\n")
     assert b"Access-Control" not in head
-    assert b"\r\nAllow: GET, HEAD\r\n" in answer(
-        request(b"PUT /health HTTP/1.1"), is_draining=False
-    )
-    assert answer(request(b"HEAD /health HTTP/1.1"), is_draining=False).endswith(b"\r\n\r\n")
+    assert b"\r\nAllow: GET, HEAD\r\n" in answer(request(b"PUT /health HTTP/1.1"), Condition.OK)
+    assert answer(request(b"HEAD /health HTTP/1.1"), Condition.OK).endswith(b"\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -91,9 +99,9 @@ def test_what_comes_with_it() -> None:
 )
 def test_a_name_that_somebody_can_point_here_is_told_nothing(fields: bytes, code: int) -> None:
     """A page of attacker.test, rebound to this host, still says whose page it is."""
-    for is_draining in (False, True):
-        found = status(request(b"GET /health HTTP/1.1", fields), is_draining=is_draining)
-        assert found == (503 if is_draining and code == 200 else code)
+    for condition in (Condition.OK, Condition.DRAINING):
+        found = status(request(b"GET /health HTTP/1.1", fields), condition)
+        assert found == (503 if condition is Condition.DRAINING and code == 200 else code)
 
 
 def test_an_old_client_has_no_host() -> None:
@@ -102,7 +110,7 @@ def test_an_old_client_has_no_host() -> None:
 
 @given(st.binary(max_size=200))
 def test_whatever_comes_is_answered(data: bytes) -> None:
-    assert answer(data + b"\r\n\r\n", is_draining=False).startswith(b"HTTP/1.1 ")
+    assert answer(data + b"\r\n\r\n", Condition.OK).startswith(b"HTTP/1.1 ")
 
 
 def test_over_a_socket() -> None:
@@ -122,13 +130,19 @@ def test_over_a_socket() -> None:
         return data
 
     async def story() -> list[bytes]:
-        async with Health(listener) as health:
+        async with Health(listener, record) as health:
             whole = request(b"GET /health HTTP/1.1")
             answers = [await asked(whole), await asked(whole[:9], whole[9:])]
             answers.append(await asked(b"x" * 100_000))
             silent = [await asyncio.open_connection(*where) for _ in range(200)]
             for _, writer in silent[:150]:
                 writer.close()
+            record.impairment = "the disk is full"
+            await asyncio.sleep(0.05)
+            answers.append(await asked(whole))
+            record.impairment = None
+            record.is_almost_full = True
+            answers.append(await asked(whole))
             health.is_draining = True
             await asyncio.sleep(0.05)
             answers.append(await asked(whole))
@@ -137,5 +151,8 @@ def test_over_a_socket() -> None:
             return answers
 
     where = listener.getsockname()
+    record = Record()
     found = asyncio.run(story())
-    assert [data.split(b" ")[1:2] for data in found] == [[b"200"], [b"200"], [], [b"503"]]
+    assert [data.split(b" ")[1:2] for data in found] == [
+        [b"200"], [b"200"], [], [b"503"], [b"200"], [b"503"],
+    ]  # fmt: skip

@@ -95,10 +95,8 @@ def test_ports(value: Any, ports: tuple[int, int]) -> None:
         (fields.PathText, "v1", "'v1' is not a path, which begins with /"),
         (fields.FieldName, "x team", "'x team' is not a field name such as x-team"),
         (fields.FieldValue, "a\r\nb", r"'a\r\nb' is not a field value such as build-*"),
-        (fields.AuditMode, "strict", "this version does not have strict yet, only written"),
-        (fields.AuditMode, "best_effort", "this version does not have best_effort yet"),
-        (fields.AuditMode, "off", "Input should be 'written'"),
-        (fields.AuditMode, ["strict"], "Input should be 'written'"),
+        (fields.AuditMode, "off", "Input should be 'written', 'strict' or 'best_effort'"),
+        (fields.AuditMode, ["strict"], "Input should be 'written', 'strict' or 'best_effort'"),
     ],
 )
 def test_refused(kind: Any, value: Any, said: str) -> None:

@@ -404,13 +404,16 @@ def test_an_end_that_is_no_instant(value: str, said: str) -> None:
     assert found.startswith(wanted)
 
 
-@pytest.mark.parametrize("mode", ["strict", "best_effort"])
-def test_a_mode_of_audit_that_is_not_there_yet_is_said(mode: str) -> None:
+@pytest.mark.parametrize("mode", ["written", "strict", "best_effort"])
+def test_a_mode_of_audit(mode: str) -> None:
+    assert user(f'[audit]\nmode = "{mode}"').audit_mode == mode
+
+
+def test_a_mode_of_audit_that_was_misspelt_is_said() -> None:
     """Going on without it would be a silent downgrade."""
-    assert problems(f'[audit]\nmode = "{mode}"') == (
-        f"2:1 audit.mode: this version does not have {mode} yet, only written",
-    )
-    assert user('[audit]\nmode = "written"').audit_mode == "written"
+    (found,) = problems('[audit]\nmode = "stritc"')
+    assert found.startswith("2:1 audit.mode: 'stritc' is not one of written, strict, best_effort")
+    assert "did you mean strict?" in found
 
 
 def test_a_name_that_is_pinned_twice_is_no_choice_of_ours() -> None:

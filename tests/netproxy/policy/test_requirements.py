@@ -95,7 +95,7 @@ def test_an_empty_ceiling_is_a_ceiling() -> None:
         ),
         pytest.param("[approvals]\nmax_scope = 'always'", "max_scope: 'always'", id="scope"),
         pytest.param("[approvals]\nmax_seconds = 0", "approvals.max_seconds", id="no time"),
-        pytest.param("[audit]\nmode = 'strict'", "does not have strict yet", id="audit mode"),
+        pytest.param("[audit]\nmode = 'off'", "audit.mode: 'off' is not one of", id="audit mode"),
         pytest.param("[profiles.a]", "profiles: unknown key", id="a user's key"),
     ],
 )

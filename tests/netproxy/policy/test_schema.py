@@ -129,7 +129,7 @@ def test_the_sample_is_valid_to_an_editor(kind: str) -> None:
         ("bundles.a = []", "$.bundles.a: minItems"),
         ("bundles.'a b' = ['a.test']", "$.bundles.a b: additionalProperties"),
         ("resolver.timeout_seconds = 0", "$.resolver.timeout_seconds: exclusiveMinimum"),
-        ("audit.mode = 'strict'", "$.audit.mode: const"),
+        ("audit.mode = 'off'", "$.audit.mode: enum"),
     ],
 )
 def test_an_editor_underlines_what_the_loader_refuses(text: str, fault: str) -> None:

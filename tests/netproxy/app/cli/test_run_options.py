@@ -20,7 +20,8 @@ EVERYTHING = [
     "--allow-private", "10.0.0.0/8", "--config", "/etc/x.toml", "--profile", "dev",
     "--ask", "never", "--on-denial", "block", "--session", "review-1",
     "--timeout", "1.5", "--audit-dir", "/var/a",
-    "--otlp", "http://127.0.0.1:4318", "--write", "/srv/a", "--write", "b", "--no-sandbox",
+    "--otlp", "http://127.0.0.1:4318", "--audit-mode", "strict",
+    "--write", "/srv/a", "--write", "b", "--no-sandbox",
     "--resolve", "a.test=10.0.0.1", "--resolve", "A.test=::1", "--resolve", "b.test=10.0.0.2",
 ]  # fmt: skip
 
@@ -50,6 +51,7 @@ def test_every_option() -> None:
     assert options.timeout_seconds == 1.5
     assert options.audit_directory == Path("/var/a")
     assert options.otlp == "http://127.0.0.1:4318"
+    assert options.audit_mode == "strict"
     assert options.write == (Path("/srv/a"), Path.cwd() / "b")
     assert options.no_sandbox
     assert options.resolve == {"a.test": ("10.0.0.1", "::1"), "b.test": ("10.0.0.2",)}
