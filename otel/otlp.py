@@ -23,22 +23,16 @@ from opentelemetry.proto.common.v1.common_pb2 import (
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from otel import attributes as a
 from otel.answers import Answer, Delivered, TryLater, Unusable
 from otel.chain import nanoseconds
+from otel.otlp_fields import SCHEMA_URL, SCOPE, SEVERITY_TEXT, log_fields, sender
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from otel.attributes import Attributes, Value
+    from otel.attributes import Value
     from otel.chain import Record
 
-# The semantic conventions that our attribute names come from.
-SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
-SCOPE = "netproxy.audit"
-
-_INT64 = range(-(2**63), 2**63)
-_SEVERITY_TEXT = {9: "INFO", 13: "WARN", 17: "ERROR", 21: "FATAL"}
 # OTLP 1.9 section "Failures": these four are worth another try.
 _BUSY = frozenset((429, 502, 503, 504))
 # The body itself was refused. It will be again, so one of its records has to be left out.
@@ -46,16 +40,9 @@ _UNUSABLE = frozenset((400, 413))
 
 
 def resource(*, version: str, writer: str, host: str) -> Resource:
-    """Who sends: one service instance per journal writer."""
-    return Resource(
-        attributes=[
-            _key_value("host.name", host),
-            _key_value(a.AUDIT_CHAIN, writer),
-            _key_value("service.instance.id", writer),
-            _key_value("service.name", "netproxy"),
-            _key_value(a.SERVICE_VERSION, version),
-        ]
-    )
+    """Who sends."""
+    named = sender(version=version, writer=writer, host=host)
+    return Resource(attributes=[_key_value(key, value) for key, value in named.items()])
 
 
 def export_request(
@@ -72,19 +59,17 @@ def export_request(
 
 
 def log_record(record: Record) -> LogRecord:
-    """One event: EventName and attributes, no body. Null attributes are left out."""
-    instant = nanoseconds(record.timestamp)
+    """One event: EventName and attributes, no body."""
+    fields, instant = log_fields(record), nanoseconds(record.timestamp)
     return LogRecord(
         time_unix_nano=instant,
         observed_time_unix_nano=instant,
         severity_number=record.severity,  # type: ignore[arg-type]  # the stubs want the enum's own type
-        severity_text=_SEVERITY_TEXT.get(record.severity, ""),
+        severity_text=SEVERITY_TEXT.get(record.severity, ""),
         event_name=record.name,
-        attributes=[
-            _key_value(key, value)
-            for key, value in sorted(_attributes(record).items())
-            if value is not None
-        ],
+        attributes=[_key_value(key, value) for key, value in fields.attributes],
+        trace_id=fields.trace_id,
+        span_id=fields.span_id,
     )
 
 
@@ -142,18 +127,6 @@ def _delivered_json(body: bytes) -> Answer:
         return TryLater(why="the answer is not OTLP")
 
 
-def _attributes(record: Record) -> Attributes:
-    return {
-        **record.attributes,
-        a.EVENT_TIMESTAMP: record.timestamp,
-        a.RECORD_UID: record.uid,
-        a.AUDIT_CHAIN: record.writer,
-        a.AUDIT_SEQ: record.seq,
-        a.AUDIT_HASH: record.digest.hex(),
-        a.AUDIT_PREVIOUS: record.previous.hex(),
-    }
-
-
 def _key_value(key: str, value: Value) -> KeyValue:
     return KeyValue(key=key, value=_any_value(value))
 
@@ -162,7 +135,7 @@ def _any_value(value: Value) -> AnyValue:
     match value:
         case bool():
             return AnyValue(bool_value=value)
-        case int() if value in _INT64:
+        case int():
             return AnyValue(int_value=value)
         case tuple():
             items = [AnyValue(string_value=item) for item in value]

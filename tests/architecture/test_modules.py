@@ -29,9 +29,11 @@ COVERED_ELSEWHERE = {
     "tests/netproxy/policy/test_engine.py": ("netproxy/policy/judgements",),
     "tests/otel/test_events.py": ("otel/attributes", "otel/errors"),
     "tests/otel/test_ocsf.py": ("otel/ocsf_classes", "otel/ocsf_values"),
+    "tests/otel/test_otlp.py": ("otel/otlp_fields",),
     "tests/otel/test_shipper.py": ("otel/answers", "otel/lifetime"),
     "tests/sandbox/test_plan.py": ("sandbox/errors", "sandbox/model"),
     "tests/netproxy/app/cli/test_audit.py": ("netproxy/app/cli/audit_command",),
+    "tests/netproxy/app/cli/test_audit_query.py": ("netproxy/app/cli/audit_selection",),
     # What only real sockets show, shown by the drivers that use it.
     "tests/netproxy/transport/test_http_driver.py": (
         "netproxy/transport/attempt",

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from otel import AuditTrail, Journal, Record, read
 from otel.answers import Answer, Delivered, TryLater, Unusable
 from otel.events import RunStarted
-from otel.otlp import SCHEMA_URL, export_request, log_record, read_answer, resource, retry_after
+from otel.otlp import export_request, log_record, read_answer, resource, retry_after
+from otel.otlp_fields import SCHEMA_URL
 from tests.support.journals import NOON_NS, SteppingClock, decision
 from tests.support.otlp_receiver import attributes_of, partial
 

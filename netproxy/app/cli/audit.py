@@ -17,6 +17,7 @@ from otel import JournalBroken, visible
 VERBS = {
     "tail": "the last records, and with --follow those to come",
     "query": "the records that match",
+    "export": "the records that match, as OCSF or OTLP/JSON",
     "verify": "whether every chain of records holds",
     "schema": "the JSON Schema of the records",
 }

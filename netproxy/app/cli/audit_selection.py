@@ -1,0 +1,49 @@
+"""The options by which verbs of `netproxy audit` are told which records are meant, and those."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netproxy.app.cli.audit_command import Damage, add_period, journal, period
+from netproxy.app.cli.audit_filter import Filter, host_pattern
+from netproxy.model import Reason
+from otel import read
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+
+    from netproxy.app.cli.usage import UsageParser
+    from otel import Record
+
+
+def add_selection(made: UsageParser) -> None:
+    """Offer the options that `selected` reads."""
+    made.add_argument("--run", metavar="ID", help="execution.id, r-…")
+    made.add_argument("--session", metavar="ID", help="session.id or the session's name")
+    made.add_argument("--host", metavar="HOST", help="server.address; * stands for any text")
+    made.add_argument("--outcome", choices=("allow", "deny"))
+    made.add_argument("--reason", choices=[str(reason) for reason in Reason], metavar="REASON")
+    made.add_argument("--reviewer", metavar="NAME", help="of answers: who gave them")
+    made.add_argument("--event", metavar="NAME", help="such as policy_decision, or approval.*")
+    made.add_argument("--connection", metavar="ID", help="connection.id: all that came of it")
+    made.add_argument("--approval", metavar="ID", help="approval.id: a question and its answer")
+    add_period(made)
+
+
+def selected(made: UsageParser, options: Namespace, damage: Damage) -> Iterator[Record]:
+    """The records that match all options, as they are read. What is no time is bad usage."""
+    span = period(made, options)
+    wanted = Filter(
+        run=options.run,
+        session=options.session,
+        host=options.host and host_pattern(options.host),
+        outcome=options.outcome,
+        reason=options.reason,
+        reviewer=options.reviewer,
+        event=options.event,
+        connection=options.connection,
+        approval=options.approval,
+        span=span,
+    )
+    return filter(wanted.matches, read(journal(options), damage.report, span=span))
