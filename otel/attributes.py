@@ -20,6 +20,9 @@ SESSION_NAME = "netproxy.session.name"
 EXECUTION_ID = "execution.id"
 SANDBOX_ENFORCED = "sandbox.enforced"
 CONVERSATION_ID = "conversation.id"
+# Of the run's span, where runs are traced: the names that OpenTelemetry gives them outside OTLP.
+TRACE_ID = "trace_id"
+SPAN_ID = "span_id"
 
 # Where to, from where, how.
 SERVER_ADDRESS = "server.address"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from otel.errors import AuditUnavailable, OnItsWay
@@ -34,7 +33,7 @@ class Desk:
 
     __slots__ = (
         "_loop", "_loss", "_note", "_report", "_room", "goes_on", "is_impaired", "journal",
-        "lost_in_all", "mode", "turn", "watchers",
+        "lost_in_all", "mode", "turn",
     )  # fmt: skip
 
     def __init__(self, journal: Journal, mode: AuditMode, note: Callable[[Event], None]) -> None:
@@ -44,7 +43,6 @@ class Desk:
         self.goes_on = mode is AuditMode.BEST_EFFORT
         self.turn: Turn | None = None
         self.lost_in_all = 0
-        self.watchers: dict[type[Event], list[Callable[[Event], None]]] = {}
         self.is_impaired = False  # something is missing, or the disk is full
         self._note = note
         self._loss: Loss | None = None
@@ -67,12 +65,15 @@ class Desk:
         return "the audit disk is full" if self.step is Step.FULL else None
 
     def shown(
-        self, kind: type[Event], fill: Callable[[Event], Spelled]
-    ) -> Callable[[Event], Spelled]:
-        """Make what spells an event show it to its watchers first, if it has any."""
-        for watcher in self.watchers.get(kind, ()):
-            fill = partial(self._watched, watcher, fill)
-        return fill
+        self, watcher: Callable[[Event], None], fill: Callable[[Event], Spelled], event: Event
+    ) -> Spelled:
+        """Spell an event that somebody watches."""
+        try:
+            watcher(event)
+        except Exception as bug:  # noqa: BLE001 what only counts must not keep a record from the file
+            if self._report is not None:
+                self._report(f"netproxy: {event.name} was recorded, but not counted: {bug!r}")
+        return fill(event)
 
     def gather(self, loop: asyncio.AbstractEventLoop, report: Callable[[str], None]) -> None:
         """Write by turns from now on."""
@@ -166,16 +167,6 @@ class Desk:
         self.gave_room(unavailable)
         if self._report is not None:
             self._report(f"netproxy: {count} events could not be recorded: {unavailable}")
-
-    def _watched(
-        self, watcher: Callable[[Event], None], fill: Callable[[Event], Spelled], event: Event
-    ) -> Spelled:
-        try:
-            watcher(event)
-        except Exception as bug:  # noqa: BLE001 what only counts must not keep a record from the file
-            if self._report is not None:
-                self._report(f"netproxy: {event.name} was recorded, but not counted: {bug!r}")
-        return fill(event)
 
     def _judge(self) -> None:
         self.is_impaired = self._loss is not None or self.step is Step.FULL

@@ -36,6 +36,10 @@ class ExportRefused(AuditError):
     """A sink that can't be used as configured (a bad URL, an unsupported protocol)."""
 
 
+class TelemetryRefused(AuditError):
+    """Metrics, spans or logs that can't be had as configured. The text is one line."""
+
+
 class KeyUnusable(AuditError):
     """The key that signs checkpoints is missing, unreadable, or not ours alone."""
 

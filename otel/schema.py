@@ -53,6 +53,16 @@ _OF_A_RUN: dict[str, Schema] = {
         "description": "Whether the command had no other way out than the gateway.",
     },
     a.CONVERSATION_ID: {**_TEXT, "description": "What the caller says that the run belongs to."},
+    a.TRACE_ID: {
+        "type": "string",
+        "pattern": "^[0-9a-f]{32}$",
+        "description": "The W3C trace that a traced run belongs to.",
+    },
+    a.SPAN_ID: {
+        "type": "string",
+        "pattern": "^[0-9a-f]{16}$",
+        "description": "The span of a traced run itself.",
+    },
 }
 
 

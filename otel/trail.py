@@ -36,7 +36,7 @@ class AuditTrail:
     `AuditUnavailable`, and nobody is told of it: that is all that the mode is.
     """
 
-    __slots__ = ("_common", "_desk", "_fills")
+    __slots__ = ("_common", "_desk", "_fills", "_watchers")
 
     def __init__(
         self,
@@ -50,6 +50,12 @@ class AuditTrail:
         self._common = dict(common)
         self._fills: dict[type[Event], Callable[[Event], Spelled]] = {}
         self._desk = desk or Desk(journal, mode, self._write_now)
+        self._watchers: dict[type[Event], tuple[Callable[[Event], None], ...]] = {}
+
+    @property
+    def common(self) -> Attributes:
+        """What all of its events share."""
+        return self._common
 
     @property
     def lost(self) -> int:
@@ -166,16 +172,18 @@ class AuditTrail:
     def with_attributes(self, **attributes: Value) -> AuditTrail:
         """Make a trail into the same journal whose events share these attributes too."""
         desk = self._desk
-        return AuditTrail(desk.journal, {**self._common, **attributes}, desk.mode, desk=desk)
+        trail = AuditTrail(desk.journal, {**self._common, **attributes}, desk.mode, desk=desk)
+        trail._watchers = dict(self._watchers)
+        return trail
 
     def watch(self, watchers: Mapping[type[Event], Callable[[Event], None]]) -> None:
-        """Show each event of these classes on its way into the journal, from every trail into it.
+        """Show each event of these classes on its way into the journal.
 
-        Called before events of these classes are recorded, and costs the others nothing. A watcher
-        that fails is reported, and keeps no event from the journal.
+        Those of this trail, and of trails that are made from it later. It costs other events
+        nothing. A watcher that fails is reported, and keeps no event from the journal.
         """
         for kind, watcher in watchers.items():
-            self._desk.watchers.setdefault(kind, []).append(watcher)
+            self._watchers[kind] = (*self._watchers.get(kind, ()), watcher)
         self._fills.clear()
 
     def _begin(self, event: Event, asks: bool = False) -> Turn | None:  # noqa: FBT001, FBT002 hot
@@ -204,7 +212,10 @@ class AuditTrail:
         kind = type(event)
         fill = self._fills.get(kind)
         if fill is None:
-            fill = self._fills[kind] = self._desk.shown(kind, Form(kind, self._common).fill)
+            fill = Form(kind, self._common).fill
+            for watcher in self._watchers.get(kind, ()):
+                fill = partial(self._desk.shown, watcher, fill)
+            self._fills[kind] = fill
         return fill
 
     def _write_now(self, event: Event) -> None:

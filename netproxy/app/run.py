@@ -18,6 +18,7 @@ from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.closing import closing_line
 from netproxy.app.garbage import collect_seldom
+from netproxy.app.quiet import telemetry_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.trail import open_journal, record_start
 from netproxy.policy.origin import Layer
@@ -25,6 +26,7 @@ from otel import (
     AuditError,
     AuditTrail,
     AuditUnavailable,
+    Journal,
     Value,
     exported,
     new_id,
@@ -58,7 +60,6 @@ if TYPE_CHECKING:
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
     from netproxy.transport.server import ProxyServer
-    from otel import Journal
     from sandbox.plan import Plan
 
 EXIT_OURS = 125
@@ -119,6 +120,7 @@ class _Execution:
         self._directory = fencing.logical_directory(environ)
         self._streams = inspect_streams()
         self._token: CancellationToken[Denial] = CancellationToken()
+        self._telemetry = telemetry_of(settings.telemetry, environ)
         self._notices: list[str] = []
         self._first_seq = 0
         self._mid_line = False
@@ -129,7 +131,11 @@ class _Execution:
         for line in advice(settings, now=time.time()):
             say(f"warning: {line}")
         plan, bwrap = self._plan()
-        journal, evidence = open_journal(settings, warn=lambda text: say(f"warning: {text}"))
+        journal, evidence = open_journal(
+            settings,
+            warn=lambda text: say(f"warning: {text}"),
+            kind=self._telemetry.kind_of(Journal),
+        )
         self._first_seq = journal.last_seq + 1
         try:
             trail = self._trail(journal)
@@ -138,7 +144,9 @@ class _Execution:
             outcome = self._run_fenced(plan, bwrap, trail, journal)
             self._look_at_export(journal)
             self._say_closing(outcome)
-            return self._record_closing(trail, outcome)
+            status = self._record_closing(trail, outcome)
+            self._telemetry.close(self._exited(outcome).attributes())
+            return status
         finally:
             journal.close()
 
@@ -164,8 +172,11 @@ class _Execution:
             "session.id": self._session_id,
             "execution.id": self._execution_id,
             "sandbox.enforced": not self._settings.no_sandbox,
+            **self._telemetry.ids,
         }
-        return AuditTrail(journal, common, self._settings.audit_mode)
+        trail = AuditTrail(journal, common, self._settings.audit_mode)
+        self._telemetry.watch(trail, journal, self._settings.audit_directory)
+        return trail
 
     def _record_closing(self, trail: AuditTrail, outcome: Outcome) -> int:
         """The last records; a run whose end is not on record did not end well."""
@@ -236,7 +247,7 @@ class _Execution:
 
     def _fence(self, plan: Plan | None, bwrap: str | None, listeners: Listeners | None) -> Fence:
         environment = child_environment(
-            self._environ,
+            {**self._environ, **self._telemetry.environment},
             addresses=listeners.addresses() if listeners else _INSIDE,
             run_id=self._execution_id,
             # -I: nothing in the working directory, which the command may write, is imported.
@@ -304,14 +315,18 @@ class _Execution:
         self, run: Run, listeners: Listeners, screen: RelayScreen
     ) -> AbstractAsyncContextManager[ProxyServer]:
         from netproxy.app.wiring import gateway
+        from netproxy.transport.server import Crowd
 
         collect_seldom()
+        crowd = Crowd()
+        self._telemetry.open(lambda: crowd.count, self._notices.append)
         return gateway(
             run,
             listeners,
             screen=screen,
             environ=self._environ,
             report=self._notices.append,
+            crowd=crowd,
         )
 
     def _started(self, plan: Plan | None) -> RunStarted:

@@ -6,7 +6,6 @@ Whatever can't be had is said before anybody is served. What happens in the loop
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import ExitStack, closing
 from functools import partial
@@ -19,12 +18,15 @@ from netproxy.app.garbage import collect_seldom
 from netproxy.app.listening import ListenRefused, listen
 from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, session_of_holder
+from netproxy.app.telemetry import Measures, Watched, measured, traced
 from netproxy.app.token_file import read_token_file
 from netproxy.app.trail import open_journal, record_start
 from netproxy.errors import InvalidSettings
 from netproxy.transport.server import ListenerKind
-from otel import AuditError, AuditTrail, Journal, OtlpSettings, visible
+from otel import AuditError, AuditTrail, Journal, OtlpSettings
 from otel.events import GatewayStopped
+from otel.log_settings import LogSettings
+from otel.oplog import OperationalLog
 
 if TYPE_CHECKING:
     import socket
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     from netproxy.app.listening import ListenAddress
     from netproxy.app.sessions import Session
     from netproxy.app.settings import Settings
-    from netproxy.app.telemetry import Measures
     from netproxy.app.token_file import Holder
+    from otel.telemetry_config import TelemetrySettings
 
 EXIT_OURS = 125
 _OPEN_TO_ALL = (
@@ -49,13 +51,13 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
     """Serve until told to stop; return what to exit with. Raises `InvalidSettings`."""
     tokens = None if options.token_file is None else _tokens(options.token_file, options, environ)
     sessions = _sessions(options, environ, tokens)
-    warnings = [
-        line for each in sessions.values() for line in advice(each.settings, now=time.time())
-    ]
+    settings = [each.settings for each in sessions.values()]
+    log = OperationalLog.open(_log_settings(options, settings[0]), "netproxy serve")
+    warnings = [line for each in settings for line in advice(each, now=time.time())]
     for line in dict.fromkeys(warnings):
-        say(f"warning: {line}")
+        log(f"warning: {line}")
     if tokens is None:
-        say(_OPEN_TO_ALL)
+        log(_OPEN_TO_ALL)
     take_descriptors()
     try:
         with ExitStack() as stack:
@@ -67,18 +69,20 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
                 tokens=tokens,
                 drain_seconds=options.drain_seconds,
                 environ=environ,
-                say=say,
+                log=log,
             )
-            return _on_record(service, next(iter(sessions.values())).settings)
+            return _on_record(service, settings[0])
     except (ListenRefused, AuditError, OSError) as failed:
-        say(str(failed))
+        log.failed(str(failed))
         return EXIT_OURS
 
 
-def say(text: str) -> None:
-    """One line on stderr. Whatever a client had a hand in is made visible."""
-    sys.stderr.write(f"netproxy serve: {visible(text)}\n")
-    sys.stderr.flush()
+def _log_settings(options: ServeOptions, settings: Settings) -> LogSettings:
+    """The command line's, else the file's."""
+    usual = settings.telemetry.log if settings.telemetry else LogSettings()
+    return LogSettings(
+        format=options.log_format or usual.format, level=options.log_level or usual.level
+    )
 
 
 def _tokens(file: Path, options: ServeOptions, environ: Mapping[str, str]) -> Tokens:
@@ -121,16 +125,28 @@ def _refuse_own_listeners(
     listening: Listening, sessions: Mapping[Holder | str | None, Session]
 ) -> None:
     """A collector can't be where we listen. Raises `InvalidSettings` that names the place."""
-    sinks = [sink for each in sessions.values() for sink in each.settings.sinks]
-    if not sinks:
+    settings = [each.settings for each in sessions.values()]
+    endpoints = [
+        (sink.place or "--otlp", sink.endpoint)
+        for each in settings
+        for sink in each.sinks
+        if isinstance(sink, OtlpSettings)
+    ]
+    endpoints += [
+        (collector.place, collector.endpoint)
+        for each in settings
+        if each.telemetry is not None
+        for collector in each.telemetry.collectors()
+    ]
+    if not endpoints:
         return
     from netproxy.app.sinks import listening_there
 
     taken = [listener.getsockname()[:2] for listener, _, _ in listening.proxies]
     problems = dict.fromkeys(
-        f"{sink.place or '--otlp'}: {sink.endpoint} is where this gateway listens itself"
-        for sink in sinks
-        if isinstance(sink, OtlpSettings) and listening_there(sink.endpoint, taken)
+        f"{place}: {endpoint} is where this gateway listens itself"
+        for place, endpoint in endpoints
+        if listening_there(endpoint, taken)
     )
     if problems:
         raise InvalidSettings(tuple(problems))
@@ -140,23 +156,29 @@ def _on_record(service: Service, settings: Settings) -> int:
     """Serve, between the first record and the last. Raises `AuditError`."""
     import uvloop
 
-    measures = _measures(service)
+    telemetry = settings.telemetry
+    measures = _measures(service, telemetry)
     kind = Journal if measures is None else measures.journal
     with ExitStack() as stack:
         journal, evidence = open_journal(
-            settings, warn=lambda text: say(f"warning: {text}"), kind=kind
+            settings, warn=lambda text: service.log(f"warning: {text}"), kind=kind
         )
         stack.callback(journal.close)
         trail = AuditTrail(journal, {"sandbox.enforced": False}, settings.audit_mode)
-        page = None
-        if measures is not None:
-            page = stack.enter_context(
-                measures.taken(trail, journal, settings.audit_directory, service.crowd)
-            )
+        service.log = log = service.log.bound(service__instance__id=journal.writer)
+        watched = Watched(
+            trail=trail,
+            journal=journal,
+            folder=settings.audit_directory / journal.writer,
+            connections=lambda: service.crowd.count,
+            say=log,
+        )
+        service.page = stack.enter_context(measured(measures, watched))
+        service.tracing = stack.enter_context(traced(telemetry, journal.writer, log))
         record_start(trail, journal, evidence)
         trail.start_syncing()
         collect_seldom()
-        aborted = uvloop.run(_exporting(service.run(trail, page), trail, journal, settings))
+        aborted = uvloop.run(_exporting(service.run(trail), trail, journal, settings))
         trail.record(GatewayStopped(reason="signal", aborted=aborted))
     return 0
 
@@ -175,10 +197,7 @@ async def _exporting(
         return await serving
 
 
-def _measures(service: Service) -> Measures | None:
+def _measures(service: Service, settings: TelemetrySettings | None) -> Measures | None:
     """None where nobody asks for numbers: then none are kept, and nothing of the SDK is loaded."""
-    if service.listening.metrics is None:
-        return None
-    from netproxy.app.telemetry import Measures
-
-    return Measures()
+    is_sent = settings is not None and settings.metrics is not None
+    return Measures(settings) if is_sent or service.listening.metrics else None

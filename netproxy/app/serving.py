@@ -21,10 +21,11 @@ from netproxy.app.sessions import run_of, served
 from netproxy.app.wiring import Shared, addresses_of, approval_service, written_by_turns
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.server import Crowd, ListenerKind
+from otel.attributes import EXECUTION_ID, SESSION_ID
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from netproxy.app.admission import Tokens
     from netproxy.app.reception import Run
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from netproxy.transport.door import Door
     from netproxy.transport.server import ProxyServer
     from otel import AuditTrail
+    from otel.oplog import OperationalLog
+    from otel.tracing import Tracing
 
 _SPOKEN = {
     ListenerKind.HTTP: "HTTP",
@@ -67,7 +70,7 @@ class Service:
         tokens: Tokens | None,
         drain_seconds: float,
         environ: Mapping[str, str],
-        say: Callable[[str], None],
+        log: OperationalLog,
     ) -> None:
         """`sessions` are by who has one of the `tokens`; without them, by profile."""
         self._sessions = sessions
@@ -75,19 +78,19 @@ class Service:
         self._tokens = tokens
         self._drain_seconds = drain_seconds
         self._environ = environ
-        self._say = say
+        self.log = log
         self.crowd = Crowd()
+        # What comes with the journal; None: nobody asked for it.
+        self.page: Page | None = None
+        self.tracing: Tracing | None = None
 
-    async def run(self, trail: AuditTrail, metrics: Page | None = None) -> int:
-        """Serve until SIGTERM or SIGINT; how many were cut then. Raises `AuditUnavailable`.
-
-        `metrics` is for whoever scrapes.
-        """
+    async def run(self, trail: AuditTrail) -> int:
+        """Serve until SIGTERM or SIGINT; how many were cut then. Raises `AuditUnavailable`."""
         self._stopping, self._hurrying = asyncio.Event(), asyncio.Event()
         self._signalled = asyncio.Event()
         self._trail = trail
         self._runs: dict[Holder | str | None, Run] = {
-            key: run_of(each, trail, _user()) for key, each in self._sessions.items()
+            key: self._run_of(each) for key, each in self._sessions.items()
         }
         self._take_signals()
         async with AsyncExitStack() as stack:
@@ -100,8 +103,8 @@ class Service:
             health = None
             if self.listening.health is not None:
                 health = await stack.enter_async_context(Health(self.listening.health, trail))
-            if self.listening.metrics is not None and metrics is not None:
-                await stack.enter_async_context(MetricsPage(self.listening.metrics, metrics))
+            if self.listening.metrics is not None and self.page is not None:
+                await stack.enter_async_context(MetricsPage(self.listening.metrics, self.page))
             self._announce()
             await self._until_stopped(admission)
             if health is not None:
@@ -110,19 +113,26 @@ class Service:
             # Clients leave the first servers first.
             return await self._drain([*servers, *(admission.servers if admission else ())])
 
+    def _run_of(self, session: Session) -> Run:
+        run = run_of(session, self._trail, _user())
+        if self.tracing is not None:
+            ids = {SESSION_ID: run.session_id, EXECUTION_ID: run.execution_id}
+            run.trail.watch(self.tracing.watchers(ids))
+        return run
+
     async def _share(self, stack: AsyncExitStack) -> Shared:
         """Open what all sessions use together."""
         first = next(iter(self._runs.values()))
         shared = Shared(
             service=approval_service(first, RelayScreen(), self._environ),
-            readiness=Readiness(asyncio.get_running_loop(), report=self._say),
+            readiness=Readiness(asyncio.get_running_loop(), report=self.log),
             crowd=self.crowd,
             own_listeners=addresses_of(self.listening.sockets()),
             environ=self._environ,
-            report=self._say,
+            report=self.log,
             tells_at_once=True,
         )
-        stack.enter_context(written_by_turns(self._trail, self._say))
+        stack.enter_context(written_by_turns(self._trail, self.log))
         await stack.enter_async_context(shared.service)
         return shared
 
@@ -143,7 +153,7 @@ class Service:
 
         @asynccontextmanager
         async def opened(holder: Holder, session: Session) -> AsyncIterator[ProxyServer]:
-            run = self._runs.get(holder) or run_of(session, self._trail, _user())
+            run = self._runs.get(holder) or self._run_of(session)
             self._runs[holder] = run
             try:
                 async with served(run, shared) as server:
@@ -151,7 +161,7 @@ class Service:
             finally:
                 del self._runs[holder]
 
-        admission = Admission(tokens, opened=opened, say=self._say)
+        admission = Admission(tokens, opened=opened, say=self.log)
         stack.push_async_callback(admission.aclose)
         await admission.start({holder: self._sessions[holder] for holder in tokens.holders})
         return admission
@@ -190,11 +200,11 @@ class Service:
     def _announce(self) -> None:
         for listener, kind, profile in self.listening.proxies:
             whose = "" if profile is None else f", profile {profile}"
-            self._say(f"listening on {where(listener)} ({_SPOKEN[kind]}{whose})")
+            self.log(f"listening on {where(listener)} ({_SPOKEN[kind]}{whose})")
         if self.listening.health is not None:
-            self._say(f"health on http://{where(self.listening.health)}/health")
+            self.log(f"health on http://{where(self.listening.health)}/health")
         if self.listening.metrics is not None:
-            self._say(f"metrics on http://{where(self.listening.metrics)}/metrics")
+            self.log(f"metrics on http://{where(self.listening.metrics)}/metrics")
         notify("READY=1", self._environ)
 
     async def _drain(self, servers: list[ProxyServer]) -> int:
@@ -215,7 +225,7 @@ class Service:
             for end in ends:
                 end.cancel()
         if left := sum(len(server.connections) for server in servers):
-            self._say(f"stopped; {left} connections were cut")
+            self.log(f"stopped; {left} connections were cut")
         return left
 
 

@@ -26,6 +26,7 @@ from netproxy.app.layer_files import (
     violations,
     with_managed,
 )
+from netproxy.app.telemetry_switches import chosen_telemetry
 from netproxy.config import ChosenLimits, Limits
 from netproxy.errors import InvalidRule, InvalidSettings
 from netproxy.model import Verdict
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from netproxy.policy.rules import Rule
     from netproxy.policy.spec import PolicySpec
     from otel import AuditMode
+    from otel.telemetry_config import TelemetrySettings
 
 # Constraints that nobody may loosen.
 MANAGED_FILE = MANAGED.path
@@ -93,6 +95,7 @@ class Settings:
     audit_mode: AuditMode
     sinks: tuple[SinkSettings, ...]  # where the audit records are exported to
     evidence: EvidenceSettings  # how they are signed, split into files, and removed
+    telemetry: TelemetrySettings | None  # metrics, spans, logs; None: as they are by default
     write_paths: tuple[Path, ...]
     no_sandbox: bool
 
@@ -247,6 +250,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         audit_mode=audit_mode(options.audit_mode, files, read.problems),
         sinks=_sinks(options, files, read),
         evidence=_evidence(document, read),
+        telemetry=chosen_telemetry(document, read.environ, read.problems),
         write_paths=(*_write_paths(document, read), *options.write),
         no_sandbox=options.no_sandbox,
     )

@@ -31,7 +31,7 @@ from netproxy.policy.origin import Layer
 from netproxy.transport.dialer import HappyEyeballs
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
-from netproxy.transport.server import Crowd, ListenerKind, ProxyServer
+from netproxy.transport.server import ListenerKind, ProxyServer
 from netproxy.transport.udp_ports import OwnPorts, SharedPorts
 from netproxy.transport.ways import Ways
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from netproxy.app.settings import Settings
     from netproxy.model import Decision, Request
     from netproxy.ports import Token
+    from netproxy.transport.server import Crowd
     from netproxy.transport.udp_ports import Ports
     from otel import AuditTrail
     from sandbox.process import Listeners
@@ -73,13 +74,14 @@ class RunToken:
 
 
 @asynccontextmanager
-async def gateway(
+async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     run: Run,
     listeners: Listeners,
     *,
     screen: Screen,
     environ: Mapping[str, str],
     report: Callable[[str], None],
+    crowd: Crowd,
 ) -> AsyncIterator[ProxyServer]:
     """Serve the run's listeners until the block ends; then every connection is closed."""
     take_descriptors()
@@ -88,7 +90,7 @@ async def gateway(
     shared = Shared(
         service=approval_service(run, screen, environ),
         readiness=Readiness(asyncio.get_running_loop(), report=report),
-        crowd=Crowd(),
+        crowd=crowd,
         own_listeners=addresses_of(own),
         environ=environ,
         report=report,

@@ -37,6 +37,8 @@ from netproxy.policy.parent_urls import ParentUrl, parse_parent_url
 # Longer than a working day is a forgotten question; longer than a minute is no resolver.
 _HOLD_LIMIT_SECONDS = 12 * 3600
 _RESOLVE_LIMIT_SECONDS = 60
+# A number that is an hour old tells nobody anything.
+_INTERVAL_LIMIT_SECONDS = 3600
 # Each takes two descriptors, and Linux gives a process a million (fs.nr_open).
 _CONNECTIONS_LIMIT = 500_000
 _YEAR_SECONDS = 366 * 24 * 3600
@@ -208,6 +210,43 @@ class Limits(Strict):
     ) = None
 
 
+class Telemetry(Strict):
+    """What the gateway tells of itself beside the audit trail."""
+
+    metrics: Annotated[str, Field(description="the URL of an OTLP receiver")] | None = None
+    traces: Annotated[str, Field(description="the URL of an OTLP receiver")] | None = None
+    protocol: Literal["http/protobuf", "grpc"] | None = None
+    interval_seconds: (
+        Annotated[
+            float, Field(ge=1, le=_INTERVAL_LIMIT_SECONDS, description="how often metrics are sent")
+        ]
+        | None
+    ) = None
+    sample_ratio: (
+        Annotated[
+            float, Field(ge=0, le=1, description="how many traces that no caller began are kept")
+        ]
+        | None
+    ) = None
+    span_attributes: dict[str, str] = Field(
+        default_factory=dict, description="what every span says besides"
+    )
+    tracestate: dict[str, str | dict[str, str]] = Field(
+        default_factory=dict,
+        description="members of the W3C tracestate that are put in: a value, or fields of one",
+    )
+    log_format: (
+        Annotated[Literal["console", "json"], Field(description="of netproxy serve")] | None
+    ) = None
+    log_level: (
+        Annotated[
+            Literal["debug", "info", "warning", "error", "critical"],
+            Field(description="the least that netproxy serve says"),
+        ]
+        | None
+    ) = None
+
+
 class Projects(Strict):
     """What trusted project files may allow beyond the user's own rules."""
 
@@ -241,4 +280,5 @@ class File(ProjectFile):
     audit: Audit = Audit()
     sandbox: Sandbox = Sandbox()
     limits: Limits = Limits()
+    telemetry: Telemetry = Telemetry()
     projects: Projects = Projects()

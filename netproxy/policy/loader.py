@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from netproxy.policy.blocks import Block
-    from netproxy.policy.document import Network, ParentTable
+    from netproxy.policy.document import Network, ParentTable, Telemetry
     from netproxy.policy.fields import SinkTable
     from netproxy.policy.toml_places import Path
 
@@ -57,6 +57,7 @@ class Document:
     sinks: tuple[Statement[SinkTable], ...]
     write_paths: tuple[str, ...]
     limits: ChosenLimits
+    telemetry: Telemetry | None
     reading: Reading
 
     def problem(self, path: Path, what: str) -> str:
@@ -145,6 +146,7 @@ class _Maker:
             sinks=sinks_said(self.reading, file.audit.sink),
             write_paths=tuple(file.sandbox.write),
             limits=ChosenLimits(**dict(file.limits)),
+            telemetry=file.telemetry if file.telemetry.model_fields_set else None,
             reading=self.reading,
         )
 

@@ -27,6 +27,7 @@ COVERED_ELSEWHERE = {
     "tests/netproxy/connection/test_answers.py": ("netproxy/errors",),
     "tests/netproxy/protocol/test_http1.py": ("netproxy/protocol/buffer",),
     "tests/netproxy/policy/test_engine.py": ("netproxy/policy/judgements",),
+    "tests/otel/test_oplog.py": ("otel/log_settings",),
     "tests/otel/test_events.py": ("otel/attributes", "otel/errors"),
     "tests/otel/test_ocsf.py": ("otel/ocsf_classes", "otel/ocsf_values"),
     "tests/otel/test_otlp.py": ("otel/otlp_fields",),

@@ -86,7 +86,7 @@ def test_a_service_without_metrics_loads_nothing_of_them(tmp_path: Path) -> None
                 service.terminate()
     modules = {line.rpartition("|")[2].strip() for line in lines}
     assert "netproxy.app.serving" in modules
-    unwanted = ("opentelemetry", "prometheus_client", "grpc", "otel.tally", "otel.metrics")
+    unwanted = ("opentelemetry", "prometheus_client", "grpc", "otel.metrics", "otel.tracing")
     assert [name for name in modules if name.startswith(unwanted)] == []
 
 

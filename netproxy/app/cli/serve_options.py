@@ -16,6 +16,7 @@ from netproxy.app.cli.usage import UsageParser
 from netproxy.app.listening import ListenAddress, parse_listen, twice
 from netproxy.config import Limits
 from netproxy.errors import InvalidDestination
+from otel.log_settings import LogFormat, LogLevel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,8 @@ class ServeOptions:
     metrics: ListenAddress | None
     token_file: Path | None
     drain_seconds: float
+    log_format: LogFormat | None
+    log_level: LogLevel | None
 
 
 def parse_serve(arguments: list[str]) -> ServeOptions:
@@ -62,6 +65,8 @@ def parse_serve(arguments: list[str]) -> ServeOptions:
         metrics=given.metrics,
         token_file=given.token_file,
         drain_seconds=given.drain,
+        log_format=given.log_format and LogFormat(given.log_format),
+        log_level=given.log_level and LogLevel(given.log_level),
     )
     problem = _problem(options, lets_others_in=given.beyond)
     if problem is not None:
@@ -138,6 +143,14 @@ def _parser() -> UsageParser:
     parser.add_argument(
         "--drain", type=read_seconds, metavar="SECONDS", default=Limits().drain_seconds,
         help="how long running requests and tunnels may take to finish (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--log-format", choices=[str(each) for each in LogFormat],
+        help="how to say what happens, on stderr: lines for people, or JSON (default: console)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--log-level", choices=[str(each) for each in LogLevel],
+        help="the least that is said (default: info); the audit record is another thing",
     )  # fmt: skip
     parser.add_argument(
         BEYOND, action="store_true", dest="beyond",

@@ -14,6 +14,7 @@ from netproxy.app.policy_in_force import PolicyInForce
 from netproxy.app.reception import Run
 from netproxy.app.settings import load_settings
 from netproxy.app.wiring import gateway
+from netproxy.transport.server import Crowd
 from otel.events import PolicyDecision, PolicyLoaded
 from sandbox.process import listen_on_host
 from sandbox.token import CancellationToken
@@ -69,7 +70,12 @@ def test_rules_that_were_tightened_before_the_first_client_came_hold_for_it(tmp_
         file.write_text(NEW)
         environ = {"HOME": str(tmp_path)}
         async with gateway(
-            run, listeners, screen=NotedScreen(), environ=environ, report=lambda _: None
+            run,
+            listeners,
+            screen=NotedScreen(),
+            environ=environ,
+            report=lambda _: None,
+            crowd=Crowd(),
         ):
             return await asyncio.to_thread(ask, listeners.http.getsockname())
 
