@@ -11,6 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 import requests
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as ReadTooSlow
 
 from otel.answers import Answer, TryLater
 from otel.otlp import read_answer
@@ -37,6 +39,8 @@ class HttpSink:
                 **settings.headers,
                 "Content-Type": "application/x-protobuf",
                 "Content-Encoding": "gzip",
+                # What is packed could be unpacked to any size.
+                "Accept-Encoding": "identity",
                 "User-Agent": "netproxy-audit",
             }
         )
@@ -46,6 +50,7 @@ class HttpSink:
 
     def send(self, body: bytes, timeout_seconds: float) -> Answer:
         """POST one request."""
+        until = time.monotonic() + timeout_seconds
         try:
             with self._session.post(
                 self._endpoint,
@@ -57,18 +62,20 @@ class HttpSink:
                 stream=True,
             ) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                answer = self._read(response)
-        except (requests.RequestException, OSError, ValueError) as error:
+                answer = self._read(response, until)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             return TryLater(why=_reason(error))
         return read_answer(response.status_code, headers, answer, now=time.time())
 
-    def _read(self, response: requests.Response) -> bytes:
-        """Read the body, but not more than an OTLP answer can have."""
+    def _read(self, response: requests.Response, until: float) -> bytes:
+        """Read the body, but not more than an OTLP answer can have, nor byte by byte for ever."""
         body = b""
-        for chunk in response.iter_content(_CHUNK):
+        while chunk := response.raw.read1(_CHUNK, decode_content=False):
             body += chunk
             if len(body) > self._limits.answer_bytes:
                 raise requests.exceptions.ContentDecodingError("answer too long")
+            if time.monotonic() > until:
+                raise requests.exceptions.ReadTimeout
         return body
 
 
@@ -76,8 +83,10 @@ def _reason(error: Exception) -> str:
     """A few words without the URL: the texts of urllib3 are whole paragraphs."""
     if isinstance(error, requests.exceptions.SSLError):
         return "TLS failed"
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(error, requests.exceptions.Timeout | ReadTooSlow):
         return "no answer in time"
     if isinstance(error, requests.exceptions.ConnectionError):
         return "can't connect"
-    return "broken answer"
+    if isinstance(error, requests.RequestException | HTTPError):
+        return "broken answer"
+    return f"can't be sent: {error}"  # a certificate that can't be read, a header with a line feed

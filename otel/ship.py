@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -87,26 +88,36 @@ class _Share:
     status: int = 1  # until it is done
 
     def run(self) -> None:
-        """Do it all; whatever goes wrong is one line, and stops no other sink."""
-        try:
-            self.status = self._ship()
-        except (OSError, AuditError) as error:
-            self._say(f"failed: {visible(str(error))}")
+        """Do it all, and begin anew after what should not happen; other sinks don't notice."""
+        backoff = Backoff(self.limits, random.random)
+        while True:
+            try:
+                self.status = self._with_lock()
+            except Exception as error:  # noqa: BLE001  # the root of a thread
+                why = visible(str(error) or type(error).__name__)
+            else:
+                return
+            if self.lifetime.run_ended():
+                self._say(f"failed: {why}")
+                return
+            with suppress(OSError, AuditError):
+                self._keeper().failed(why)
+            self.lifetime.wait(backoff.failure(None))
 
-    def _ship(self) -> int:
-        key = self.settings.key
-        lock = _wait_for_lock(self.folder, f"{key}.lock", self.lifetime, self.limits)
+    def _with_lock(self) -> int:
+        name = f"{self.settings.key}.lock"
+        lock = _wait_for_lock(self.folder, name, self.lifetime, self.limits)
         if lock is None:
             return 0  # an earlier run's exporter is still at it: the records are in its hands
+        try:
+            return self._ship()
+        finally:
+            os.close(lock)
+
+    def _ship(self) -> int:
+        key, keeper = self.settings.key, self._keeper()
         backlog = Backlog(self.folder, key, start=self.start, limits=self.limits)
         encode, sink = _opened(self.settings, self.folder, self.limits)
-        keeper = StatusKeeper(
-            self.folder,
-            key,
-            label=self.settings.label,
-            required=self.settings.required,
-            limits=self.limits,
-        )
         shipper = Shipper(
             backlog=backlog,
             sink=sink,
@@ -120,9 +131,17 @@ class _Share:
         left = backlog.count()
         problems = backlog.problems | ({keeper.problem} if keeper.problem else set())
         for line in warnings(shipper.report, left, problems):
-            self._say(f"{visible(line)}")
-        os.close(lock)
+            self._say(visible(line))
         return 1 if left else 0
+
+    def _keeper(self) -> StatusKeeper:
+        return StatusKeeper(
+            self.folder,
+            self.settings.key,
+            label=self.settings.label,
+            required=self.settings.required,
+            limits=self.limits,
+        )
 
     def _say(self, text: str) -> None:
         sys.stderr.write(f"netproxy: audit export: {self.settings.label}: {text}\n")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from otel.lifetime import Lifetime
     from otel.status_keeper import StatusKeeper
 
+# So many times a sink may refuse parts of a batch before it is asked whether it takes anything. To
+# find one bad record among 512 takes ten.
+_REFUSALS = 32
 _MESSAGE = 200  # a sink's own words in one line of ours
 
 
@@ -45,6 +48,7 @@ class _Go:
     done: int = 0
     delivered: int = 0
     answered: bool = False  # the sink took a request at all
+    refusals: int = 0
     refused: list[tuple[Sequence[Entry], int, str]] = field(default_factory=list)
     later: TryLater | None = None
 
@@ -115,13 +119,28 @@ class Shipper:
                         go.refused.append((part, rejected, message))
                 case TryLater() as later:
                     go.later = later
-                case Unusable(why=why) if len(part) == 1:
-                    go.done += 1
-                    go.refused.append((part, 0, why))
-                case Unusable():
-                    middle = len(part) // 2
-                    todo += [part[middle:], part[:middle]]
+                case Unusable(why=why):
+                    go.refusals += 1
+                    if go.refusals == _REFUSALS and not self._takes_any(go, batch[-1]):
+                        go.later = TryLater(why=why)
+                    elif len(part) == 1:
+                        go.done += 1
+                        go.refused.append((part, 0, why))
+                    else:
+                        middle = len(part) // 2
+                        todo += [part[middle:], part[:middle]]
         return go
+
+    def _takes_any(self, go: _Go, entry: Entry) -> bool:
+        """Whether the sink takes anything: ask with a record from the other end, which comes again.
+
+        An endpoint that refuses everything would else be asked a thousand times in each go.
+        """
+        if not go.answered:
+            body = self._encode([entry.record])
+            answer = self._sink.send(body, self._lifetime.patience())
+            go.answered = isinstance(answer, Delivered)
+        return go.answered
 
     def _settle(self, batch: list[Entry], go: _Go) -> TryLater | None:
         """Keep what was refused and move on behind what has an answer. Says why it can't."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 from dataclasses import replace
@@ -105,3 +106,39 @@ def test_a_certificate_that_nobody_signed_is_refused() -> None:
     with OtlpReceiver() as collector:
         answer = sink_for(f"https://127.0.0.1:{collector.port}").send(b"", 5.0)
     assert answer == TryLater(why="TLS failed")
+
+
+def drip(server: socket.socket, stop: threading.Event) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not stop.wait(0.01):
+            connection.sendall(b"x")
+
+
+def test_an_answer_that_comes_byte_by_byte_ends_in_time() -> None:
+    """Each byte comes in time, the whole would take for ever."""
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server, stop))
+        thread.start()
+        answer = sink_for(f"http://127.0.0.1:{server.getsockname()[1]}").send(b"", 0.1)
+        stop.set()
+        thread.join()
+    assert answer == TryLater(why="no answer in time")
+
+
+def test_what_is_packed_is_not_unpacked() -> None:
+    """A few kilobytes could become gigabytes."""
+    with OtlpReceiver() as collector:
+        body = gzip.compress(bytes(1_000_000))
+        collector.script.append(Reply(body=body, headers={"Content-Encoding": "gzip"}))
+        assert sink_for(collector.url).send(b"", 5.0) == TryLater(why="the answer is not OTLP")
+        assert collector.requests[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_certificate_that_is_not_there_is_told() -> None:
+    settings = OtlpSettings(endpoint="https://127.0.0.1:9/", headers={}, certificate="/no/ca.pem")
+    answer = HttpSink(settings, LIMITS).send(b"", 1.0)
+    assert isinstance(answer, TryLater)
+    assert "/no/ca.pem" in answer.why

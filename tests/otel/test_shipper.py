@@ -6,11 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from otel import AuditTrail, Journal, export_status
 from otel.answers import Answer, Delivered, TryLater, Unusable
 from otel.backlog import Backlog
 from otel.backoff import Backoff
 from otel.config import ShipLimits
+from otel.events import ExportState
 from otel.folders import START
 from otel.lifetime import Lifetime
 from otel.set_aside import set_aside
@@ -76,8 +80,10 @@ def encode(records: Sequence[Record]) -> bytes:
     return b" ".join(b"%d" % record.seq for record in records)
 
 
-def ship(directory: Path, writer: str, time: Time, sink: FakeSink) -> tuple[Shipper, Backlog]:
-    backlog = Backlog(directory / writer, SINK, start=START, limits=LIMITS)
+def ship(
+    directory: Path, writer: str, time: Time, sink: FakeSink, limits: ShipLimits = LIMITS
+) -> tuple[Shipper, Backlog]:
+    backlog = Backlog(directory / writer, SINK, start=START, limits=limits)
     shipper = Shipper(
         backlog=backlog,
         sink=sink,
@@ -203,3 +209,107 @@ def test_rejected_records_are_counted_and_not_sent_again(tmp_path: Path) -> None
 
 def test_nothing_to_say_when_all_went_well() -> None:
     assert warnings(Report(), 0, set()) == []
+
+
+def kept(directory: Path, writer: str) -> list[str]:
+    folder = directory / writer / "rejected" / SINK
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def states(directory: Path, writer: str) -> list[tuple[str, int, str]]:
+    status = export_status.load(directory / writer, SINK)
+    assert status is not None
+    return [(each.state, each.rejected, each.error) for each in status.notices]
+
+
+def test_what_is_set_aside_is_kept_and_told(tmp_path: Path) -> None:
+    time, writer = Time(), write_journal(tmp_path, 6)
+    ship(tmp_path, writer, time, FakeSink(time, poison=(3,)))
+    assert kept(tmp_path, writer) == ["0000000003.jsonl"]
+    assert states(tmp_path, writer) == [("rejected", 1, "bad")]
+
+
+def test_of_a_partial_success_everything_is_kept(tmp_path: Path) -> None:
+    """Nobody says which ones were rejected."""
+    time, writer = Time(), write_journal(tmp_path, 3)
+    ship(tmp_path, writer, time, FakeSink(time, Delivered(rejected=2, message="old")))
+    assert kept(tmp_path, writer) == ["0000000001-0000000003.jsonl"]
+    assert states(tmp_path, writer) == [("rejected", 2, "old")]
+
+
+def test_what_can_not_be_kept_stays_in_the_queue(tmp_path: Path) -> None:
+    """The disk is full: then nothing is acknowledged, and nothing lost."""
+    time, writer = Time(), write_journal(tmp_path, 3)
+    (tmp_path / writer / "rejected").touch()
+    shipper, backlog = ship(tmp_path, writer, time, FakeSink(time, poison=(2,)))
+    assert backlog.count() == 3
+    assert "can't be kept" in shipper.report.failure
+
+
+def test_a_lone_poisoned_record_waits_for_others(tmp_path: Path) -> None:
+    """Whether it is the record or the endpoint, only another record can show."""
+    time, writer = Time(run_ends=2.0), write_journal(tmp_path, 1)
+    sleeps = iter(range(100))
+    time.on_sleep = lambda: (next(sleeps) == 2 and write_journal(tmp_path, 1), None)[1]
+    sink = FakeSink(time, poison=(1,))
+    ship(tmp_path, writer, time, sink)
+    assert sink.delivered == [2]
+    assert kept(tmp_path, writer) == ["0000000001.jsonl"]
+
+
+def test_an_endpoint_that_refuses_everything_is_not_asked_for_each_record(tmp_path: Path) -> None:
+    time, writer = Time(), write_journal(tmp_path, 45)
+    sink = FakeSink(time, poison=tuple(range(200)))
+    limits = replace(LIMITS, batch_records=45)
+    _, backlog = ship(tmp_path, writer, time, sink, limits)
+    goes = len({at for at, _ in sink.sent})
+    assert len(sink.sent) <= 33 * goes
+    assert backlog.count() == 45
+
+
+def test_many_poisoned_records_in_a_row_do_not_block(tmp_path: Path) -> None:
+    """Fewer than a batch: then one from its other end shows that the sink takes others."""
+    time, writer = Time(), write_journal(tmp_path, 45)
+    sink = FakeSink(time, poison=tuple(range(1, 41)))
+    shipper, backlog = ship(tmp_path, writer, time, sink, replace(LIMITS, batch_records=45))
+    assert backlog.count() == 0
+    assert shipper.report.set_aside == list(range(1, 41))
+    assert sorted(set(sink.delivered)) == list(range(41, 46))
+
+
+def test_a_notice_that_is_rejected_makes_no_other(tmp_path: Path) -> None:
+    """Each of them would be a record that is rejected in its turn, for ever."""
+    journal = Journal.open(tmp_path)
+    event = ExportState(sink="x", state="rejected", lag_records=1, lag_ms=0, rejected=1)
+    AuditTrail(journal, {}).record(event)
+    journal.close()
+    time, writer = Time(), journal.writer
+    ship(tmp_path, writer, time, FakeSink(time, Delivered(rejected=1, message="no")))
+    assert states(tmp_path, writer) == []
+    assert kept(tmp_path, writer) == ["0000000001.jsonl"]
+
+
+def test_what_was_delivered_before_a_failure_is_not_sent_again(tmp_path: Path) -> None:
+    time, writer = Time(), write_journal(tmp_path, 4)
+    sink = FakeSink(time, Unusable(why="bad"), OK, BUSY)
+    ship(tmp_path, writer, time, sink)
+    assert [numbers for _, numbers in sink.sent] == [[1, 2, 3, 4], [1, 2], [3, 4], [3, 4]]
+
+
+@settings(max_examples=8)
+@given(
+    poison=st.sets(st.integers(1, 12), max_size=6),
+    failures=st.integers(0, 4),
+)
+def test_each_record_is_delivered_once_or_kept(
+    tmp_path_factory: pytest.TempPathFactory, poison: set[int], failures: int
+) -> None:
+    directory, time = tmp_path_factory.mktemp("ship"), Time(run_ends=30.0)
+    writer = write_journal(directory, 12)
+    sink = FakeSink(time, *[BUSY] * failures, poison=tuple(poison))
+    shipper, backlog = ship(directory, writer, time, sink)
+    waiting = set(range(12 - backlog.count() + 1, 13))
+    assert sorted(sink.delivered) == sorted(set(range(1, 13)) - poison - waiting)
+    assert set(shipper.report.set_aside) == poison - waiting
+    # Only what stands behind a batch of nothing else waits.
+    assert not waiting or set(sorted(waiting)[: LIMITS.batch_records]) <= poison
