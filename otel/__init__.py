@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from otel.attributes import Attributes, Value
 from otel.clock import Clock
 from otel.errors import (
+    AnchorRefused,
     AuditError,
     AuditUnavailable,
     ExportRefused,
     JournalBroken,
+    KeyUnusable,
     MalformedRecord,
 )
 from otel.ids import new_id
@@ -24,12 +26,15 @@ from otel.redact import visible
 from otel.trail import AuditTrail
 
 if TYPE_CHECKING:
+    from otel.anchoring import anchor_lines
+    from otel.anchors import Anchors, read_anchors
     from otel.chain import Record
     from otel.config import check_endpoint, logs_endpoint, otlp_settings, parse_headers
     from otel.cursor import exported, passed_by_all
     from otel.evidence import Evidence, EvidenceSettings
     from otel.export_notices import record_notices
     from otel.export_status import SinkStatus, statuses
+    from otel.keys import load_public
     from otel.reader import Follower, Span, flat, flat_line, read
     from otel.schema import catalogue_schema, event_schema
     from otel.sinks import (
@@ -40,21 +45,24 @@ if TYPE_CHECKING:
         ship_command,
         without_doubles,
     )
-    from otel.verification import Finding, Kind, Verdict, verify
+    from otel.verdicts import Finding, Kind, State, Verdict
+    from otel.verification import verify
 
 _LATER = {
     "FileSettings": "sinks",
     "Evidence": "evidence",
     "EvidenceSettings": "evidence",
-    "Finding": "verification",
+    "Anchors": "anchors",
+    "Finding": "verdicts",
     "Follower": "reader",
-    "Kind": "verification",
+    "Kind": "verdicts",
     "OtlpSettings": "sinks",
     "Record": "chain",
     "Span": "reader",
     "SinkSettings": "sinks",
     "SinkStatus": "export_status",
-    "Verdict": "verification",
+    "State": "verdicts",
+    "Verdict": "verdicts",
     "catalogue_schema": "schema",
     "check_endpoint": "config",
     "event_schema": "schema",
@@ -70,11 +78,16 @@ _LATER = {
     "required_keys": "sinks",
     "ship_command": "sinks",
     "statuses": "export_status",
+    "anchor_lines": "anchoring",
+    "load_public": "keys",
+    "read_anchors": "anchors",
     "verify": "verification",
     "without_doubles": "sinks",
 }
 
 __all__ = [
+    "AnchorRefused",
+    "Anchors",
     "Attributes",
     "AuditError",
     "AuditMode",
@@ -89,6 +102,7 @@ __all__ = [
     "Follower",
     "Journal",
     "JournalBroken",
+    "KeyUnusable",
     "Kind",
     "MalformedRecord",
     "OtlpSettings",
@@ -96,20 +110,24 @@ __all__ = [
     "SinkSettings",
     "SinkStatus",
     "Span",
+    "State",
     "Value",
     "Verdict",
+    "anchor_lines",
     "catalogue_schema",
     "check_endpoint",
     "event_schema",
     "exported",
     "flat",
     "flat_line",
+    "load_public",
     "logs_endpoint",
     "new_id",
     "otlp_settings",
     "parse_headers",
     "passed_by_all",
     "read",
+    "read_anchors",
     "record_notices",
     "required_keys",
     "ship_command",

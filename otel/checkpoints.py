@@ -43,6 +43,16 @@ def key_id(public: bytes) -> str:
     return hashlib.sha256(public).hexdigest()[:32]
 
 
+def is_key_id(value: object) -> bool:
+    """Whether it is the name of a key."""
+    return isinstance(value, str) and _KEY_ID.fullmatch(value) is not None
+
+
+def is_digest(value: object) -> bool:
+    """Whether it is a SHA-256 in hexadecimal."""
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
     """What one checkpoint says: so far had this writer's chain come."""

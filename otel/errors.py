@@ -44,6 +44,10 @@ class KeyUnusable(AuditError):
     """The key that signs checkpoints is missing, unreadable, or not ours alone."""
 
 
+class AnchorRefused(AuditError):
+    """A file that holds nothing to compare a journal with. The text names the line."""
+
+
 class ChainChanged(AuditError):
     """A chain that was changed since it was written: nothing may be added to it.
 

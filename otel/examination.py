@@ -55,7 +55,7 @@ def _examine(directory: Path, folder: Path, key: SigningKey | None) -> Left:
     head = heads.load(directory, folder.name)
     if head is not None:
         _compare(folder, head)
-    at, line = _last_checkpoint(folder)
+    at, line = last_checkpoint(folder)
     if line is None:
         if head is not None and key is not None:
             raise ChainChanged("checkpoint_missing", str(folder), "no checkpoint near the end")
@@ -84,7 +84,7 @@ def _compare(folder: Path, head: Head) -> None:
         raise ChainChanged("hash", where, "another record than the checkpoint that was written")
 
 
-def _last_checkpoint(folder: Path) -> tuple[Position, bytes | None]:
+def last_checkpoint(folder: Path) -> tuple[Position, bytes | None]:
     """The position behind it, and its line if there is one."""
     left = _LOOK_BACK
     for number in reversed(folders.segment_numbers(folder)):

@@ -1,82 +1,97 @@
-"""Does the chain hold? Finds every edit, cut in the middle, swap, gap, duplicate and foreign line.
+"""Does the chain hold, and is all of it there? Reads journals for that, and never writes.
 
-What a chain alone can't show: records cut off at its end (at a line boundary), a writer's folder
-that is gone as a whole, and a chain that was written anew from its first record. Whoever may write
-the folder can do these three; only an anchor elsewhere shows them, such as the exported records,
-which carry each record's number and hash.
+Integrity needs nothing but the journal: every edit, cut in the middle, swap, duplicate and foreign
+line is found, and what was signed can't be written anew without the key. What a chain alone can't
+show is its own end: records cut off there (at a line boundary), a writer's folder that is gone, a
+whole chain written anew with another key. For these an `Anchor` is compared: exported records or
+checkpoints, kept elsewhere.
 
-`check` is pure; `verify` at the end reads the files for it.
+`check` is pure; `verify` at the end reads the files for it, line by line.
 """
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from otel import folders
+from otel import attributes as a
+from otel import folders, heads, keys
+from otel.anchors import Anchor, Anchors
 from otel.chain import MAX_LINE, genesis, parse
-from otel.errors import JournalBroken, MalformedRecord
+from otel.checkpoints import key_id
+from otel.errors import AnchorRefused, JournalBroken, MalformedRecord
+from otel.events import AuditGap, SegmentRemoved
 from otel.lock import is_live
 from otel.reader import writers
+from otel.signed import Checkpoints, Keyring
+from otel.verdicts import Completeness, Finding, Kind, Signed, State, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from otel.chain import Record
 
     type Numbered = tuple[str, int, bytes]  # file, line number from 1, line with its line feed
 
+_NOBODY = Keyring(public={}, is_signed=keys.is_signed)
+_NOTHING = Anchor()
 
-class Kind(StrEnum):
-    """What is wrong at a place."""
 
-    MALFORMED = "malformed"  # not a record at all
-    EDITED = "edited"  # content and hash differ
-    FOREIGN = "foreign"  # another writer's record
-    GAP = "gap"  # records are missing before this one
-    DUPLICATE = "duplicate"  # the record before it once more
-    ORDER = "order"  # a record that belongs further up
-    UNLINKED = "unlinked"  # numbered right, but follows another record than the one before it
-    TORN = "torn"  # half a line: the writer was killed or its disk was full
-    UNREADABLE = "unreadable"  # a file that can't be opened
+def verify(
+    directory: Path, *, anchors: Anchors | None = None, trusted: Iterable[bytes] = ()
+) -> list[Verdict]:
+    """Check every writer of an audit directory. Raises `JournalBroken` when there is none.
+
+    `trusted` are the public keys that may have signed; without any, those that signed the anchors;
+    without anchors, those beside the journals, which prove no more than that the journals fit them.
+    """
+    # First what is remembered, then the chains, which may grow meanwhile.
+    remembered = _remembered(directory)
+    known = anchors or Anchors()
+    ring = _keyring(directory, known, tuple(trusted))
+    try:
+        found = writers(directory)
+    except JournalBroken:
+        if not known.chains and not remembered:
+            raise
+        found = []
+    compared = _Known(anchors=known.chains, remembered=remembered, ring=ring)
+    verdicts = [_verify_writer(folder, compared) for folder in found]
+    gone = sorted((known.chains.keys() | remembered.keys()) - {folder.name for folder in found})
+    return verdicts + [_missing(writer, compared) for writer in gone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong, and where."""
+class Against:
+    """What one chain is compared with.
 
-    kind: Kind
-    file: str
-    line: int
-    seq: int | None
-    message: str
+    `remembered` is an anchor that was kept beside the journal: good to find a cut, not to say that
+    there is none. `digests` are those of the files that were read to their end.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What is known of one writer's chain."""
-
-    writer: str
-    records: int
-    live: bool
-    findings: tuple[Finding, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every record is where and what it was when it was written."""
-        return not self.findings
+    anchor: Anchor = field(default_factory=Anchor)
+    remembered: Anchor = field(default_factory=Anchor)
+    keyring: Keyring = _NOBODY
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
-def verify(directory: Path) -> list[Verdict]:
-    """Check every writer of an audit directory. Raises `JournalBroken` when there is none."""
-    return [_verify_writer(folder) for folder in writers(directory)]
-
-
-def check(writer: str, lines: Iterable[Numbered], *, live: bool) -> Verdict:
+def check(
+    writer: str, lines: Iterable[Numbered], *, live: bool, against: Against | None = None
+) -> Verdict:
     """Check one chain. A live writer's last line may be half written: that is not a finding."""
-    walk = _Walk(writer=writer, live=live, head=genesis(writer))
+    against = against or Against()
+    checkpoints = Checkpoints(writer=writer, keyring=against.keyring, digests=against.digests)
+    walk = _Walk(
+        writer=writer,
+        live=live,
+        head=genesis(writer),
+        anchor=against.anchor,
+        remembered=against.remembered,
+        checkpoints=checkpoints,
+    )
     for file, number, line in lines:
         walk.step(file, number, line)
     return walk.verdict()
@@ -89,9 +104,15 @@ class _Walk:
     writer: str
     live: bool
     head: bytes | None  # None after a line that could not be read: any link is taken then
+    anchor: Anchor
+    remembered: Anchor
+    checkpoints: Checkpoints
     seq: int = 0
     unread: int = 0  # lines since then that may have been records
     records: int = 0
+    start: _Start | None = None  # where the first record is not the first that was written
+    removals: list[tuple[Record, int]] = field(default_factory=list)
+    gaps: list[int] = field(default_factory=list)
     torn: Finding | None = None
     findings: list[Finding] = field(default_factory=list)
 
@@ -115,38 +136,102 @@ class _Walk:
     def verdict(self) -> Verdict:
         if self.torn is not None and not self.live:
             self.findings.append(self.torn)
+        removed = 0
+        if self.start is not None:
+            if self._is_removed(self.start):
+                removed = self.start.record.seq - 1
+            else:
+                self.findings.insert(0, self.start.finding)
+        signed = self.checkpoints.signed(self.seq)
+        if self.checkpoints.keyring.must_sign and self.records and not signed.checkpoints:
+            self._note(Kind.UNSIGNED, self.writer, 0, None, "signed by nobody who is trusted")
         return Verdict(
             writer=self.writer,
             records=self.records,
             live=self.live,
             findings=tuple(self.findings),
+            signed=signed,
+            completeness=self._completeness(removed),
         )
 
     def _judge(self, file: str, number: int, record: Record) -> None:
-        wrong, moves = self._compare(record)
+        wrong, moves = self._compare(file, number, record)
         if wrong is not None:
             self._note(wrong[0], file, number, record.seq, wrong[1])
         if record.digest != record.expected_digest:
             self._note(Kind.EDITED, file, number, record.seq, "content and hash differ")
-        if moves:
-            self.seq, self.head, self.unread = record.seq, record.digest, 0
+        if not moves:
+            return
+        self.seq, self.head, self.unread = record.seq, record.digest, 0
+        for kind, message in self.checkpoints.check(record):
+            self._note(kind, file, number, record.seq, message)
+        for anchor in (self.anchor, self.remembered):
+            if not anchor.agrees(record.seq, record.digest.hex()):
+                self._note(Kind.REWRITTEN, file, number, record.seq, "not the record of the anchor")
+        if record.name == SegmentRemoved.name:
+            self.removals.append((record, record.seq))
+        elif record.name == AuditGap.name:
+            lost = record.attributes.get(a.GAP_LOST)
+            self.gaps.append(lost if type(lost) is int else -1)
 
-    def _compare(self, record: Record) -> tuple[tuple[Kind, str] | None, bool]:
+    def _compare(
+        self, file: str, number: int, record: Record
+    ) -> tuple[tuple[Kind, str] | None, bool]:
         """What is wrong with the record's place, and whether to go on from this record."""
         if record.writer != self.writer:
             return (Kind.FOREIGN, f"written by {record.writer}"), False
         if (missing := record.seq - self.seq - 1 - self.unread) > 0:
-            return (Kind.GAP, f"{missing} records are missing before this one"), True
+            wrong = Kind.GAP, f"{missing} records are missing before this one"
+            if self.seq or self.unread:
+                return wrong, True
+            # Taken for the beginning, until it shows that nothing accounts for what was before it.
+            self.start = _Start(record, _finding(wrong[0], file, number, record.seq, wrong[1]))
+            self.checkpoints.begin_later(record.seq)
+            return None, True
         if record.seq <= self.seq:
             return self._repeated(record), False
         if self.head is not None and record.previous != self.head:
             return (Kind.UNLINKED, "does not follow the record before it"), True
         return None, True
 
+    def _is_removed(self, start: _Start) -> bool:
+        """Whether a record that is signed says that all before the first one was taken away.
+
+        The newest is enough: each segment was removed only while the one before was accounted for.
+        """
+        wanted = (
+            folders.segment_before(start.finding.file),
+            start.record.seq - 1,
+            start.record.previous.hex(),
+        )
+        return any(
+            seq <= self.checkpoints.up_to
+            and wanted == tuple(record.attributes.get(name) for name in _REMOVED)
+            for record, seq in self.removals
+        )
+
     def _repeated(self, record: Record) -> tuple[Kind, str]:
         if record.digest == self.head:
             return Kind.DUPLICATE, "the record before it once more"
         return Kind.ORDER, f"comes after record {self.seq}"
+
+    def _completeness(self, removed: int) -> Completeness:
+        missing = max(self.anchor.reaches, self.remembered.reaches) - self.seq
+        if missing > 0:
+            state = State.TRUNCATED
+        elif self.gaps:
+            state = State.GAPS
+        else:
+            state = State.COMPLETE if self.anchor.reaches else State.UNKNOWN
+        return Completeness(
+            state=state,
+            anchored=self.anchor.reaches or None,
+            behind=max(0, self.seq - self.anchor.reaches) if self.anchor.reaches else 0,
+            missing=max(0, missing),
+            gaps=len(self.gaps),
+            lost=None if any(lost < 0 for lost in self.gaps) else sum(self.gaps),
+            removed=removed,
+        )
 
     def _pass_over(self) -> None:
         self.unread, self.head = self.unread + 1, None
@@ -155,34 +240,114 @@ class _Walk:
         self.findings.append(_finding(kind, file, line, seq, message))
 
 
+class _Start(NamedTuple):
+    """The first record of a chain whose beginning is not here, and what that is if it is wrong."""
+
+    record: Record
+    finding: Finding
+
+
+_REMOVED = (a.SEGMENT_NAME, a.SEGMENT_LAST_SEQ, a.SEGMENT_LAST_HASH)
+
+
 def _finding(kind: Kind, file: str, line: int, seq: int | None, message: str) -> Finding:
     return Finding(kind=kind, file=file, line=line, seq=seq, message=message)
 
 
-def _verify_writer(folder: Path) -> Verdict:
-    verdict = _read_and_check(folder, live=is_live(folder))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What every chain is compared with."""
+
+    anchors: Mapping[str, Anchor]
+    remembered: Mapping[str, Anchor]
+    ring: Keyring
+
+
+def _verify_writer(folder: Path, known: _Known) -> Verdict:
+    verdict = _read_and_check(folder, known, live=is_live(folder))
     if not verdict.holds and not verdict.live and is_live(folder):
         # A process took this writer while it was read: the half line was being written.
-        return _read_and_check(folder, live=True)
+        return _read_and_check(folder, known, live=True)
     return verdict
 
 
-def _read_and_check(folder: Path, *, live: bool) -> Verdict:
+def _read_and_check(folder: Path, known: _Known, *, live: bool) -> Verdict:
+    digests: dict[str, str] = {}
     try:
-        return check(folder.name, _lines(folder), live=live)
+        against = Against(
+            anchor=known.anchors.get(folder.name, _NOTHING),
+            remembered=known.remembered.get(folder.name, _NOTHING),
+            keyring=known.ring,
+            digests=digests,
+        )
+        return check(folder.name, _lines(folder, digests), live=live, against=against)
     except OSError as error:
         where, what = str(error.filename or folder), error.strerror or str(error)
     except JournalBroken as error:
         where, what = str(folder), str(error)
     unreadable = _finding(Kind.UNREADABLE, where, 0, None, what)
-    return Verdict(writer=folder.name, records=0, live=live, findings=(unreadable,))
+    return _without_records(folder.name, State.UNKNOWN, 0, (unreadable,), live=live)
 
 
-def _lines(folder: Path) -> Iterator[Numbered]:
+def _missing(writer: str, known: _Known) -> Verdict:
+    anchored = known.anchors.get(writer, _NOTHING).reaches
+    reaches = max(anchored, known.remembered.get(writer, _NOTHING).reaches)
+    return _without_records(writer, State.MISSING, reaches, (), live=False)
+
+
+def _without_records(
+    writer: str, state: State, missing: int, findings: tuple[Finding, ...], *, live: bool
+) -> Verdict:
+    return Verdict(
+        writer=writer,
+        records=0,
+        live=live,
+        findings=findings,
+        signed=Signed(checkpoints=0, up_to=0, records_behind=0, keys=()),
+        completeness=Completeness(state=state, missing=missing),
+    )
+
+
+def _lines(folder: Path, digests: dict[str, str]) -> Iterator[Numbered]:
+    """Every line of every segment; into `digests` goes the hash of each that is read to its end."""
     for number in folders.segment_numbers(folder):
         path = folder / folders.segment_name(number)
+        digest = hashlib.sha256()
         with open(folders.open_for_reading(path), "rb") as file:  # noqa: PTH123  # a descriptor
             line_number = 0
             while line := file.readline(MAX_LINE):
                 line_number += 1
+                digest.update(line)
                 yield str(path), line_number, line
+        digests[path.name] = digest.hexdigest()
+
+
+def _remembered(directory: Path) -> dict[str, Anchor]:
+    """What each writer's last remembered checkpoint says."""
+    found = {}
+    for writer in heads.remembered(directory):
+        head = heads.load(directory, writer)
+        with suppress(MalformedRecord):
+            if head is not None and (record := parse(head.line)).writer == writer:
+                found[writer] = anchor = Anchor()
+                anchor.add(record.seq, record.digest.hex(), keep=True)
+    return found
+
+
+def _keyring(directory: Path, anchors: Anchors, trusted: tuple[bytes, ...]) -> Keyring:
+    given = {key_id(public): public for public in trusted}
+    public = {**keys.public_keys(directory), **given}
+    for chain in anchors.chains.values():
+        for mark, signature in chain.marks:
+            at_hand = public.get(mark.key_id)
+            if at_hand is not None and not keys.is_signed(at_hand, signature, mark.message()):
+                raise AnchorRefused(
+                    f"the anchor's checkpoint {mark.number} of {mark.writer} is not signed by "
+                    f"key {mark.key_id}"
+                )
+    return Keyring(
+        public=public,
+        is_signed=keys.is_signed,
+        trusted=frozenset(given) or frozenset(anchors.keys) or None,
+        must_sign=bool(given),
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from otel import AuditTrail, Journal
 from otel.chain import canonical, genesis
+from otel.checkpoints import read_mark
 from otel.events import GatewayStarted, GatewayStopped
 from otel.evidence import Evidence, EvidenceSettings
 from tests.support.journals import NOON_NS, SteppingClock, decision, segment_of
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from otel import Value
     from otel.chain import Record
+    from otel.keys import SigningKey
 
 
 def keeper(directory: Path, settings: EvidenceSettings | None = None) -> Evidence:
@@ -90,6 +94,33 @@ def hashed_anew(
         previous = hashlib.sha256(previous + canonical(fields).encode()).digest()
         made.append(canonical({**fields, "hash": previous.hex()}).encode() + b"\n")
     return made
+
+
+def signed_anew(writer: str, lines: list[bytes], key: SigningKey) -> list[bytes]:
+    """The lines as a chain of their own, with a signature of this key under each checkpoint."""
+    number = last = 0
+
+    def sign(fields: dict[str, object]) -> None:
+        nonlocal number, last
+        if fields["name"] != "netproxy.audit.checkpoint":
+            return
+        attributes = cast("dict[str, Value]", fields["attrs"])
+        mark, _ = read_mark(attributes, str(fields["ts"]))
+        number, seq = number + 1, cast("int", fields["seq"])
+        mark = replace(
+            mark,
+            number=number,
+            head_seq=seq - 1,
+            head_hash=str(fields["prev"]),
+            records=seq - 1 - last,
+            key_id=key.key_id,
+            sealed_segment=None,
+            sealed_digest=None,
+        )
+        fields["attrs"] = mark.event(key.sign(mark.message())).attributes()
+        last = seq
+
+    return hashed_anew(writer, lines, sign)
 
 
 def named(records: list[Record], name: str) -> list[Record]:

@@ -18,7 +18,8 @@ VERBS = {
     "tail": "the last records, and with --follow those to come",
     "query": "the records that match",
     "export": "the records that match, as OCSF or OTLP/JSON",
-    "verify": "whether every chain of records holds",
+    "verify": "whether every chain of records holds, and is all there",
+    "anchor": "where every chain has come to, to be kept elsewhere",
     "schema": "the JSON Schema of the records",
 }
 EXIT_NO_JOURNAL = os.EX_NOINPUT  # 66
