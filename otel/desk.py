@@ -32,7 +32,7 @@ class Desk:
     """The state behind the trails."""
 
     __slots__ = (
-        "_loop", "_loss", "_note", "_report", "_room", "goes_on", "is_impaired", "journal",
+        "_held", "_loop", "_loss", "_note", "_report", "_room", "goes_on", "is_impaired", "journal",
         "lost_in_all", "mode", "turn",
     )  # fmt: skip
 
@@ -43,8 +43,9 @@ class Desk:
         self.goes_on = mode is AuditMode.BEST_EFFORT
         self.turn: Turn | None = None
         self.lost_in_all = 0
-        self.is_impaired = False  # something is missing, or the disk is full
+        self.is_impaired = False  # something is missing, the disk is full, or allows are held
         self._note = note
+        self._held: str | None = None
         self._loss: Loss | None = None
         self._room = None if journal.shelf is None else Room(journal.shelf)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -62,7 +63,7 @@ class Desk:
         if problem is not None:
             return str(problem)
         self._look_when_full()
-        return "the audit disk is full" if self.step is Step.FULL else None
+        return "the audit disk is full" if self.step is Step.FULL else self._held
 
     def shown(
         self, watcher: Callable[[Event], None], fill: Callable[[Event], Spelled], event: Event
@@ -137,6 +138,14 @@ class Desk:
                 self.lose(refusal)
             raise refusal
 
+        if self._held is not None:
+            raise AuditUnavailable(self._held, error_type="unexported")
+
+    def hold(self, why: str | None) -> None:
+        """Refuse allows from now on, though the disk has room; None: no longer."""
+        self._held = why
+        self._judge()
+
     def _look_when_full(self) -> None:
         room = self._room
         if room is not None and room.step is Step.FULL and room.is_due() and room.look():
@@ -169,7 +178,9 @@ class Desk:
             self._report(f"netproxy: {count} events could not be recorded: {unavailable}")
 
     def _judge(self) -> None:
-        self.is_impaired = self._loss is not None or self.step is Step.FULL
+        self.is_impaired = (
+            self._loss is not None or self.step is Step.FULL or self._held is not None
+        )
 
 
 _SAID = {

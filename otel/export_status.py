@@ -114,8 +114,7 @@ def save(folder: Path, sink: str, status: Status) -> None:
 
 def lag(folder: Path, sink: str, *, now_ns: int) -> Lag:
     """What the journal holds behind a sink's cursor. Damage there counts as nothing."""
-    cursor = cursors.load(folder, sink)
-    position = START if cursor is None else Position(cursor.segment, cursor.offset)
+    position = _behind(folder, sink)
     oldest = _first(folder, position)
     if oldest is None:
         return Lag(records=0, ms=0, bytes=0)
@@ -126,6 +125,16 @@ def lag(folder: Path, sink: str, *, now_ns: int) -> Lag:
         ms=max(0, age_ms),
         bytes=_bytes_behind(folder, position),
     )
+
+
+def unexported_bytes(folder: Path, sink: str) -> int:
+    """So much of the journal a sink has not got. Reads no record."""
+    return _bytes_behind(folder, _behind(folder, sink))
+
+
+def _behind(folder: Path, sink: str) -> Position:
+    cursor = cursors.load(folder, sink)
+    return START if cursor is None else Position(cursor.segment, cursor.offset)
 
 
 def _first(folder: Path, position: Position) -> Record | None:

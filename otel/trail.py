@@ -169,6 +169,10 @@ class AuditTrail:
         """Why no allow can be recorded now, as far as is known."""
         return self._desk.impairment
 
+    def hold(self, why: str | None) -> None:
+        """Refuse allows from now on, for a reason outside of the journal; None: no longer."""
+        self._desk.hold(why)
+
     def with_attributes(self, **attributes: Value) -> AuditTrail:
         """Make a trail into the same journal whose events share these attributes too."""
         desk = self._desk

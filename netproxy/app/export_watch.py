@@ -12,10 +12,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from otel import AuditError, AuditTrail, record_notices, ship_command
+from otel import AuditError, AuditTrail, record_notices, required_keys, ship_command
 from otel.events import ExportState
-from otel.export_status import RECOVERED, STALLED, lag
+from otel.export_status import RECOVERED, STALLED, lag, unexported_bytes
 from otel.lock import is_live
+from otel.modes import AuditMode
 from sandbox.process import start_background
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _LOOK_SECONDS = 5.0
 _LONGEST_SECONDS = 300.0
 # One death may be somebody's kill. The next one is worth a record.
 _TOLD_AFTER = 2
+_TOO_MUCH = "more audit records wait for export than audit.max_unexported_bytes"
 
 
 def exporter_of(
@@ -53,12 +55,18 @@ class ExportWatch:
         folder: Path,
         sinks: Sequence[SinkSettings],
         start: Callable[[], None],
+        *,
+        max_bytes: int | None = None,
     ) -> None:
-        """`folder` is the writer's own; `start` starts its exporter, which does not run yet."""
+        """`folder` is the writer's own; `start` starts its exporter, which does not run yet.
+
+        `max_bytes`: so much of the journal may wait for a required sink; None: any amount.
+        """
         self._trail = trail
         self._folder = folder
         self._sinks = sinks
         self._start = start
+        self._max_bytes = max_bytes
         self._deaths = 0
         self._wait_seconds = _LOOK_SECONDS
         self._timer: asyncio.TimerHandle | None = None
@@ -78,6 +86,7 @@ class ExportWatch:
     def look(self) -> None:
         """Record what there is to record, and see that the exporter lives."""
         recorded, lives = self._record(), self._is_alive()
+        self._hold_where_too_much_waits()
         if lives:
             if self._deaths >= _TOLD_AFTER:
                 self._tell(RECOVERED)
@@ -109,6 +118,14 @@ class ExportWatch:
         except (AuditError, OSError):
             return False
         return True
+
+    def _hold_where_too_much_waits(self) -> None:
+        """As on a full disk, for whoever would rather refuse than act where nobody sees it."""
+        if self._max_bytes is None or self._trail.mode is AuditMode.BEST_EFFORT:
+            return
+        waits = (unexported_bytes(self._folder, key) for key in required_keys(self._sinks))
+        too_much = max(waits, default=0) > self._max_bytes
+        self._trail.hold(_TOO_MUCH if too_much else None)
 
     def _tell(self, state: str) -> None:
         for sink in self._sinks:

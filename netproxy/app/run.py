@@ -286,7 +286,8 @@ class _Execution:
         from netproxy.app.export_watch import ExportWatch, exporter_of
 
         start = exporter_of(sinks, directory, journal)
-        with ExportWatch(trail, directory / journal.writer, sinks, start).running():
+        folder, most = directory / journal.writer, self._settings.max_unexported_bytes
+        with ExportWatch(trail, folder, sinks, start, max_bytes=most).running():
             return await supervising
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:

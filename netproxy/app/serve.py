@@ -193,7 +193,8 @@ async def _exporting(
 
     folder = settings.audit_directory / journal.writer
     start = exporter_of(settings.sinks, settings.audit_directory, journal)
-    with ExportWatch(trail, folder, settings.sinks, start).running():
+    most = settings.max_unexported_bytes
+    with ExportWatch(trail, folder, settings.sinks, start, max_bytes=most).running():
         return await serving
 
 

@@ -94,6 +94,7 @@ class Settings:
     audit_directory: Path
     audit_mode: AuditMode
     sinks: tuple[SinkSettings, ...]  # where the audit records are exported to
+    max_unexported_bytes: int | None  # that may wait for a required one; None: any number
     evidence: EvidenceSettings  # how they are signed, split into files, and removed
     telemetry: TelemetrySettings | None  # metrics, spans, logs; None: as they are by default
     write_paths: tuple[Path, ...]
@@ -249,6 +250,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         audit_directory=_audit_directory(options, document, read),
         audit_mode=audit_mode(options.audit_mode, files, read.problems),
         sinks=_sinks(options, files, read),
+        max_unexported_bytes=document.max_unexported_bytes if document else None,
         evidence=_evidence(document, read),
         telemetry=chosen_telemetry(document, read.environ, read.problems),
         write_paths=(*_write_paths(document, read), *options.write),

@@ -138,6 +138,17 @@ class Audit(Strict):
     directory: Annotated[str, Field(description="absolute, or below ~/")] | None = None
     mode: AuditMode | None = None
     otlp: Annotated[str, Field(description="the OTLP receiver's URL")] | None = None
+    max_unexported_bytes: (
+        Annotated[
+            int,
+            Field(
+                ge=1024 * 1024,
+                le=_BYTES_LIMIT,
+                description="so much may wait for a required sink before requests are refused",
+            ),
+        ]
+        | None
+    ) = None
     sink: list[SinkTable] = Field(
         default_factory=list, description="where records are exported to, side by side"
     )

@@ -55,6 +55,7 @@ class Document:
     audit_keeping: Mapping[str, float]  # segments and retention, by the names of their settings
     otlp_endpoint: str | None
     sinks: tuple[Statement[SinkTable], ...]
+    max_unexported_bytes: int | None
     write_paths: tuple[str, ...]
     limits: ChosenLimits
     telemetry: Telemetry | None
@@ -144,6 +145,7 @@ class _Maker:
             audit_keeping=file.audit.model_dump(include=_KEEPING, exclude_none=True),
             otlp_endpoint=file.audit.otlp,
             sinks=sinks_said(self.reading, file.audit.sink),
+            max_unexported_bytes=file.audit.max_unexported_bytes,
             write_paths=tuple(file.sandbox.write),
             limits=ChosenLimits(**dict(file.limits)),
             telemetry=file.telemetry if file.telemetry.model_fields_set else None,

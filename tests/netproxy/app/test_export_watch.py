@@ -9,11 +9,14 @@ import pytest
 
 from netproxy.app.export_watch import ExportWatch
 from otel import AuditTrail, AuditUnavailable, FileSettings, Journal, read
+from otel.cursor import Cursor
+from otel.cursor import save as save_cursor
 from otel.events import ExportState
 from otel.export_status import save
 from otel.lock import try_lock
+from otel.modes import AuditMode
 from tests.otel.test_export_status import NOTICE, STATUS
-from tests.support.journals import decision
+from tests.support.journals import decision, segment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +105,32 @@ def test_one_that_dies_again_and_again_is_not_revived_all_the_time(world: World)
     world.live()
     world.watch.look()
     assert world.watch._wait_seconds == 5.0
+
+
+def limited(world: World, most: int, mode: AuditMode = AuditMode.WRITTEN) -> AuditTrail:
+    trail = AuditTrail(world.journal, {}, mode)
+    ExportWatch(trail, world.folder, SINKS, world.start, max_bytes=most).look()
+    return trail
+
+
+def test_too_much_that_waits_is_as_a_full_disk(world: World) -> None:
+    """Only for whoever says so: the journal is durable without any sink."""
+    world.live()
+    for number in range(9):
+        world.trail.record(decision(f"h{number}.example"))
+    assert limited(world, 10_000_000).impairment is None
+    assert limited(world, 1000, AuditMode.BEST_EFFORT).impairment is None
+    trail = limited(world, 1000)
+    assert "audit.max_unexported_bytes" in str(trail.impairment)
+    with pytest.raises(AuditUnavailable, match="wait for export"):
+        asyncio.run(trail.written(decision(decision="allow")))
+    trail.record(decision())  # a refusal is recorded all the same
+    size = segment_of(world.directory, world.journal.writer).stat().st_size
+    for sink in SINKS:
+        save_cursor(world.folder, sink.key, Cursor(segment=1, offset=size, seq=11, hash=""))
+    watch = ExportWatch(trail, world.folder, SINKS, world.start, max_bytes=1000)
+    watch.look()
+    assert trail.impairment is None
 
 
 class _Full(AuditTrail):
