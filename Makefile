@@ -12,7 +12,8 @@ help:
 	@echo "make check     format, lint, types, import contracts"
 	@echo "make fuzz      search for bytes that a reader takes wrongly; longer: make fuzz SECONDS=600"
 	@echo "make bench     measure against the named peers"
-	@echo "make soak      200,000 tunnels, and 10,000 idle ones: nothing may be left of them"
+	@echo "make soak      200,000 tunnels, and 10,000 idle ones: nothing may be left of them; 150 gateways"
+	@echo "               killed in the middle of deciding: what they dialled is on record"
 	@echo "make setup     only the set-up: .venv, bubblewrap, nftables"
 	@echo "make lock      resolve the dependencies again (needs uv)"
 	@echo "make clean     remove what the others made"
@@ -52,7 +53,7 @@ bench: setup
 	@$(PY) -m bench.run $(ARGS)
 
 soak: setup
-	@$(PY) -m bench.run soak $(ARGS)
+	@$(PY) -m bench.run soak kills $(ARGS)
 
 lock:
 	@uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.12 \

@@ -1,9 +1,11 @@
 """`make bench`: where we stand beside the named peers, every peer in turn in one run.
 
 Sections: `table` (CONNECT, SOCKS5, bulk, plain HTTP and idle tunnels, with ratios and bars), `soak`
-(200,000 tunnels, and 10,000 idle ones), `start` (netproxy run -- true beside bare bwrap), `cancel`
-(from the decision to the last process gone), `policy` (decisions beside a linear list). Ratios are
-what counts: absolute figures move by 30 % between machines. What came out: `bench/README.md`.
+(200,000 tunnels, and 10,000 idle ones), `kills` (gateways killed while they decide: is what they
+dialled on record?), `journal` (durable records beside SQLite's), `start` (netproxy run -- true
+beside bare bwrap), `cancel` (from the decision to the last process gone), `policy` (decisions
+beside a linear list). Ratios are what counts: absolute figures move by 30 % between machines. What
+came out: `bench/README.md`.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from pathlib import Path
 
 from bench.cancelling import cancel
 from bench.errors import BenchFailed
+from bench.journal import journal
+from bench.killing import kills
 from bench.peers_table import table
 from bench.soak import soak
 from bench.starting import start
@@ -28,6 +32,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="of each load")
     parser.add_argument("--seconds", type=float, default=0.4, help="of one load")
     parser.add_argument("--idle", type=int, help="tunnels held: 1,000 in `table`, 10,000 in `soak`")
+    parser.add_argument("--kills", type=int, default=50, help="in each mode, in `kills`")
     parser.add_argument("--tunnels", type=int, default=200_000, help="in `soak`")
     parser.add_argument("--row", action="append", help="of `table`, repeatable; default: all")
     parser.add_argument("--markdown", action="store_true", help="print the table to paste it")
@@ -46,6 +51,8 @@ def main() -> None:
             rounds=options.rounds,
             seconds=options.seconds,
         ),
+        "kills": lambda: kills(options.kills),
+        "journal": lambda: journal(options.rounds),
         "start": lambda: start(options.runs),
         "cancel": lambda: cancel(rounds=10),
         "policy": policy,

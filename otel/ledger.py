@@ -147,23 +147,29 @@ class Ledger:
         One at a time: of two that sync at once the kernel tells only one that it failed.
         """
         with self._syncing:
-            if self._problem is None:
+            problem = self._problem
+            if problem is None:
                 # In this order: what is begun anew in between is on the disk with its beginning.
                 at, segment = self._unsynced.now, self._segment
-                self._problem = _problem_of_syncing(segment)
-                if self._problem is None:
+                problem = _problem_of_syncing(segment)
+                if problem is None:
                     self._unsynced.synced(at)
                     return
-            self._go_on_elsewhere(self._problem)
+            self._go_on_elsewhere(problem)
 
     def _go_on_elsewhere(self, problem: AuditUnavailable) -> None:
-        """Begin a new segment with what the old one may have lost. Raises `AuditUnavailable`."""
+        """Begin a new segment with what the old one may have lost. Raises `AuditUnavailable`.
+
+        Until that has failed nobody is told of the problem: what is written meanwhile goes along.
+        """
         # Whoever holds the lock may wait for a sync.
         if self.shelf is None or self._is_closed or not self.lock.acquire(timeout=RETRY_SECONDS):
+            self._problem = problem
             raise problem
         try:
             segment, number, size = begin_anew(self.shelf, self._unsynced)
         except (OSError, JournalBroken) as error:
+            self._problem = problem
             what = said(error) if isinstance(error, OSError) else str(error)
             raise AuditUnavailable(
                 f"{problem}; and no new segment: {what}", error_type=problem.error_type

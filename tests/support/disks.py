@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from typing import NamedTuple
 
 from otel import AuditMode, AuditTrail, Journal
@@ -28,6 +29,7 @@ class Step(NamedTuple):
     number: int  # of the segment
     data: bytes = b""
     size: int = 0
+    began: int = 0  # how many steps there were before it
 
 
 class DiskFile:
@@ -65,7 +67,10 @@ class DiskFile:
             self.is_poisoned = True
             number = disk.sync_errors.pop(0)
             raise OSError(number, os.strerror(number))
-        disk.log.append(Step("sync", self.number))
+        # What is written while it lasts may be on the disk with it, or not: here it is not.
+        before, began = len(disk.contents[self.number]), len(disk.log)
+        time.sleep(disk.sync_seconds)
+        disk.log.append(Step("sync", self.number, size=before, began=began))
 
     def is_there(self) -> bool:
         return not self.disk.is_removed
@@ -87,6 +92,7 @@ class Disk:
         self.begin_error: int | None = None
         self.sync_errors: list[int] = []  # of the next syncs
         self.is_removed = False
+        self.sync_seconds = 0.0  # how long a sync takes
         self.syncs = 0
         self.syncing = threading.Semaphore(0)  # released at each sync's beginning
         self.closed: list[int] = []
@@ -144,7 +150,7 @@ class Disk:
                 case "begin":
                     cached[step.number] = durable[step.number] = b""
                 case _:
-                    durable[step.number] = cached[step.number]
+                    durable[step.number] = cached[step.number][: step.size]
         return durable
 
     # What the journal asks of it
