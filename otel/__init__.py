@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from otel.export_notices import record_notices
     from otel.export_status import SinkStatus, statuses
     from otel.keys import load_public
-    from otel.reader import Follower, Span, flat, flat_line, read
+    from otel.reader import Follower, Span, flat, flat_line, read, writers
     from otel.schema import catalogue_schema, event_schema
     from otel.sinks import (
         FileSettings,
@@ -82,6 +82,7 @@ _LATER = {
     "load_public": "keys",
     "read_anchors": "anchors",
     "verify": "verification",
+    "writers": "reader",
     "without_doubles": "sinks",
 }
 
@@ -135,6 +136,7 @@ __all__ = [
     "verify",
     "visible",
     "without_doubles",
+    "writers",
 ]
 
 

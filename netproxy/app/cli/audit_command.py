@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from netproxy.app.cli.audit_filter import instant
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.places import audit_directory
 from otel import Span, visible
-
-if TYPE_CHECKING:
-    import argparse
 
 EXIT_BROKEN = 1
 
@@ -69,3 +66,10 @@ def journal(options: argparse.Namespace) -> Path:
     """Return the directory that is meant, whether there is a journal in it or not."""
     chosen: Path | None = options.audit_dir
     return chosen if chosen is not None else audit_directory(os.environ, Path.home())
+
+
+def whole_number(text: str) -> int:
+    """Read a number of lines from the command line."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004  # below a billion
+        raise argparse.ArgumentTypeError(f"'{visible(text, limit=20)}' is not a number of lines")
+    return int(text)

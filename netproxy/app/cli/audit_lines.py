@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from netproxy.app.cli.amounts import byte_count, duration
+from netproxy.app.amounts import byte_count, duration
 from netproxy.app.cli.printing import BOLD_RED, DIM, GREEN, RED, YELLOW, paint
 from otel import attributes as a
 from otel import visible

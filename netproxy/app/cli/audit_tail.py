@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from netproxy.app.cli.audit_command import Damage, add_json, journal, parser
+from netproxy.app.cli.audit_command import Damage, add_json, journal, parser, whole_number
 from netproxy.app.cli.audit_lines import record_line
 from netproxy.app.cli.printing import columns, wants_colour, write
-from otel import Follower, flat_line, read, visible
+from otel import Follower, flat_line, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +24,7 @@ _TAIL_LINES = 20
 def main(arguments: list[str]) -> int:
     """Print them; with `--follow` until Ctrl-C."""
     made = parser("tail", "The last records of all writers, in the order of time.")
-    made.add_argument("-n", "--lines", type=_count, default=_TAIL_LINES, metavar="N")
+    made.add_argument("-n", "--lines", type=whole_number, default=_TAIL_LINES, metavar="N")
     made.add_argument("-f", "--follow", action="store_true", help="and those to come")
     add_json(made)
     options = made.parse_args(arguments)
@@ -50,9 +49,3 @@ def _print(records: Iterable[Record], *, as_json: bool) -> None:
         # Asked for each time: a terminal may be made wider meanwhile.
         line = record_line(record, colour=colour, width=columns())
         write(flat_line(record) if as_json else line)
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004  # below a billion
-        raise argparse.ArgumentTypeError(f"'{visible(text, limit=20)}' is not a number of lines")
-    return int(text)

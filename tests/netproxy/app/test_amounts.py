@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from netproxy.app.cli.amounts import byte_count, count, duration, percent
+from netproxy.app.amounts import byte_count, count, duration, percent
 
 
 @pytest.mark.parametrize(
