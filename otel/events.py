@@ -333,7 +333,7 @@ class AuditCheckpoint(Event):
     head_hash: str = fresh_text(a.CHECKPOINT_HASH)  # that record's, hexadecimal
     records: int = number(a.CHECKPOINT_RECORDS)  # since the checkpoint before
     segment: str = text(a.SEGMENT_NAME)  # the file that it is in
-    cause: str = text(a.CHECKPOINT_CAUSE)  # records | time | sealed | shutdown | closed
+    cause: str = text(a.CHECKPOINT_CAUSE)  # records | time | sealed | removal | shutdown …
     key_id: str = text(a.CHECKPOINT_KEY)
     signature: str = fresh_text(a.CHECKPOINT_SIGNATURE)  # Ed25519, base64
     sealed_segment: str | None = maybe_text(a.SEALED_NAME, default=None)

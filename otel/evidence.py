@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel.chain import Spelled
+    from otel.events import Event
     from otel.journal import Journal
     from otel.keeping import Place, Written
     from otel.keys import SigningKey
@@ -67,10 +68,11 @@ class Evidence:
         self.directory = directory
         self.settings = settings
         self.alarms: list[tuple[str, ChainChanged]] = []  # writers that were not gone on with
-        self.after_sealing: Callable[[Journal], None] = _nothing
+        self.after_sealing: Callable[[], None] = _nothing
+        self.is_visit = False  # not a gateway's life: how the last one ended stays as it is
         self._key = key
         self._left = Left(0, 0)
-        self._journal: Journal
+        self.journal: Journal
         self._last: Written | None = None  # the newest checkpoint of ours
         self._born = 0, 0  # a segment, and when its first record was written
         self._tasks: SimpleQueue[int | None] = SimpleQueue()
@@ -123,7 +125,7 @@ class Evidence:
 
     def opened(self, journal: Journal) -> None:
         """Keep it."""
-        self._journal = journal
+        self.journal = journal
         journal.due_seq = self._left.seq + EVERY_RECORDS
         journal.due_size = self.settings.segment_bytes
 
@@ -134,19 +136,21 @@ class Evidence:
 
     def due(self) -> None:
         """Sign, or begin a new segment."""
-        journal = self._journal
+        journal = self.journal
         if journal.position.offset >= journal.due_size:
             self._begin_segment()
         if journal.last_seq >= journal.due_seq:
             self._sign("records")
 
     def tick(self) -> None:
-        """What is due by the clock."""
+        """Do what is due by the clock, and seal what was left behind when a disk failed."""
+        with suppress(OSError):
+            self.seal_left()
         if self._is_old():
             self._begin_segment()
         if self._has_unsigned():
             self._sign("time")
-            self._remember()
+            self.remember()
 
     def closing(self) -> None:
         """Sign the end. Where the thread hangs there is no disk to sign it on."""
@@ -157,18 +161,32 @@ class Evidence:
                 return
             self._thread = None
         stopped = self._has_stopped()
+        if self.is_visit:
+            stopped = self.journal.previous_shutdown == "clean"
         if self._is_old():
             self._begin_segment()
         if self._has_unsigned() or stopped:
             self._sign("shutdown" if stopped else "closed")
-            self._remember()
+            self.remember()
 
     def seal_left(self) -> None:
         """Seal every segment that is done with: the process may have ended before it was sealed."""
-        folder = self.directory / self._journal.writer
+        folder = self.directory / self.journal.writer
         for number in folders.segment_numbers(folder):
-            if number < self._journal.position.segment:
+            if number < self.journal.position.segment:
                 self._seal(number)
+
+    def record_signed(self, event: Event) -> None:
+        """Return when an event is on the disk with a signature behind it.
+
+        Raises `AuditUnavailable` where it can't be recorded, or nobody signs.
+        """
+        spelled = event.name, int(event.severity), encode(event.attributes())
+        self.journal.interject(lambda _: spelled)
+        if not self._sign("removal"):
+            raise AuditUnavailable("no checkpoint can be written")
+        self.journal.sync()
+        self.remember()
 
     def _work(self) -> None:
         wait = _FIRST_LOOK_SECONDS
@@ -190,16 +208,16 @@ class Evidence:
             self._key.sign(b"")  # loads the library
         with suppress(OSError):
             self.seal_left()
-        self.after_sealing(self._journal)
+        self.after_sealing()
 
     def _begin_segment(self) -> None:
         try:
-            number = self._journal.begin_segment()
+            number = self.journal.begin_segment()
         except AuditUnavailable:
             # The old one goes on. Whatever is wrong with the disk shows at the next record.
-            self._journal.due_size = self._journal.position.offset + _AGAIN_BYTES
+            self.journal.due_size = self.journal.position.offset + _AGAIN_BYTES
             return
-        self._journal.due_size = self.settings.segment_bytes
+        self.journal.due_size = self.settings.segment_bytes
         if self._thread is None or threading.current_thread() is self._thread:
             self._seal(number)
         else:
@@ -209,7 +227,7 @@ class Evidence:
         """Hash, sign, and take away the permission to write: in this order, so none is left out."""
         name = folders.segment_name(number)
         try:
-            descriptor = folders.open_for_reading(self.directory / self._journal.writer / name)
+            descriptor = folders.open_for_reading(self.directory / self.journal.writer / name)
             with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
                 if not os.fstat(descriptor).st_mode & stat.S_IWUSR:
                     return
@@ -218,12 +236,12 @@ class Evidence:
                     os.fchmod(descriptor, stat.S_IRUSR)
         except (OSError, JournalBroken):
             return  # the next start tries again
-        self._remember()
-        self.after_sealing(self._journal)
+        self.remember()
+        self.after_sealing()
 
     def _sign(self, cause: str, *, sealed: tuple[str, str] | None = None) -> bool:
         """Write a checkpoint. False: there is no key, or the journal does not take it now."""
-        journal, key = self._journal, self._key
+        journal, key = self.journal, self._key
         if key is None:
             journal.due_seq = journal.last_seq + EVERY_RECORDS
             return False
@@ -255,30 +273,30 @@ class Evidence:
             journal.due_seq = written.seq + EVERY_RECORDS
         return True
 
-    def _remember(self) -> None:
+    def remember(self) -> None:
         """Keep the newest checkpoint beside the journal, once it is on the disk."""
         if self._key is None or self._last is None:
             return
         last = self._last
         with suppress(OSError, JournalBroken, AuditUnavailable):
-            self._journal.sync()
-            line = self._journal.line_before(last.end)
+            self.journal.sync()
+            line = self.journal.line_before(last.end)
             if line is not None:
-                heads.save(self.directory, self._journal.writer, self._key, end=last.end, line=line)
+                heads.save(self.directory, self.journal.writer, self._key, end=last.end, line=line)
 
     def _has_unsigned(self) -> bool:
-        return self._key is not None and self._journal.last_seq > self._left.seq
+        return self._key is not None and self.journal.last_seq > self._left.seq
 
     def _has_stopped(self) -> bool:
         try:
-            line = self._journal.line_before(self._journal.position)
+            line = self.journal.line_before(self.journal.position)
             return line is not None and chain.parse(line).name == GatewayStopped.name
         except (OSError, MalformedRecord):
             return False
 
     def _is_old(self) -> bool:
         """Whether the segment's first record is older than a segment may be."""
-        journal = self._journal
+        journal = self.journal
         number = journal.position.segment
         if self._born[0] != number:
             with suppress(OSError, JournalBroken, MalformedRecord):
@@ -291,5 +309,5 @@ class Evidence:
         return journal.now_ns() - self._born[1] >= self.settings.segment_seconds * 1e9
 
 
-def _nothing(_journal: Journal) -> None:
+def _nothing() -> None:
     """Where nothing is to be done behind a seal."""

@@ -50,13 +50,6 @@ def segment_name(number: int) -> str:
     return f"{number:08d}.jsonl"
 
 
-def segment_before(path: str) -> str | None:
-    """Name of the segment before the one that this path leads to; None for the first."""
-    name = path.rpartition("/")[2]
-    number = int(name[:8]) if _SEGMENT.fullmatch(name) else 0
-    return segment_name(number - 1) if number > 1 else None
-
-
 def open_base(directory: Path) -> int:
     """Open the audit directory for writing journals in it, made if it isn't there."""
     make_private(directory)

@@ -117,19 +117,24 @@ class Journal(Ledger):
 
     @classmethod
     def open(
-        cls, directory: Path, *, clock: Clock | None = None, keeper: Keeper | None = None
+        cls,
+        directory: Path,
+        *,
+        clock: Clock | None = None,
+        keeper: Keeper | None = None,
+        writer: str | None = None,
     ) -> Self:
         """Take a free writer of `directory`, or make one. Raises `JournalBroken`, in one line.
 
-        Of those that are there it takes none that the keeper does not admit.
+        Of those that are there it takes none that the keeper does not admit. `writer`: this one.
         """
         try:
             base = folders.open_base(directory)
             try:
-                writer, folder, lock = take(base, keeper)
+                name, folder, lock = take(base, keeper, only=writer)
             finally:
                 os.close(base)
-            return cls._continue(writer, folder, lock, clock or SystemClock(), keeper)
+            return cls._continue(name, folder, lock, clock or SystemClock(), keeper)
         except OSError as error:
             raise JournalBroken(f"audit journal in {directory}: {said(error)}") from error
         except JournalBroken as error:

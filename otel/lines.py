@@ -132,3 +132,14 @@ def first_line(folder: Path, number: int) -> bytes | None:
         os.close(descriptor)
     line, feed, _ = block.partition(b"\n")
     return line if feed else None
+
+
+def last_line(folder: Path, number: int) -> bytes | None:
+    """The last whole line of a segment without its line feed; None where there is none."""
+    descriptor = folders.open_for_reading(folder / folders.segment_name(number))
+    try:
+        offset, _ = _skip_back(descriptor, 1)
+        line, feed, _ = os.pread(descriptor, MAX_LINE + 1, offset).partition(b"\n")
+    finally:
+        os.close(descriptor)
+    return line if feed else None

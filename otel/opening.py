@@ -21,17 +21,21 @@ if TYPE_CHECKING:
 _ATTEMPTS = 100
 
 
-def take(base: int, keeper: Keeper | None = None) -> tuple[str, int, int]:
+def take(
+    base: int, keeper: Keeper | None = None, *, only: str | None = None
+) -> tuple[str, int, int]:
     """Id, folder and lock of a writer that is now ours.
 
-    One that the keeper does not admit is left as it is.
+    One that the keeper does not admit is left as it is. `only`: this writer, and no new one.
     """
-    for name in folders.writer_names(base):
+    for name in folders.writer_names(base) if only is None else [only]:
         if (taken := _try(base, name)) is not None:
             if keeper is None or keeper.admits(name):
                 return taken
             os.close(taken[1])
             os.close(taken[2])
+    if only is not None:
+        raise JournalBroken(f"{only} is in use, or was changed since it was written")
     for _ in range(_ATTEMPTS):
         name = new_id("w")
         folders.make_folder(base, name)

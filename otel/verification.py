@@ -199,11 +199,7 @@ class _Walk:
 
         The newest is enough: each segment was removed only while the one before was accounted for.
         """
-        wanted = (
-            folders.segment_before(start.finding.file),
-            start.record.seq - 1,
-            start.record.previous.hex(),
-        )
+        wanted = start.record.seq - 1, start.record.previous.hex()
         return any(
             seq <= self.checkpoints.up_to
             and wanted == tuple(record.attributes.get(name) for name in _REMOVED)
@@ -247,7 +243,7 @@ class _Start(NamedTuple):
     finding: Finding
 
 
-_REMOVED = (a.SEGMENT_NAME, a.SEGMENT_LAST_SEQ, a.SEGMENT_LAST_HASH)
+_REMOVED = (a.SEGMENT_LAST_SEQ, a.SEGMENT_LAST_HASH)
 
 
 def _finding(kind: Kind, file: str, line: int, seq: int | None, message: str) -> Finding:

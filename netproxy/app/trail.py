@@ -7,10 +7,12 @@ holds, and say so where one does not.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
-from otel import Evidence, Journal
+from otel import AuditError, Evidence, Journal, required_keys
 from otel.events import GatewayStarted
+from otel.retention import Bounds, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +33,28 @@ def open_journal(
             f"audit journal {writer} was changed since it was written ({changed.kind}: {changed}); "
             f"it is left as it is, and {journal.writer} goes on: see netproxy audit verify"
         )
+    rules = retention_rules(settings)
+    if rules.bounds:
+        evidence.after_sealing = partial(_prune, evidence, rules, warn)
     return journal, evidence
+
+
+def retention_rules(settings: Settings) -> Rules:
+    """What may be removed, and who has to have it before."""
+    kept = settings.evidence
+    return Rules(
+        bounds=Bounds(retain_days=kept.retain_days, max_bytes=kept.max_bytes),
+        sinks=required_keys(settings.sinks) if settings.sinks else (),
+    )
+
+
+def _prune(evidence: Evidence, rules: Rules, warn: Callable[[str], None]) -> None:
+    from otel.pruning import prune
+
+    try:
+        prune(evidence, rules)
+    except (AuditError, OSError) as error:
+        warn(f"old audit records can't be removed: {error}")
 
 
 def record_start(trail: AuditTrail, journal: Journal, evidence: Evidence) -> None:

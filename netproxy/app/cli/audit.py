@@ -21,6 +21,7 @@ VERBS = {
     "export": "the records that match, as OCSF or OTLP/JSON",
     "verify": "whether every chain of records holds, and is all there",
     "anchor": "where every chain has come to, to be kept elsewhere",
+    "prune": "remove finished files that settings allow to go",
     "schema": "the JSON Schema of the records",
 }
 EXIT_NO_JOURNAL = os.EX_NOINPUT  # 66
