@@ -19,9 +19,10 @@ MOST_KEPT = 20_000
 # More points than a plot has pixels to show them.
 _MOST_STEPS = 400
 _HOUR, _DAY = 3600, 86_400
-# The last ones are for clocks that were wrong: four-digit years fit.
+# Each is a multiple of the one before, so that steps can be joined. The last ones are for clocks
+# that were wrong: years of four digits fit.
 _STEPS_SECONDS = (
-    60, 300, 900, _HOUR, 3 * _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 28 * _DAY, 365 * _DAY, 9125 * _DAY,
+    60, 300, 900, _HOUR, 3 * _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY, 9100 * _DAY,
 )  # fmt: skip
 
 
@@ -119,9 +120,9 @@ class Timeline[V]:
         found = self._steps.get(number)
         if found is None:
             found = self._steps[number] = self._make()
-            if self._is_long():
+            while self._is_long():
                 self._grow()
-                return self.at(timestamp)
+            return self._steps[minute // self.step_seconds]
         return found
 
     def steps(self) -> list[tuple[int, V]]:

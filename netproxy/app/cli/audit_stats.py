@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from netproxy.app.audit_counts import Most
-    from netproxy.app.audit_summary import RunTally, Tally, Where
+    from netproxy.app.audit_summary import Approvals, RunTally, Tally, Trail, Where
 
     # Text and its colour; what has none is plain.
     type Cell = tuple[str, str]
@@ -65,21 +65,12 @@ def main(arguments: list[str]) -> int:
 
 def as_json(summary: Summary, sinks: Sequence[SinkState], *, top: int) -> dict[str, object]:
     """All figures, by names that stay."""
-    approvals, trail = summary.approvals, summary.trail
     return {
         "records": summary.records,
         "first": summary.first,
         "last": summary.last,
         "writers": len(summary.writers),
-        "decisions": {
-            **_tally(summary.decisions),
-            "overridden": summary.overridden,
-            "reasons": [
-                {"decision": decision, "reason": reason, "count": number}
-                for (decision, reason), number in summary.reasons.most_common()
-            ],
-            "protocols": dict(summary.protocols.most_common()),
-        },
+        "decisions": _decisions(summary),
         "destinations": _listed(summary.destinations, top),
         "denials": [
             {"host": where.host, "port": where.port, "reason": reason, "count": tally.denied}
@@ -93,32 +84,8 @@ def as_json(summary: Summary, sinks: Sequence[SinkState], *, top: int) -> dict[s
             "dials_refused": summary.dials_refused,
             "turned_away": dict(summary.turned_away.most_common()),
         },
-        "approvals": {
-            "asked": approvals.asked,
-            "answers": [
-                {"reviewer": reviewer, "verdict": verdict, "count": number}
-                for (reviewer, verdict), number in approvals.answers.most_common()
-            ],
-            "ended": dict(approvals.ends.most_common()),
-            "left": dict(approvals.left.most_common()),
-            "remembered": approvals.granted,
-            "waited_ms": {
-                "median": approvals.waited_ms.middle,
-                "longest": approvals.waited_ms.longest,
-            },
-        },
-        "trail": {
-            "gaps": trail.gaps,
-            "records_missing": trail.lost,
-            "gaps_of_unknown_size": trail.unknown_gaps,
-            "starts": trail.starts,
-            "unclean_starts": trail.unclean_starts,
-            "integrity_failures": trail.integrity_failures,
-            "clock_jumps": trail.clock_jumps,
-            "segments_removed": trail.removed_segments,
-            "runs_without_sandbox": trail.unsandboxed_runs,
-            "settings_rejected": trail.rejected_settings,
-        },
+        "approvals": _approvals(summary.approvals),
+        "trail": _trail(summary.trail),
         # How much too low a count may be: more were asked for than are kept in memory.
         "counts_short_by": {
             "destinations": summary.destinations.short_by,
@@ -126,6 +93,47 @@ def as_json(summary: Summary, sinks: Sequence[SinkState], *, top: int) -> dict[s
             "runs": summary.runs.short_by,
         },
         "export": [state.as_json() for state in sinks],
+    }
+
+
+def _decisions(summary: Summary) -> dict[str, object]:
+    return {
+        **_tally(summary.decisions),
+        "overridden": summary.overridden,
+        "reasons": [
+            {"decision": decision, "reason": reason, "count": number}
+            for (decision, reason), number in summary.reasons.most_common()
+        ],
+        "protocols": dict(summary.protocols.most_common()),
+    }
+
+
+def _approvals(found: Approvals) -> dict[str, object]:
+    return {
+        "asked": found.asked,
+        "answers": [
+            {"reviewer": reviewer, "verdict": verdict, "count": number}
+            for (reviewer, verdict), number in found.answers.most_common()
+        ],
+        "ended": dict(found.ends.most_common()),
+        "left": dict(found.left.most_common()),
+        "remembered": found.granted,
+        "waited_ms": {"median": found.waited_ms.middle, "longest": found.waited_ms.longest},
+    }
+
+
+def _trail(trail: Trail) -> dict[str, int]:
+    return {
+        "gaps": trail.gaps,
+        "records_missing": trail.lost,
+        "gaps_of_unknown_size": trail.unknown_gaps,
+        "starts": trail.starts,
+        "unclean_starts": trail.unclean_starts,
+        "integrity_failures": trail.integrity_failures,
+        "clock_jumps": trail.clock_jumps,
+        "segments_removed": trail.removed_segments,
+        "runs_without_sandbox": trail.unsandboxed_runs,
+        "settings_rejected": trail.rejected_settings,
     }
 
 
