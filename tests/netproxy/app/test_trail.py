@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def start(directory: Path, evidence: EvidenceSettings | None = None) -> tuple[str, list[str]]:
     """A start and an end of a gateway: its writer, and what it warned of."""
     warnings: list[str] = []
-    settings = SimpleNamespace(audit_directory=directory, evidence=evidence or EvidenceSettings())
+    settings = SimpleNamespace(
+        audit_directory=directory, evidence=evidence or EvidenceSettings(), sinks=()
+    )
     journal, kept = open_journal(cast("Settings", settings), warn=warnings.append)
     record_start(AuditTrail(journal, {}), journal, kept)
     journal.close()
@@ -57,6 +59,14 @@ def test_a_chain_that_was_changed_is_left_and_the_alarm_is_the_second_record(
     assert old in warning
     assert writer in warning
     assert "\n" not in warning
+
+
+def test_old_files_are_removed_where_settings_say_so(tmp_path: Path) -> None:
+    """With no sink there is none that has them: nothing goes, and nobody is bothered."""
+    signed_journal(tmp_path, 12, settings=EvidenceSettings(segment_bytes=4000))
+    _, warnings = start(tmp_path, EvidenceSettings(segment_bytes=1, retain_days=0.001))
+    assert warnings == []
+    assert (tmp_path / signed_journal(tmp_path, 0) / "00000001.jsonl").exists()
 
 
 def test_a_key_that_can_not_be_used_is_a_warning_and_on_record(tmp_path: Path) -> None:
