@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from otel import AuditError, Evidence, Journal, required_keys
 from otel.events import GatewayStarted
+from otel.modes import AuditMode
 from otel.retention import Bounds, Rules
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def open_journal(
 ) -> tuple[Journal, Evidence]:
     """Take a writer. Raises `AuditError`, in one line; `warn` is told what falls short of that."""
     directory = settings.audit_directory
-    evidence = Evidence.of(directory, settings.evidence, strict=False, warn=warn)
+    strict = settings.audit_mode is AuditMode.STRICT
+    evidence = Evidence.of(directory, settings.evidence, strict=strict, warn=warn)
     journal = kind.open(directory, keeper=evidence)
     for writer, changed in evidence.alarms:
         warn(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
 from netproxy.app.trail import open_journal, record_start
-from otel import AuditTrail, EvidenceSettings, read
+from otel import AuditTrail, EvidenceSettings, KeyUnusable, read
+from otel.modes import AuditMode
 from tests.support.evidence import lines_of, put_lines, signed_journal
 
 if TYPE_CHECKING:
@@ -16,11 +19,19 @@ if TYPE_CHECKING:
     from otel import Record
 
 
-def start(directory: Path, evidence: EvidenceSettings | None = None) -> tuple[str, list[str]]:
+def start(
+    directory: Path,
+    evidence: EvidenceSettings | None = None,
+    *,
+    mode: AuditMode = AuditMode.WRITTEN,
+) -> tuple[str, list[str]]:
     """A start and an end of a gateway: its writer, and what it warned of."""
     warnings: list[str] = []
     settings = SimpleNamespace(
-        audit_directory=directory, evidence=evidence or EvidenceSettings(), sinks=()
+        audit_directory=directory,
+        audit_mode=mode,
+        evidence=evidence or EvidenceSettings(),
+        sinks=(),
     )
     journal, kept = open_journal(cast("Settings", settings), warn=warnings.append)
     record_start(AuditTrail(journal, {}), journal, kept)
@@ -74,3 +85,11 @@ def test_a_key_that_can_not_be_used_is_a_warning_and_on_record(tmp_path: Path) -
     assert "not signed" in warning
     (first,) = records_of(tmp_path / "audit", writer)
     assert first.attributes["netproxy.checkpoint.key_id"] is None
+
+
+def test_strict_does_not_start_without_its_key(tmp_path: Path) -> None:
+    """Reference section 9, row 11."""
+    settings = EvidenceSettings(key=tmp_path / "none.pem")
+    with pytest.raises(KeyUnusable):
+        start(tmp_path / "audit", settings, mode=AuditMode.STRICT)
+    assert not list(tmp_path.glob("audit/w-*"))
