@@ -53,6 +53,9 @@ _ALARMS: Final = (
 _REQUESTED: Final = "requested"  # the first phase of a cancellation: the others are its course
 
 
+_RECOVERED: Final = "recovered"
+
+
 class Histogram:
     """How often a value fell between two bounds, the upper one included (OTLP: explicit bounds)."""
 
@@ -89,7 +92,8 @@ class Tally:
         self.requested = 0
         self.resolved = 0
         self.waits: dict[str, Histogram] = {}  # in seconds, by how the question ended
-        self.alarms: dict[str, int] = {}  # by event name
+        # By event name. They begin with zero: a rule on their increase misses what begins with one.
+        self.alarms = dict.fromkeys((kind.name for kind in _ALARMS), 0)
         self.appends = Histogram(APPEND_BOUNDS)  # in seconds; whoever times the journal adds to it
 
     @property
@@ -147,7 +151,8 @@ class Tally:
         self.waits[state].add(event.duration_ms / 1000)
 
     def _alarmed(self, event: Event) -> None:
-        _count(self.alarms, event.name)
+        if not isinstance(event, ExportState) or event.state != _RECOVERED:
+            _count(self.alarms, event.name)
 
 
 def _count(counts: dict[str, int], word: str, count: int = 1) -> None:

@@ -97,7 +97,16 @@ def test_questions_are_pending_until_they_are_resolved() -> None:
 
 def test_what_somebody_should_look_at() -> None:
     gap = events.AuditGap(error_type="ENOSPC", lost=3)
-    assert counted(gap, gap).alarms == {"netproxy.audit.gap": 2}
+    states = [
+        events.ExportState(sink="s", state=state, lag_records=1, lag_ms=1, rejected=0)
+        for state in ("stalled", "recovered")
+    ]
+    alarms = counted(gap, gap, *states).alarms
+    assert {name: count for name, count in alarms.items() if count} == {
+        "netproxy.audit.gap": 2,
+        "netproxy.audit.export_state": 1,
+    }
+    assert "netproxy.audit.integrity_failed" in alarms, "a rule finds the first one, too"
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0, 1.5, 2.0, 2.5])

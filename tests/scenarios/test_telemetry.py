@@ -155,8 +155,9 @@ def test_an_origin_is_told_nothing_of_it(netproxy: Netproxy, collector: SignalRe
     assert plain(span.attributes)["session.id"] == decision["session.id"]
 
 
-@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-@pytest.mark.parametrize("kind", ["refuses", "hangs"])
+@pytest.mark.parametrize(
+    ("protocol", "kind"), [("http/protobuf", "hangs"), ("grpc", "refuses"), ("grpc", "hangs")]
+)
 def test_a_dead_collector_costs_half_a_second_at_the_end(
     netproxy: Netproxy, protocol: str, kind: str
 ) -> None:
@@ -176,12 +177,9 @@ def test_a_dead_collector_costs_half_a_second_at_the_end(
     ("line", "said"),
     [
         ('metrics = "ftp://x"', "2:1 telemetry.metrics: expected a URL"),
-        ('traces = "http://u:p@x"', "2:1 telemetry.traces: a collector's URL must not carry"),
         ('tracestate = { V = "1" }', "2:1 telemetry.tracestate: 'V' is not a tracestate key"),
         ('span_attributes = { "session.id" = "x" }', "session.id is the gateway's own to say"),
         ("sample_ratio = 2", "telemetry.sample_ratio"),
-        ('log_level = "loud"', "telemetry.log_level"),
-        ('protocol = "http/json"', "telemetry.protocol"),
     ],
 )
 def test_what_can_not_be_used_starts_nothing(netproxy: Netproxy, line: str, said: str) -> None:
