@@ -60,6 +60,7 @@ class Gauges:
     connections: Callable[[], int]
     bytes_free: Callable[[], int | None]  # None: nobody can say
     lost: Callable[[], int]
+    stuck_seconds: Callable[[], float]
     lags: Callable[[], Iterable[Lag]]
     cpu_seconds: Callable[[], float] = time.process_time
 
@@ -155,6 +156,11 @@ _TABLE: Final = (
         lambda _, gauges: [(gauges.lost(), ())],
     ),
     _Row(
+        _GAUGE, "netproxy.journal.stuck", "s",
+        "How long the oldest record has waited for a disk that does not answer",
+        lambda _, gauges: [(gauges.stuck_seconds(), ())],
+    ),
+    _Row(
         _GAUGE, "netproxy.journal.bytes_free", "By",
         "Free space of the journal's disk",
         lambda _, gauges: _maybe(gauges.bytes_free()),
@@ -180,6 +186,7 @@ _TABLE: Final = (
 
 _WAIT: Final = ("netproxy.approval.wait", "How long questions were open, by how they ended")
 _APPEND: Final = ("netproxy.journal.append", "How long a write to the journal took")
+_SYNC: Final = ("netproxy.journal.sync", "How long it took to have written records on the disk")
 
 
 class Metrics:
@@ -242,8 +249,11 @@ class Metrics:
             for state, histogram in tuple(self._tally.waits.items())
         ]
         metrics = [_histogram(name, description, waits)] if waits else []
-        name, description = _APPEND
-        metrics.append(_histogram(name, description, [self._point(self._tally.appends, {})]))
+        for (name, description), times in (
+            (_APPEND, self._tally.appends),
+            (_SYNC, self._tally.syncs),
+        ):
+            metrics.append(_histogram(name, description, [self._point(times, {})]))
         return _with(data, metrics)
 
     def _point(self, histogram: Histogram, attributes: dict[str, str]) -> HistogramDataPoint:

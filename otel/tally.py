@@ -77,7 +77,7 @@ class Tally:
 
     __slots__ = (
         "alarms", "appends", "bytes_received", "bytes_sent", "cancelled", "closed", "decisions",
-        "failed", "opened", "requested", "resolved", "turned_away", "waits",
+        "failed", "opened", "requested", "resolved", "syncs", "turned_away", "waits",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -94,7 +94,9 @@ class Tally:
         self.waits: dict[str, Histogram] = {}  # in seconds, by how the question ended
         # By event name. They begin with zero: a rule on their increase misses what begins with one.
         self.alarms = dict.fromkeys((kind.name for kind in _ALARMS), 0)
-        self.appends = Histogram(APPEND_BOUNDS)  # in seconds; whoever times the journal adds to it
+        # In seconds; whoever times the journal adds to them.
+        self.appends = Histogram(APPEND_BOUNDS)
+        self.syncs = Histogram(APPEND_BOUNDS)
 
     @property
     def pending(self) -> int:

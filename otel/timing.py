@@ -1,4 +1,4 @@
-"""A journal that says how long its writes take: made only where there are metrics."""
+"""A journal that says how long its disk takes: made only where there are metrics."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING
 from otel.journal import Journal
 
 if TYPE_CHECKING:
-    from otel.lane import Batch
+    from otel.lane import Put
     from otel.tally import Histogram
 
 
-def timed_journal(times: Histogram) -> type[Journal]:
-    """Make a kind of journal that adds to `times`, in seconds, whenever it wrote something."""
+def timed_journal(writes: Histogram, syncs: Histogram) -> type[Journal]:
+    """Make a kind of journal that adds to both, in seconds, whatever has come to an end.
+
+    One that hangs has not: `Journal.lane_seconds` says how long it has been.
+    """
 
     class TimedJournal(Journal):
-        def flush(self, *, aside: bool = False) -> Batch | None:
-            before, began = self.last_seq, perf_counter()
-            batch = super().flush(aside=aside)
-            if self.last_seq != before:
-                times.add(perf_counter() - began)
-            return batch
+        # In the loop's thread, or in the lane's when the disk is slow.
+        def _write_put(self, records: list[Put]) -> None:
+            began = perf_counter()
+            super()._write_put(records)
+            writes.add(perf_counter() - began)
+
+        def _commit(self) -> None:
+            began = perf_counter()
+            super()._commit()
+            syncs.add(perf_counter() - began)
 
     return TimedJournal

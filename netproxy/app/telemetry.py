@@ -54,7 +54,7 @@ class Measures:
     @property
     def journal(self) -> type[Journal]:
         """The kind of journal that is timed for them."""
-        return timed_journal(self._tally.appends)
+        return timed_journal(self._tally.appends, self._tally.syncs)
 
     def watch(self, trail: AuditTrail) -> None:
         """Count what goes into this trail, and into those that are made from it."""
@@ -69,6 +69,7 @@ class Measures:
             connections=watched.connections,
             bytes_free=lambda: _bytes_free(watched.folder),
             lost=lambda: watched.trail.lost,
+            stuck_seconds=watched.journal.lane_seconds,
             lags=lambda: _lags(watched.folder),
         )
         settings = self._settings

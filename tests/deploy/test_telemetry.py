@@ -73,7 +73,7 @@ def everything() -> dict[str, set[str]]:
         counts["word"] = 1
     tally.waits["granted"] = Histogram(WAIT_BOUNDS)
     gauges = Gauges(
-        connections=lambda: 0, bytes_free=lambda: 0, lost=lambda: 0,
+        connections=lambda: 0, bytes_free=lambda: 0, lost=lambda: 0, stuck_seconds=lambda: 0.0,
         lags=lambda: [Lag("sink", 0, 0.0)],
     )  # fmt: skip
     metrics = Metrics(tally, gauges, resource("w-1"))

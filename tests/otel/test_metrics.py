@@ -26,6 +26,7 @@ GAUGES = Gauges(
     connections=lambda: 3,
     bytes_free=lambda: 4096,
     lost=lambda: 5,
+    stuck_seconds=lambda: 0.5,
     lags=lambda: [Lag("otlp", 7, 1.5)],
     cpu_seconds=lambda: 2.5,
 )
@@ -94,6 +95,8 @@ def test_every_number_is_on_the_page(tally: Tally, metrics: Metrics) -> None:
         "netproxy_approvals_pending": 1.0,
         'netproxy_alarms_total{event="netproxy.audit.gap"}': 1.0,
         "netproxy_journal_lost_total": 5.0,
+        "netproxy_journal_stuck_seconds": 0.5,
+        "netproxy_journal_sync_seconds_count": 0.0,
         "netproxy_journal_bytes_free_bytes": 4096.0,
         'netproxy_journal_export_lag_seconds{sink="otlp"}': 1.5,
         'netproxy_journal_export_backlog{sink="otlp"}': 7.0,
@@ -161,9 +164,7 @@ def test_a_collector_is_sent_the_same(tally: Tally) -> None:
     assert {"netproxy.connections.opened", "netproxy.journal.append"} <= sent
 
 
-def test_a_collector_that_hangs_keeps_nobody(
-    tally: Tally, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_collector_that_hangs_keeps_nobody(tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a scrape meanwhile nor the end of the gateway."""
     monkeypatch.setattr(subject, "_LAST_MILLISECONDS", 50)
     collector = Collector(hangs=True)
@@ -181,7 +182,10 @@ def test_a_collector_that_hangs_keeps_nobody(
 
 
 def test_what_can_not_be_read_is_left_out(tally: Tally) -> None:
-    gauges = Gauges(connections=lambda: 0, bytes_free=lambda: None, lost=lambda: 0, lags=tuple)
+    gauges = Gauges(
+        connections=lambda: 0, bytes_free=lambda: None, lost=lambda: 0, stuck_seconds=lambda: 0.0,
+        lags=tuple,
+    )  # fmt: skip
     metrics = Metrics(tally, gauges, resource("w-1"))
     found = series(metrics)
     metrics.shutdown()

@@ -48,7 +48,7 @@ def test_a_disk_that_is_gone_takes_no_other_number_with_it(tmp_path: Path) -> No
         text = page()[1].decode()
     assert "netproxy_connections_active 2.0" in text
     assert "bytes_free" not in text
-    assert "export" not in text
+    assert "netproxy_journal_export" not in text
     journal.close()
 
 
