@@ -69,7 +69,7 @@ class RunTrace:
 
 def read_parent(traceparent: str | None, tracestate: str | None) -> Parent | None:
     """The caller's span, if there is one that can be read."""
-    match = _PARENT.fullmatch((traceparent or "")[:_READ])
+    match = _PARENT.fullmatch((traceparent or "")[:_READ].strip(" \t"))
     if match is None:
         return None
     version, trace_id, span_id, flags, more = match.groups()

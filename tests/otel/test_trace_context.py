@@ -43,7 +43,7 @@ def test_a_callers_span() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        None, "", "00", GOOD.upper(), GOOD + "\n", " " + GOOD, GOOD + "-more", GOOD[:-1],
+        None, "", "00", GOOD.upper(), GOOD + "\n", GOOD + "-more", GOOD[:-1],
         GOOD + "0",
         f"ff-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01",
         f"00-{TRACE[:-1]}-{SPAN}-01", f"00-{TRACE[:-1]}g-{SPAN}-01", "x" * 100_000,
@@ -82,6 +82,11 @@ def test_a_second_reader_agrees(text: str, whole: bool) -> None:
     text = GOOD + text[:2] if whole else text
     context = TraceContextTextMapPropagator().extract({"traceparent": text})
     assert (read_parent(text, None) is not None) == bool(context)
+
+
+def test_blanks_around_it_are_none_of_it() -> None:
+    """They may stand around a field's value in HTTP, and come along when it is copied."""
+    assert read_parent(f" \t{GOOD} ", None) is not None
 
 
 def test_a_run_is_below_its_caller() -> None:
