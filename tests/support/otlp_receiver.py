@@ -10,6 +10,7 @@ Answers are taken from `script` first; an empty script means 200 with an empty r
 from __future__ import annotations
 
 import gzip
+import sys
 import threading
 import time
 from collections import deque
@@ -24,6 +25,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -74,7 +76,13 @@ class Arrived:
 class OtlpReceiver:
     """The collector. `judge` may answer by content, once the script is used up."""
 
-    def __init__(self, port: int = 0, judge: Callable[[Arrived], Reply] | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        judge: Callable[[Arrived], Reply] | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.script: deque[Reply] = deque()
         self.requests: list[Arrived] = []
         self.records: list[LogRecord] = []
@@ -82,6 +90,10 @@ class OtlpReceiver:
         self._changed = threading.Condition()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.receiver = self
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="otlp-receiver", daemon=True
         )
@@ -150,6 +162,11 @@ def uids_of(records: list[LogRecord]) -> list[object]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     receiver: OtlpReceiver
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that turned away is no news here."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it came
 
 
 class _Handler(BaseHTTPRequestHandler):

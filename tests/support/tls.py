@@ -25,7 +25,7 @@ _GOODBYE_SECONDS = 0.2
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
 # Python 3.13 verifies as RFC 5280 asks: a root says that it signs, a leaf names its issuer's key.
 _ROOT = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
-_LEAF = ("basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth")
+_LEAF = ("basicConstraints=critical,CA:FALSE", "extendedKeyUsage=serverAuth,clientAuth")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
