@@ -15,7 +15,7 @@ from otel.cursor import Cursor
 from otel.errors import JournalBroken, MalformedRecord
 from otel.folders import START, Position
 from otel.lines import LineReader, position_before_last
-from otel.redact import clean
+from otel.redact import clean, has_nothing_to_clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,4 +124,7 @@ class Backlog:
         except MalformedRecord as error:
             self.problems.add(f"{line.place(self._folder)}: {error}")
             return None
+        # The line stands for all texts in it, which takes a tenth of looking at each.
+        if has_nothing_to_clean(line.data.decode()):
+            return record
         return replace(record, attributes=clean(record.attributes))

@@ -17,9 +17,7 @@ SCOPE = "netproxy.audit"
 SEVERITY_TEXT = {9: "INFO", 13: "WARN", 17: "ERROR", 21: "FATAL"}
 
 _INT64 = range(-(2**63), 2**63)
-# The names that OpenTelemetry gives them outside OTLP, where they have fields of their own. Zeros
-# alone are invalid there.
-_TRACE_ID, _SPAN_ID = "trace_id", "span_id"
+# In OTLP they have fields of their own, in which zeros alone are invalid.
 _TRACE = re.compile("(?!0{32})[0-9a-f]{32}")
 _SPAN = re.compile("(?!0{16})[0-9a-f]{16}")
 
@@ -54,8 +52,8 @@ def log_fields(record: Record) -> LogFields:
         a.AUDIT_HASH: record.digest.hex(),
         a.AUDIT_PREVIOUS: record.previous.hex(),
     }
-    trace_id = _taken(values, _TRACE_ID, _TRACE)
-    span_id = _taken(values, _SPAN_ID, _SPAN)
+    trace_id = _taken(values, a.TRACE_ID, _TRACE)
+    span_id = _taken(values, a.SPAN_ID, _SPAN)
     kept = [(key, _fitting(value)) for key, value in values.items() if value is not None]
     return LogFields(sorted(kept), trace_id, span_id)
 
