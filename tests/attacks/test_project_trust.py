@@ -24,8 +24,8 @@ DENIES = "[profiles.p.network]\ndeny = ['**.evil.test']\n"
 
 
 @pytest.fixture
-def netproxy(person: Person, base: Path) -> Netproxy:
-    return Netproxy(person, base)
+def netproxy(ordinary: Person, base: Path) -> Netproxy:
+    return Netproxy(ordinary, base)
 
 
 def put(netproxy: Netproxy, text: str, folder: str = ".") -> Path:

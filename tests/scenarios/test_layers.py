@@ -36,9 +36,9 @@ def project(netproxy: Netproxy, text: str) -> Path:
     return path
 
 
-def test_nobody_gets_round_the_managed_denials(person: Person, base: Path) -> None:
+def test_nobody_gets_round_the_managed_denials(ordinary: Person, base: Path) -> None:
     with Site() as site:
-        netproxy = managed(person, base, "[network]\ndeny = ['site.test']\n")
+        netproxy = managed(ordinary, base, "[network]\ndeny = ['site.test']\n")
         done = netproxy.run(
             *named("site.test"), "--allow", f"site.test:{site.port}", "--allow", "*:*",
             command=["curl", "-sS", f"http://site.test:{site.port}/"],
@@ -48,8 +48,8 @@ def test_nobody_gets_round_the_managed_denials(person: Person, base: Path) -> No
     assert "denied by rule site.test (requirements.toml:2)" in done.err
 
 
-def test_outside_the_ceiling_nobody_is_even_asked(person: Person, base: Path) -> None:
-    netproxy = managed(person, base, "[network]\nallow = ['**.example.org']\n")
+def test_outside_the_ceiling_nobody_is_even_asked(ordinary: Person, base: Path) -> None:
+    netproxy = managed(ordinary, base, "[network]\nallow = ['**.example.org']\n")
     done = netproxy.run(command=["curl", "-sS", "https://example.com/"])
     assert done.status == 77
     assert "example.com:443 is outside what the managed settings let anybody allow" in done.err
@@ -112,9 +112,9 @@ def test_what_goes_beyond_a_bound_names_both_places(
     assert (done.status, done.out, done.err) == (78, "", f"netproxy run: {problem}\n")
 
 
-def test_every_layer_is_told_at_once_what_is_too_much(person: Person, base: Path) -> None:
+def test_every_layer_is_told_at_once_what_is_too_much(ordinary: Person, base: Path) -> None:
     netproxy = managed(
-        person, base, "[network]\nmode = 'limited'\non_denial = 'cancel'\nmay_ask = false\n"
+        ordinary, base, "[network]\nmode = 'limited'\non_denial = 'cancel'\nmay_ask = false\n"
     )
     user = config(
         netproxy,
@@ -146,9 +146,9 @@ def test_where_nobody_may_be_asked_what_no_rule_allows_is_refused(me: Person, ba
     assert netproxy.events("netproxy.approval.requested") == []
 
 
-def test_a_yes_reaches_no_further_than_managed(person: Person, base: Path) -> None:
+def test_a_yes_reaches_no_further_than_managed(ordinary: Person, base: Path) -> None:
     """At a terminal: the key for the session is not offered, and means nothing."""
-    netproxy = managed(person, base, "[approvals]\nmax_scope = 'once'\n")
+    netproxy = managed(ordinary, base, "[approvals]\nmax_scope = 'once'\n")
     with Site() as site, asking(netproxy, site, times=2) as terminal:
         for number in range(2):
             terminal.see("left to answer")
@@ -190,23 +190,25 @@ def asking(netproxy: Netproxy, site: Site, *, times: int, pause: float = 0) -> T
     )
 
 
-def test_a_managed_file_that_others_can_write_stops_everything(person: Person, base: Path) -> None:
-    done = managed(person, base, "", mode=0o666).run(command=["true"])
+def test_a_managed_file_that_others_can_write_stops_everything(
+    ordinary: Person, base: Path
+) -> None:
+    done = managed(ordinary, base, "", mode=0o666).run(command=["true"])
     assert done.status == 78
     assert "must belong to root" in done.err
 
 
-def test_one_of_another_owner_stops_everything(person: Person, base: Path) -> None:
-    done = managed(person, base, "", owner=12345).run(command=["true"])
+def test_one_of_another_owner_stops_everything(ordinary: Person, base: Path) -> None:
+    done = managed(ordinary, base, "", owner=12345).run(command=["true"])
     assert done.status == 78
     assert done.err == (
         f"netproxy run: {MANAGED}: must belong to root, and nobody else may be able to write it\n"
     )
 
 
-def test_a_project_narrows_what_its_user_allows(person: Person, base: Path) -> None:
+def test_a_project_narrows_what_its_user_allows(ordinary: Person, base: Path) -> None:
     with Site() as site:
-        netproxy = managed(person, base, "")
+        netproxy = managed(ordinary, base, "")
         config(
             netproxy,
             f"[profiles.mine.network]\nallow = ['a.test:{site.port}', 'b.test:{site.port}']\n",
@@ -222,8 +224,8 @@ def test_a_project_narrows_what_its_user_allows(person: Person, base: Path) -> N
     assert "denied by rule b.test (netproxy.toml:2)" in denied.err
 
 
-def test_a_project_widens_what_its_user_gives_it_and_no_more(person: Person, base: Path) -> None:
-    netproxy = managed(person, base, "")
+def test_a_project_widens_what_its_user_gives_it_and_no_more(ordinary: Person, base: Path) -> None:
+    netproxy = managed(ordinary, base, "")
     user = config(netproxy, "[projects]\nallow = ['a.test']\n")
     file = project(
         netproxy,
@@ -243,8 +245,8 @@ netproxy trust: {file}:3:1 profiles.p.network.on_denial: \
 
 
 @pytest.mark.parametrize(("key", "status"), [("y", 0), ("n", 1), ("", 1)])
-def test_trust_is_given_at_a_terminal(person: Person, base: Path, key: str, status: int) -> None:
-    netproxy = managed(person, base, "")
+def test_trust_is_given_at_a_terminal(ordinary: Person, base: Path, key: str, status: int) -> None:
+    netproxy = managed(ordinary, base, "")
     project(netproxy, "[profiles.p.network]\ndeny = ['b.test']\n")
     with Terminal(
         netproxy.argv("trust"), cwd=netproxy.workspace, environment=netproxy.environment()
