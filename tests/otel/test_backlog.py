@@ -122,3 +122,14 @@ def test_a_cursor_that_can_not_be_saved_stops_nothing(tmp_path: Path) -> None:
     backlog = backlog_of(tmp_path / writer)
     assert drain(backlog) == [[1, 2]]
     assert any("can't be saved" in problem for problem in backlog.problems)
+
+
+def test_a_segment_that_was_removed_does_not_stop_a_slow_sink(tmp_path: Path) -> None:
+    """Retention waits for required sinks only. What is left, the others get."""
+    writer = write_journal(tmp_path, 4)
+    backlog = Backlog(tmp_path / writer, SINK, start=START, limits=replace(LIMITS, batch_records=1))
+    backlog.acknowledge(backlog.next_batch()[0])
+    lines = segment_of(tmp_path, writer).read_bytes().splitlines(keepends=True)
+    segment_of(tmp_path, writer, 2).write_bytes(b"".join(lines[2:]))
+    segment_of(tmp_path, writer).unlink()
+    assert drain(backlog_of(tmp_path / writer)) == [[3, 4]]

@@ -9,7 +9,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsPartialSuccess,
+    ExportLogsServiceResponse,
+)
 
+from otel import statuses
 from tests.support.otlp_grpc_receiver import GrpcReceiver
 from tests.support.otlp_receiver import OtlpReceiver, attributes_of, uids_of
 from tests.support.runs import Netproxy
@@ -147,3 +152,31 @@ def test_a_collector_that_is_the_gateway_itself_is_refused(me: Person, base: Pat
     place = "config.toml:1:1 audit.sink[0]" if by == "file" else "--otlp"
     last = done.stderr.splitlines()[-1]
     assert f"{place}: http://localhost:{port}/v1/logs is where this gateway listens" in last
+
+
+def test_what_a_sink_rejects_after_the_end_is_on_record_with_the_next_run(
+    me: Person, base: Path
+) -> None:
+    """The exporter outlives the run, and may not write its chain."""
+    netproxy = Netproxy(me, base)
+    rejects = ExportLogsPartialSuccess(rejected_log_records=1, error_message="quota")
+    with GrpcReceiver() as collector:
+        collector.script.append(ExportLogsServiceResponse(partial_success=rejects))
+        sinks(
+            netproxy,
+            f'[[audit.sink]]\ntype = "otlp"\nprotocol = "grpc"\nendpoint = "{collector.url}"\n',
+        )
+        assert netproxy.run("--ask", "never", command=["true"]).status == 0
+        (writer,) = (path for path in netproxy.audit.iterdir() if path.name.startswith("w-"))
+        give_up = time.monotonic() + 10
+        while not any(each.status.rejected for each in statuses(writer, now_ns=0)):
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        assert netproxy.run("--ask", "never", command=["true"]).status == 0
+    states = [
+        (event["netproxy.export.state"], event["netproxy.export.rejected"], event["error.type"])
+        for event in netproxy.events()
+        if event["event.name"] == "netproxy.audit.export_state"
+    ]
+    assert states == [("rejected", 1, "quota")]
+    assert list(writer.glob("rejected/ship-*/*.jsonl"))
