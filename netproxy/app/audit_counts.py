@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # More destinations than a period has that a person reads about; some 10 MB.
 MOST_KEPT = 20_000
-# More points than a plot has pixels to show them.
-_MOST_STEPS = 400
+# More bars than that are a blur.
+_MOST_STEPS = 150
 _HOUR, _DAY = 3600, 86_400
 # Each is a multiple of the one before, so that steps can be joined. The last ones are for clocks
 # that were wrong: years of four digits fit.

@@ -33,6 +33,7 @@ COVERED_ELSEWHERE = {
     "tests/otel/test_otlp.py": ("otel/otlp_fields",),
     "tests/otel/test_shipper.py": ("otel/answers", "otel/lifetime"),
     "tests/sandbox/test_plan.py": ("sandbox/errors", "sandbox/model"),
+    "tests/netproxy/app/test_audit_page.py": ("netproxy/app/audit_page_style",),
     "tests/netproxy/app/cli/test_audit.py": ("netproxy/app/cli/audit_command",),
     "tests/netproxy/app/cli/test_audit_query.py": ("netproxy/app/cli/audit_selection",),
     # What only real sockets show, shown by the drivers that use it.

@@ -18,6 +18,7 @@ VERBS = {
     "tail": "the last records, and with --follow those to come",
     "query": "the records that match",
     "stats": "what was asked, allowed and denied, in figures",
+    "report": "the same as one HTML page, with plots and the verdicts",
     "export": "the records that match, as OCSF or OTLP/JSON",
     "verify": "whether every chain of records holds, and is all there",
     "anchor": "where every chain has come to, to be kept elsewhere",
