@@ -82,7 +82,14 @@ def kills(count: int, connections: int = 1000) -> None:
             raise BenchFailed(f"{missing} connections were dialled and are not on record")
 
 
-def killed(folder: Path, mode: AuditMode, *, connections: int, seed: int) -> Killed:
+def killed(
+    folder: Path,
+    mode: AuditMode,
+    *,
+    connections: int,
+    seed: int,
+    by: signal.Signals = signal.SIGKILL,
+) -> Killed:
     """Start a gateway, have it decide, and kill it at a moment that `seed` chooses."""
     folder.mkdir(exist_ok=True)
     audit = folder / "audit"
@@ -97,10 +104,10 @@ def killed(folder: Path, mode: AuditMode, *, connections: int, seed: int) -> Kil
         command = [
             *(sys.executable, "-m", "netproxy", "serve", "--listen", f"127.0.0.1:{port}"),
             *("--config", str(settings), "--profile", "kill", "--no-project", "--ask", "never"),
-            *("--audit-dir", str(audit), "--audit-mode", mode),
+            *("--audit-dir", str(audit), "--audit-mode", mode, "--drain", "0.2"),
         ]
         with started(command, [port], folder) as pid:
-            watch = threading.Thread(target=_kill_when, args=(pid, audit, moment))
+            watch = threading.Thread(target=_kill_when, args=(pid, audit, moment, by))
             answered = _fire(watch, port, listener, addresses)
         dialled = frozenset(_dialled(listener))
     return Killed(dialled=dialled, answered=answered, recorded=frozenset(_allowed(audit)))
@@ -126,12 +133,12 @@ def _allowed(audit: Path) -> Iterator[str]:
         return  # it was killed before it had one
 
 
-def _kill_when(pid: int, audit: Path, grown: int) -> None:
+def _kill_when(pid: int, audit: Path, grown: int, by: signal.Signals) -> None:
     """Wait until its journal has so many more bytes, and kill it."""
     before, until = _size(audit), time.monotonic() + _SECONDS
     while _size(audit) < before + grown and time.monotonic() < until:
         time.sleep(0.0005)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, by)
 
 
 def _size(audit: Path) -> int:
