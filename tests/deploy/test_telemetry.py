@@ -15,18 +15,12 @@ from ruamel.yaml import YAML
 from netproxy.app.catalogue import CLOSED
 from otel import attributes as a
 from otel.events import EVENTS
-from otel.metrics import Gauges, Lag, Metrics
-from otel.tally import WAIT_BOUNDS, Histogram, Tally
-from otel.telemetry_resource import resource
+from tests.support.metric_names import everything
 from tests.support.people import ROOT
-from tests.support.runs import Netproxy
-from tests.support.services import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from tests.support.people import Person
 
 FOLDER = ROOT / "deploy/examples/telemetry"
 _METRIC = re.compile(r"\bnetproxy_[a-z_]+\b")
@@ -63,33 +57,6 @@ def promql() -> list[str]:
 
 def logql() -> list[str]:
     return [rule["expr"] for rule in rules("alerts-loki.yaml")] + queries("loki")
-
-
-def everything() -> dict[str, set[str]]:
-    """The labels of every metric, of a gateway to which everything has happened."""
-    tally = Tally()
-    tally.decisions["deny", "baseline_policy", "not_allowed"] = 1
-    for counts in (tally.closed, tally.failed, tally.turned_away, tally.cancelled):
-        counts["word"] = 1
-    tally.waits["granted"] = Histogram(WAIT_BOUNDS)
-    gauges = Gauges(
-        connections=lambda: 0, bytes_free=lambda: 0, lost=lambda: 0, stuck_seconds=lambda: 0.0,
-        lags=lambda: [Lag("sink", 0, 0.0)],
-    )  # fmt: skip
-    metrics = Metrics(tally, gauges, resource("w-1"))
-    try:
-        return labels_of(metrics.page()[1].decode())
-    finally:
-        metrics.shutdown()
-
-
-def labels_of(page: str) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for line in page.splitlines():
-        name = re.match(r"(netproxy_\w+)(?:\{(.*)\})? ", line)
-        if name is not None:
-            found.setdefault(name[1], set()).update(re.findall(r'(\w+)="', name[2] or ""))
-    return found
 
 
 def check(*words: str) -> None:
@@ -144,20 +111,6 @@ def test_every_metric_is_on_the_dashboard() -> None:
     shown = {name for query in queries("prometheus") for name in _METRIC.findall(query)}
     parts = ("_count", "_sum")
     assert {name for name in everything() if not name.endswith(parts)} - shown == set()
-
-
-def test_a_running_gateway_has_no_others(me: Person, base: Path) -> None:
-    with Service(Netproxy(me, base), "--metrics", "127.0.0.1:0") as service:
-        service.says("metrics on ")
-        page = service.err.rpartition("metrics on ")[2].split()[0]
-        done = subprocess.run(
-            ["curl", "-sS", "--noproxy", "*", page], capture_output=True, text=True, check=True
-        )
-        assert service.stop() == 0
-    known = everything()
-    found = labels_of(done.stdout)
-    assert len(found) > 10
-    assert {name: labels for name, labels in found.items() if labels - known[name]} == {}
 
 
 def test_alarms_are_named_as_their_events() -> None:

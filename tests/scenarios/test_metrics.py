@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.metric_names import everything, labels_of
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 from tests.support.sites import Site, named
@@ -59,6 +60,10 @@ def test_numbers_of_a_running_gateway(netproxy: Netproxy, site: Site) -> None:
             if line.startswith("netproxy_journal_append_seconds_count")
         )
         assert float(appends.split()[1]) >= 20
+        known = everything()
+        found = labels_of(text)
+        assert len(found) > 10
+        assert {name: labels for name, labels in found.items() if labels - known[name]} == {}
         # A gateway never lets a client scrape it through itself.
         assert "not_allowed" in curl("-x", f"http://{service.address}", page)
         assert service.stop() == 0
