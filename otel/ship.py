@@ -49,7 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Ship one writer's records. Returns 0 when every sink has all of them."""
     options = _parser().parse_args(arguments)
     sinks = spelled_sinks(os.environ.pop(SINKS_VARIABLE, "[]"))
-    limits = replace(ShipLimits(), drain_seconds=options.drain_seconds)
+    limits = replace(
+        ShipLimits(),
+        drain_seconds=options.drain_seconds,
+        stall_seconds=options.stall_seconds,
+    )
     detach()
     folder = options.directory / options.writer
     lifetime = Lifetime(limits, lambda: is_live(folder))
@@ -209,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--directory", type=Path, required=True)
     parser.add_argument("--writer", required=True)
     parser.add_argument("--start", type=_position, default=folders.START)
+    parser.add_argument("--stall-seconds", type=float, default=ShipLimits().stall_seconds)
     parser.add_argument("--drain-seconds", type=float, default=ShipLimits().drain_seconds)
     return parser
 

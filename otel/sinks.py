@@ -94,7 +94,12 @@ def required_keys(sinks: Iterable[SinkSettings]) -> tuple[str, ...]:
 
 
 def ship_command(
-    sinks: Sequence[SinkSettings], directory: Path, writer: str, *, start: Position = START
+    sinks: Sequence[SinkSettings],
+    directory: Path,
+    writer: str,
+    *,
+    start: Position = START,
+    stall_seconds: float | None = None,
 ) -> tuple[list[str], dict[str, str]]:
     """Arguments and whole environment of the process that exports one writer's records.
 
@@ -108,6 +113,8 @@ def ship_command(
     command = [sys.executable, "-P", "-m", "otel.ship"]
     command += ["--directory", str(directory.absolute()), "--writer", writer]
     command += ["--start", f"{start.segment}:{start.offset}"]
+    if stall_seconds is not None:
+        command += ["--stall-seconds", str(stall_seconds)]
     return command, {SINKS_VARIABLE: json.dumps([_spelled(sink) for sink in sinks])}
 
 

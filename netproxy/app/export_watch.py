@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from netproxy.app.settings import Settings
     from otel import Journal, SinkSettings
 
 # Two small files a sink are read each time: nothing beside what a gateway does in five seconds.
@@ -34,16 +35,31 @@ _TOLD_AFTER = 2
 _TOO_MUCH = "more audit records wait for export than audit.max_unexported_bytes"
 
 
-def exporter_of(
-    sinks: Sequence[SinkSettings], directory: Path, journal: Journal
-) -> Callable[[], None]:
+def exporter_of(settings: Settings, journal: Journal) -> Callable[[], None]:
     """Make the function that starts the exporter of this gateway's writer."""
-    command, environment = ship_command(sinks, directory, journal.writer, start=journal.opened_at)
+    command, environment = ship_command(
+        settings.sinks,
+        settings.audit_directory,
+        journal.writer,
+        start=journal.opened_at,
+        stall_seconds=settings.stall_seconds,
+    )
 
     def start() -> None:
         start_background(command, environment)
 
     return start
+
+
+def watch_over(settings: Settings, trail: AuditTrail, journal: Journal) -> ExportWatch:
+    """Make the watch of a gateway that has sinks."""
+    return ExportWatch(
+        trail,
+        settings.audit_directory / journal.writer,
+        settings.sinks,
+        exporter_of(settings, journal),
+        max_bytes=settings.max_unexported_bytes,
+    )
 
 
 class ExportWatch:

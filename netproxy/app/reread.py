@@ -56,6 +56,7 @@ _KEYS = {
     "evidence": "audit",
     "hold_seconds": "approvals.hold_seconds",
     "max_grant_seconds": "approvals.max_seconds",
+    "stall_seconds": "audit.stall_seconds",
     "max_unexported_bytes": "audit.max_unexported_bytes",
     "max_scope": "approvals.max_scope",
     "sinks": "audit.sink",

@@ -280,14 +280,12 @@ class _Execution:
         self, supervising: Coroutine[None, None, Outcome], trail: AuditTrail, journal: Journal
     ) -> Outcome:
         """The exporter is a process of its own: a collector can't slow or stop a decision."""
-        sinks, directory = self._settings.sinks, self._settings.audit_directory
-        if not sinks:
+        settings = self._settings
+        if not settings.sinks:
             return await supervising
-        from netproxy.app.export_watch import ExportWatch, exporter_of
+        from netproxy.app.export_watch import watch_over
 
-        start = exporter_of(sinks, directory, journal)
-        folder, most = directory / journal.writer, self._settings.max_unexported_bytes
-        with ExportWatch(trail, folder, sinks, start, max_bytes=most).running():
+        with watch_over(settings, trail, journal).running():
             return await supervising
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:

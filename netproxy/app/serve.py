@@ -189,12 +189,9 @@ async def _exporting(
     """Serve, and meanwhile look after the process that exports the records."""
     if not settings.sinks:
         return await serving
-    from netproxy.app.export_watch import ExportWatch, exporter_of
+    from netproxy.app.export_watch import watch_over
 
-    folder = settings.audit_directory / journal.writer
-    start = exporter_of(settings.sinks, settings.audit_directory, journal)
-    most = settings.max_unexported_bytes
-    with ExportWatch(trail, folder, settings.sinks, start, max_bytes=most).running():
+    with watch_over(settings, trail, journal).running():
         return await serving
 
 

@@ -94,6 +94,7 @@ class Settings:
     audit_directory: Path
     audit_mode: AuditMode
     sinks: tuple[SinkSettings, ...]  # where the audit records are exported to
+    stall_seconds: float | None  # until a sink that gets nothing is told; None: the usual time
     max_unexported_bytes: int | None  # that may wait for a required one; None: any number
     evidence: EvidenceSettings  # how they are signed, split into files, and removed
     telemetry: TelemetrySettings | None  # metrics, spans, logs; None: as they are by default
@@ -250,6 +251,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         audit_directory=_audit_directory(options, document, read),
         audit_mode=audit_mode(options.audit_mode, files, read.problems),
         sinks=_sinks(options, files, read),
+        stall_seconds=document.stall_seconds if document else None,
         max_unexported_bytes=document.max_unexported_bytes if document else None,
         evidence=_evidence(document, read),
         telemetry=chosen_telemetry(document, read.environ, read.problems),

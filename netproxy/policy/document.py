@@ -138,6 +138,13 @@ class Audit(Strict):
     directory: Annotated[str, Field(description="absolute, or below ~/")] | None = None
     mode: AuditMode | None = None
     otlp: Annotated[str, Field(description="the OTLP receiver's URL")] | None = None
+    stall_seconds: (
+        Annotated[
+            float,
+            Field(gt=0, le=_YEAR_SECONDS, description="a sink that got nothing so long is told"),
+        ]
+        | None
+    ) = None
     max_unexported_bytes: (
         Annotated[
             int,

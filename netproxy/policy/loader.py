@@ -55,6 +55,7 @@ class Document:
     audit_keeping: Mapping[str, float]  # segments and retention, by the names of their settings
     otlp_endpoint: str | None
     sinks: tuple[Statement[SinkTable], ...]
+    stall_seconds: float | None  # of a sink
     max_unexported_bytes: int | None
     write_paths: tuple[str, ...]
     limits: ChosenLimits
@@ -145,6 +146,7 @@ class _Maker:
             audit_keeping=file.audit.model_dump(include=_KEEPING, exclude_none=True),
             otlp_endpoint=file.audit.otlp,
             sinks=sinks_said(self.reading, file.audit.sink),
+            stall_seconds=file.audit.stall_seconds,
             max_unexported_bytes=file.audit.max_unexported_bytes,
             write_paths=tuple(file.sandbox.write),
             limits=ChosenLimits(**dict(file.limits)),

@@ -179,6 +179,27 @@ def test_damage_in_the_journal_ends_no_exporter(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+def test_a_sink_that_stands_still_is_told_and_so_is_that_it_goes_on(tmp_path: Path) -> None:
+    with OtlpReceiver() as gone:
+        port = gone.port
+    journal = Journal.open(tmp_path)
+    trail, folder = AuditTrail(journal, {}), tmp_path / journal.writer
+    trail.record(decision())
+    sink = over_http(f"http://127.0.0.1:{port}")
+    command, environment = ship_command([sink], tmp_path, journal.writer, stall_seconds=0.01)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    while not any(each.status.stalled for each in statuses(folder, now_ns=0)):
+        assert process.poll() is None
+    with OtlpReceiver(port) as collector:
+        collector.wait_for(1)
+        journal.close()
+        process.communicate(timeout=20)
+    recorded: list[ExportState] = []
+    record_notices(folder, [sink.key], recorded.append)
+    assert [event.state for event in recorded] == ["stalled", "recovered"]
+    assert recorded[0].error_type == "can't connect"
+
+
 @pytest.mark.parametrize("sink", ["http", "grpc"])
 def test_a_collector_that_comes_back_gets_everything(tmp_path: Path, sink: str) -> None:
     with OtlpReceiver() as gone:

@@ -47,6 +47,7 @@ def test_the_exporters_environment_has_nothing_else() -> None:
     """No proxies, no OTEL_ limits, no PYTHONPATH."""
     command, environment = ship_command([GRPC], Path("rel"), "w-1", start=Position(2, 30))
     assert list(environment) == [SINKS_VARIABLE]
+    assert "--stall-seconds" not in command
     assert "-P" in command
     assert command[command.index("--directory") + 1] == str(Path("rel").absolute())
     assert command[command.index("--start") + 1] == "2:30"

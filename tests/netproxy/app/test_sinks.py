@@ -83,6 +83,12 @@ required = false
     assert third.endpoint == "http://other.test:4318/v1/logs"
 
 
+def test_how_long_a_sink_may_stand_still_and_how_much_may_wait(home: Path) -> None:
+    found = settings(home, "[audit]\nstall_seconds = 60.0\nmax_unexported_bytes = 1048576\n")
+    assert (found.stall_seconds, found.max_unexported_bytes) == (60, 1048576)
+    assert "audit.stall_seconds" in problems(home, "[audit]\nstall_seconds = 0\n")[0]
+
+
 def test_what_the_managed_file_names_nobody_can_change(home: Path) -> None:
     managed = '[[audit.sink]]\ntype = "otlp"\nendpoint = "http://siem.test:4318"\n'
     again = f"{managed}required = false\n"
