@@ -29,3 +29,8 @@ class LogSettings:
 
     format: LogFormat = LogFormat.CONSOLE
     level: LogLevel = LogLevel.INFO
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nobody chose anything."""
+        return self == LogSettings()

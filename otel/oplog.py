@@ -17,7 +17,7 @@ from otel.log_settings import LogFormat, LogSettings
 from otel.redact import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
@@ -43,13 +43,12 @@ class OperationalLog:
         )
         return cls(log)
 
-    def bound(self, **ids: str) -> Self:
-        """Make a log whose JSON says these of every line; `a__b` is `a.b` there.
+    def bound(self, ids: Mapping[str, str]) -> Self:
+        """Make a log whose JSON says these of every line.
 
         People have one gateway before their eyes, and know which.
         """
-        named = {name.replace("__", "."): text for name, text in ids.items()}
-        return type(self)(self._log.bind(**named))
+        return type(self)(self._log.bind(**ids))
 
     def __call__(self, text: str) -> None:
         """Say what happened: the level follows from how the text begins."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel import AuditTrail, Journal, Value
+    from otel.oplog import OperationalLog
     from otel.telemetry_config import TelemetrySettings
 
 
@@ -41,6 +42,37 @@ class Quiet:
 
     def close(self, ended: Mapping[str, Value]) -> None:
         """Send what is left, and wait half a second for it at most. `ended`: how the run did."""
+
+
+class RunLog:
+    """What is said of one run on stderr: in lines as ever, or as settings say.
+
+    It is opened at the first word, and most runs have none.
+    """
+
+    def __init__(self, settings: TelemetrySettings | None, plain: Callable[[str], None]) -> None:
+        """`plain` says a line for people."""
+        self.ids: Mapping[str, Value] = {}
+        self._settings = settings
+        self._plain = plain
+
+    def __call__(self, text: str) -> None:
+        """Say what happened."""
+        log = self._opened()
+        (self._plain if log is None else log)(text)
+
+    def failed(self, text: str) -> None:
+        """Say why the command was not run."""
+        log = self._opened()
+        (self._plain if log is None else log.failed)(text)
+
+    def _opened(self) -> OperationalLog | None:
+        if self._settings is None or self._settings.log.is_usual:
+            return None
+        from otel.oplog import OperationalLog
+
+        log = OperationalLog.open(self._settings.log, "netproxy run")
+        return log.bound({name: str(value) for name, value in self.ids.items()})
 
 
 def telemetry_of(settings: TelemetrySettings | None, environ: Mapping[str, str]) -> Quiet:

@@ -18,7 +18,7 @@ from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.closing import closing_line
 from netproxy.app.garbage import collect_seldom
-from netproxy.app.quiet import telemetry_of
+from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.trail import open_journal, record_start
 from netproxy.policy.origin import Layer
@@ -80,18 +80,19 @@ def run(settings: Settings, environ: Mapping[str, str], load: Callable[[], Setti
 
     `load` reads the settings anew when their files change.
     """
+    log = RunLog(settings.telemetry, say)
     try:
-        return _Execution(settings, environ, load).perform()
+        return _Execution(settings, environ, load, log).perform()
     except (fencing.FolderMissing, PlanRefused) as refused:
-        return _fail(str(refused), os.EX_USAGE)
+        return _fail(log, str(refused), os.EX_USAGE)
     except FenceUnavailable as unavailable:
         if environ.get("NETPROXY") == "1":
-            return _fail(_NESTED, EXIT_OURS)
-        return _fail(f"can't build the sandbox: {unavailable}", EXIT_OURS)
+            return _fail(log, _NESTED, EXIT_OURS)
+        return _fail(log, f"can't build the sandbox: {unavailable}", EXIT_OURS)
     except AuditError as unavailable:
-        return _fail(str(unavailable), EXIT_OURS)
+        return _fail(log, str(unavailable), EXIT_OURS)
     except (SandboxError, OSError) as failed:
-        return _fail(f"the command could not be run: {failed}", EXIT_OURS)
+        return _fail(log, f"the command could not be run: {failed}", EXIT_OURS)
 
 
 def say(text: str) -> None:
@@ -100,8 +101,8 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _fail(text: str, status: int) -> int:
-    say(text)
+def _fail(log: RunLog, text: str, status: int) -> int:
+    log.failed(text)
     return status
 
 
@@ -109,9 +110,14 @@ class _Execution:
     """The steps of one run, and what they leave for the next ones."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], load: Callable[[], Settings]
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        load: Callable[[], Settings],
+        say: RunLog,
     ) -> None:
         self._settings = settings
+        self._say = say
         self._environ = environ
         self._load = load
         self._began = time.monotonic()
@@ -121,6 +127,8 @@ class _Execution:
         self._streams = inspect_streams()
         self._token: CancellationToken[Denial] = CancellationToken()
         self._telemetry = telemetry_of(settings.telemetry, environ)
+        ids = {"session.id": self._session_id, "execution.id": self._execution_id}
+        say.ids = {**ids, **self._telemetry.ids}
         self._notices: list[str] = []
         self._first_seq = 0
         self._mid_line = False
@@ -129,11 +137,11 @@ class _Execution:
         """Everything. Raises what `run` turns into a line."""
         settings = self._settings
         for line in advice(settings, now=time.time()):
-            say(f"warning: {line}")
+            self._say(f"warning: {line}")
         plan, bwrap = self._plan()
         journal, evidence = open_journal(
             settings,
-            warn=lambda text: say(f"warning: {text}"),
+            warn=lambda text: self._say(f"warning: {text}"),
             kind=self._telemetry.kind_of(Journal),
         )
         self._first_seq = journal.last_seq + 1
@@ -155,7 +163,7 @@ class _Execution:
         if self._settings.no_sandbox:
             from sandbox.tree import become_subreaper
 
-            say(_NO_SANDBOX)
+            self._say(_NO_SANDBOX)
             become_subreaper()
             return None, None
         refuse_ways_out()
@@ -185,7 +193,9 @@ class _Execution:
             trail.record(SessionEnded(session_name=self._settings.session_name))
             trail.record(GatewayStopped(reason="run_ended"))
         except AuditUnavailable as lost:
-            say(f"the command ended with {outcome.status}, which could not be recorded: {lost}")
+            self._say(
+                f"the command ended with {outcome.status}, which could not be recorded: {lost}"
+            )
             return EXIT_OURS
         return outcome.status
 
@@ -355,7 +365,7 @@ class _Execution:
         if lines and self._mid_line:  # a command that was ended may have been in the middle of one
             sys.stderr.write("\n")
         for each in lines:
-            say(each)
+            self._say(each)
 
 
 def _user_name() -> str | None:

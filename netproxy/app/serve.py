@@ -165,7 +165,7 @@ def _on_record(service: Service, settings: Settings) -> int:
         )
         stack.callback(journal.close)
         trail = AuditTrail(journal, {"sandbox.enforced": False}, settings.audit_mode)
-        service.log = log = service.log.bound(service__instance__id=journal.writer)
+        service.log = log = service.log.bound({"service.instance.id": journal.writer})
         watched = Watched(
             trail=trail,
             journal=journal,

@@ -254,12 +254,12 @@ class Telemetry(Strict):
         description="members of the W3C tracestate that are put in: a value, or fields of one",
     )
     log_format: (
-        Annotated[Literal["console", "json"], Field(description="of netproxy serve")] | None
+        Annotated[Literal["console", "json"], Field(description="of the lines on stderr")] | None
     ) = None
     log_level: (
         Annotated[
             Literal["debug", "info", "warning", "error", "critical"],
-            Field(description="the least that netproxy serve says"),
+            Field(description="the least that is said there"),
         ]
         | None
     ) = None

@@ -21,7 +21,9 @@ HOSTILE = 'a\x1b[2J\n{"level":"critical"}\u202e\x00\udcff'
 
 def said(settings: LogSettings, *texts: str, **ids: str) -> str:
     stream = io.StringIO()
-    log = OperationalLog.open(settings, "netproxy serve", stream).bound(**ids)
+    log = OperationalLog.open(settings, "netproxy serve", stream).bound(
+        {name.replace("__", "."): text for name, text in ids.items()}
+    )
     for text in texts:
         log(text)
     return stream.getvalue()

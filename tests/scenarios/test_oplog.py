@@ -77,3 +77,18 @@ def test_no_level_mutes_the_audit_trail(netproxy: Netproxy, base: Path) -> None:
     loud, silent = records
     assert loud == silent
     assert "netproxy.policy_decision" in silent
+
+
+def test_a_run_says_why_it_was_stopped_to_machines_too(netproxy: Netproxy) -> None:
+    path = netproxy.config / "netproxy" / "config.toml"
+    path.parent.mkdir()
+    path.write_text('[telemetry]\nlog_format = "json"\n')
+    command = ["sh", "-c", "echo mine >&2; curl -s http://other.test/; sleep 9"]
+    done = netproxy.run("--ask", "never", command=command)
+    assert done.status == 77
+    own, ours = done.err.splitlines()
+    assert own == "mine"
+    said = json.loads(ours)
+    assert said["event"].startswith("stopped the command: http://other.test:80")
+    (started,) = netproxy.events("netproxy.run.started")
+    assert said["execution.id"] == started["execution.id"]
