@@ -137,8 +137,7 @@ def everything_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[s
 
 def assert_harmless(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in folder.glob("w-*/*.jsonl"):
-        for line in path.read_bytes().split(b"\n"):
-            text = line.decode("utf-8", "strict")
+        for text in path.read_bytes().decode("utf-8", "strict").split("\n"):
             assert not BAD & set(text)
             assert len(text) < 10_000
             assert text == "" or json.loads(text)

@@ -19,10 +19,12 @@ import pytest
 
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.model import OnDenial, Verdict
+from otel.events import EVENTS, Event
 from tests.support.at_terminal import Terminal
 from tests.support.datagrams import Associated, peer
 from tests.support.fakes import FakePolicy, FakeResolver, judgement
 from tests.support.origins import Recorder, echo, origin, read_all
+from tests.support.people import ROOT
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, proxy, read_until
 from tests.support.recorded import RecordedAudit, assert_valid
 from tests.support.runs import Netproxy
@@ -238,6 +240,19 @@ def test_what_happened_is_on_record(tmp_path: Path, row: Row) -> None:
         assert shown is not None
     if shown is not None:
         assert {record["connection.id"] for record in records} == {shown}
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.name)
+def test_every_event_has_a_place_that_records_it(kind: type[Event]) -> None:
+    """A name in the catalogue that nobody writes would promise what is not kept."""
+    made = re.compile(rf"\b{kind.__name__}\(")
+    sources = (
+        path
+        for package in ("netproxy", "approvals", "otel")
+        for path in (ROOT / package).rglob("*.py")
+        if path.name != "events.py"
+    )
+    assert any(made.search(path.read_text()) for path in sources)
 
 
 @pytest.fixture
