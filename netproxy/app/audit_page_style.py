@@ -53,6 +53,7 @@ th { color: var(--quiet); font-weight: 500; white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 td:first-child { overflow-wrap: anywhere; min-width: 11rem; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+td code { white-space: nowrap; }
 code { font: .88em ui-monospace, monospace; }
 .bar { width: 9rem; min-width: 4rem; height: .55rem; margin-top: .45rem; }
 @media (max-width: 44rem) { .pair { grid-template-columns: 1fr; } .bar { width: 5rem; } body {

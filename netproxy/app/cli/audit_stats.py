@@ -251,7 +251,7 @@ class _Page:
         found = summary.approvals
         if not found.asked:
             return
-        self._section("approvals", f"{count(found.asked)} questions")
+        self._section("approvals", f"{count(found.asked)} question{'s' * (found.asked != 1)}")
         for (reviewer, verdict), number in found.answers.most_common(self._top):
             told = f"{visible(verdict, limit=12)} by {visible(reviewer, limit=30)}"
             self._line(told, count(number))
@@ -277,8 +277,9 @@ class _Page:
     def _trail(self, summary: Summary, sinks: Sequence[SinkState]) -> None:
         trail = summary.trail
         self._section("trail")
-        missing = f"{count(trail.lost)} records{' at least' * bool(trail.unknown_gaps)}"
-        self._line("gaps", f"{count(trail.gaps)}, {missing}" if trail.gaps else "0", bad=trail.gaps)
+        at_least = "at least " if trail.unknown_gaps else ""
+        lost = f"{count(trail.gaps)}, {at_least}{count(trail.lost)} records lost"
+        self._line("gaps", lost if trail.gaps else "0", bad=trail.gaps)
         for name, number in (
             ("broken chains found at a start", trail.integrity_failures),
             ("starts after an end without order", trail.unclean_starts),

@@ -78,10 +78,10 @@ def test_for_people(capsys: Capture, busy: Path) -> None:
         "  pypi.org:443                                        3        0      2 kB      5 MB",
         "  tracker.example:443                                 1  not_allowed",
         "      status 0 after 7 min 5 s, 1000",
-        "approvals  1 questions",
+        "approvals  1 question",
         "  waited, median                                   18 s",
         "connections  2 kB sent, 5 MB received",
-        "  gaps                                        1, 7 records",
+        "  gaps                                        1, 7 records lost",
     ):
         assert line in lines, line
 
