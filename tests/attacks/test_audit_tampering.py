@@ -25,7 +25,7 @@ from tests.support.evidence import (
     signed_anew,
     signed_journal,
 )
-from tests.support.journals import segment_of
+from tests.support.journals import segment_of, write_journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -329,6 +329,18 @@ def appended_to(line: bytes, fields: dict[str, object]) -> bytes:
     made.pop("hash")
     digest = hashlib.sha256(bytes.fromhex(before["hash"]) + canonical(made).encode()).hexdigest()
     return canonical({**made, "hash": digest}).encode() + b"\n"
+
+
+def test_what_nobody_signed_yet_is_rewritten_and_needs_the_anchor(tmp_path: Path) -> None:
+    """A killed gateway's last records: as many as before, and every hash fits."""
+    writer = write_journal(tmp_path, 6)
+    anchors = read_anchors((line.encode() for line in anchor_lines(tmp_path, print)), "a")
+    put_lines(tmp_path, writer, hashed_anew(writer, lines_of(tmp_path, writer), _loud))
+    (alone,) = verify(tmp_path)
+    (anchored,) = verify(tmp_path, anchors=anchors)
+    assert alone.is_well
+    assert kinds(anchored) == [Kind.REWRITTEN]
+    assert anchored.findings[0].seq == 6
 
 
 def test_what_is_remembered_beside_the_journal_finds_a_cut_too(tmp_path: Path) -> None:

@@ -18,10 +18,13 @@ from tests.support.evidence import keeper, named, signed_journal
 from tests.support.journals import NOON_NS, SteppingClock, decision, segment_of, write_journal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from otel import Record
+    from otel.chain import Spelled
     from otel.checkpoints import Mark
+    from otel.keeping import Place, Written
 
 DAY_NS = 24 * 3600 * 10**9
 SMALL = EvidenceSettings(segment_bytes=4000)
@@ -200,6 +203,34 @@ def test_two_threads_never_sign_one_number(tmp_path: Path) -> None:
     marks = marks_of(tmp_path)
     assert [mark.number for mark in marks] == list(range(1, len(marks) + 1))
     assert sum(mark.records + 1 for mark in marks) == journal.last_seq
+
+
+def test_nobody_signs_between_a_checkpoint_and_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop's thread and ours may come to it at once: the second one has to wait."""
+    import threading
+
+    journal, kept = open_kept(tmp_path, SteppingClock())
+    fill(journal, 2)
+    others: list[threading.Thread] = []
+    interject = journal.interject
+
+    def slow(make: Callable[[Place], Spelled]) -> Written:
+        written = interject(make)
+        if not others:
+            others.append(threading.Thread(target=kept.due))
+            others[0].start()
+            others[0].join(0.1)
+        return written
+
+    monkeypatch.setattr(journal, "interject", slow)
+    journal.due_seq = 0
+    kept.tick()
+    others[0].join()
+    journal.close()
+    numbers = [mark.number for mark in marks_of(tmp_path)]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_a_new_segment_that_can_not_be_made_is_tried_again_later(tmp_path: Path) -> None:
