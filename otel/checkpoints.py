@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
     from otel.attributes import Value
 
-# What is cut off behind the last one can be rewritten: reference section 3.2.
-EVERY_RECORDS = 1000
-EVERY_SECONDS = 60.0
 # Ed25519, RFC 8032.
 SIGNATURE_BYTES = 64
 
@@ -36,11 +32,6 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _KEY_ID = re.compile(r"[0-9a-f]{32}")
 _SEGMENT = re.compile(r"[0-9]{8}\.jsonl")
 _WORD = re.compile(r"[a-z]{1,32}")
-
-
-def key_id(public: bytes) -> str:
-    """Name of a public key: half of its SHA-256, so nobody finds another key of that name."""
-    return hashlib.sha256(public).hexdigest()[:32]
 
 
 def is_key_id(value: object) -> bool:

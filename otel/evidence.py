@@ -13,16 +13,14 @@ import os
 import stat
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from otel import chain, folders, heads, keys
-from otel.checkpoints import EVERY_RECORDS, EVERY_SECONDS, Mark
 from otel.errors import AuditUnavailable, ChainChanged, JournalBroken, KeyUnusable, MalformedRecord
 from otel.events import GatewayStopped, IntegrityFailed
-from otel.examination import Left, examine
-from otel.lines import first_line
+from otel.heads import Left
+from otel.keeping import EVERY_RECORDS, EVERY_SECONDS
 from otel.redact import encode
 
 if TYPE_CHECKING:
@@ -44,8 +42,7 @@ _STOP_SECONDS: Final = 2.0
 _AGAIN_BYTES: Final = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvidenceSettings:
+class EvidenceSettings(NamedTuple):
     """How a journal is kept."""
 
     key: Path | None = None  # None: DIR/keys/checkpoint.key, made at first use
@@ -73,7 +70,7 @@ class Evidence:
         self._key = key
         self._left = Left(0, 0)
         self.journal: Journal
-        self._last: Written | None = None  # the newest checkpoint of ours
+        self._last: tuple[Written, Left] | None = None  # the newest checkpoint of ours
         self._born = 0, 0  # a segment, and when its first record was written
         self._tasks: SimpleQueue[int | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -116,12 +113,19 @@ class Evidence:
     def admits(self, writer: str) -> bool:
         """Leave a chain alone that was changed, and remember the alarm."""
         try:
-            self._left = examine(self.directory, writer, self._key)
+            self._left = heads.untouched(self.directory, writer, self._key) or self._examined(
+                writer
+            )
         except ChainChanged as changed:
             self._left = Left(0, 0)
             self.alarms.append((writer, changed))
             return False
         return True
+
+    def _examined(self, writer: str) -> Left:
+        from otel.examination import examine
+
+        return examine(self.directory, writer, self._key)
 
     def opened(self, journal: Journal) -> None:
         """Keep it."""
@@ -246,6 +250,8 @@ class Evidence:
             journal.due_seq = journal.last_seq + EVERY_RECORDS
             return False
 
+        from otel.checkpoints import Mark  # at the first signature: a start must not wait
+
         def make(place: Place) -> Spelled:
             mark = Mark(
                 writer=journal.writer,
@@ -269,7 +275,7 @@ class Evidence:
             except AuditUnavailable:
                 return False
             self._left = Left(self._left.number + 1, written.seq)
-            self._last = written
+            self._last = written, self._left
             journal.due_seq = written.seq + EVERY_RECORDS
         return True
 
@@ -277,12 +283,19 @@ class Evidence:
         """Keep the newest checkpoint beside the journal, once it is on the disk."""
         if self._key is None or self._last is None:
             return
-        last = self._last
+        (_, end), left = self._last
         with suppress(OSError, JournalBroken, AuditUnavailable):
             self.journal.sync()
-            line = self.journal.line_before(last.end)
+            line = self.journal.line_before(end)
             if line is not None:
-                heads.save(self.directory, self.journal.writer, self._key, end=last.end, line=line)
+                heads.save(
+                    self.directory,
+                    self.journal.writer,
+                    self._key,
+                    end=end,
+                    left=left,
+                    line=line,
+                )
 
     def _has_unsigned(self) -> bool:
         return self._key is not None and self.journal.last_seq > self._left.seq
@@ -300,6 +313,8 @@ class Evidence:
         number = journal.position.segment
         if self._born[0] != number:
             with suppress(OSError, JournalBroken, MalformedRecord):
+                from otel.lines import first_line
+
                 line = first_line(self.directory / journal.writer, number)
                 if line is None:
                     return False

@@ -1,21 +1,23 @@
 """Whether a chain's end is still what it was when it was left; asked before it is gone on with.
 
 At every start, so not the whole journal: the checkpoint that was remembered has to stand where it
-stood, and what follows the last checkpoint has to hold. That is nothing to read after an orderly
-end, and some thousand records after another. `verification` checks whole chains.
+stood, and what follows the last checkpoint has to hold, which is some thousand records at most.
+After an orderly end `heads.untouched` has seen enough. `verification` checks whole chains.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from otel import folders, heads, keys
 from otel.chain import parse
-from otel.checkpoints import EVERY_RECORDS, read_mark
+from otel.checkpoints import read_mark
 from otel.errors import ChainChanged, JournalBroken, MalformedRecord, said
 from otel.events import AuditCheckpoint
 from otel.folders import START, Position
+from otel.heads import Left
+from otel.keeping import EVERY_RECORDS
 from otel.lines import LineReader, position_before_last
 
 if TYPE_CHECKING:
@@ -29,13 +31,6 @@ if TYPE_CHECKING:
 _LOOK_BACK = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _MARKER = f'"name":"{AuditCheckpoint.name}"'.encode()
-
-
-class Left(NamedTuple):
-    """Where checkpoints go on: number and seq of the last one; zeros before the first."""
-
-    number: int
-    seq: int
 
 
 def examine(directory: Path, writer: str, key: SigningKey | None) -> Left:

@@ -12,8 +12,7 @@ import hmac
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from otel import durable, folders
 from otel.chain import MAX_LINE, WRITER_ID
@@ -27,29 +26,65 @@ if TYPE_CHECKING:
 FOLDER = "heads"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Left(NamedTuple):
+    """Where checkpoints go on: number and record of the last one; zeros before the first."""
+
+    number: int
+    seq: int
+
+
+class Head(NamedTuple):
     """A checkpoint's line without its line feed, and the position behind it."""
 
     segment: int
     offset: int
+    left: Left
     line: bytes
     seal: str
 
     def is_sealed_by(self, key: SigningKey) -> bool:
         """Whether whoever holds this key wrote it."""
-        return hmac.compare_digest(
-            key.seal(_sealed(self.segment, self.offset, self.line)), self.seal
-        )
+        end = folders.Position(self.segment, self.offset)
+        return hmac.compare_digest(key.seal(_sealed(end, self.left, self.line)), self.seal)
 
 
-def save(
-    directory: Path, writer: str, key: SigningKey, *, end: folders.Position, line: bytes
+def save(  # noqa: PLR0913 what is remembered
+    directory: Path,
+    writer: str,
+    key: SigningKey,
+    *,
+    end: folders.Position,
+    left: Left,
+    line: bytes,
 ) -> None:
     """Remember a checkpoint that is on the disk. Raises OSError or `JournalBroken`."""
-    seal = key.seal(_sealed(end.segment, end.offset, line))
-    fields = {"segment": end.segment, "offset": end.offset, "line": line.decode(), "seal": seal}
+    values = (end.segment, end.offset, *left, line.decode(), key.seal(_sealed(end, left, line)))
+    fields = dict(zip(_FIELDS, values, strict=True))
     durable.replace(directory / FOLDER, writer, json.dumps(fields).encode())
+
+
+def untouched(directory: Path, writer: str, key: SigningKey | None) -> Left | None:
+    """Where an orderly end left the checkpoints, if the chain still ends with that very one.
+
+    None: `examination` has to look closer.
+    """
+    head = load(directory, writer)
+    if head is None or key is None or not head.is_sealed_by(key):
+        return None
+    folder = directory / writer
+    try:
+        if folders.segment_numbers(folder)[-1:] != [head.segment]:
+            return None
+        descriptor = folders.open_for_reading(folder / folders.segment_name(head.segment))
+    except (OSError, JournalBroken):
+        return None
+    start = head.offset - len(head.line) - 1
+    try:
+        # A byte more than is due: nothing may follow.
+        found = os.pread(descriptor, len(head.line) + 2, max(0, start))
+    finally:
+        os.close(descriptor)
+    return head.left if start >= 0 and found == head.line + b"\n" else None
 
 
 def load(directory: Path, writer: str) -> Head | None:
@@ -58,10 +93,11 @@ def load(directory: Path, writer: str) -> Head | None:
         descriptor = folders.open_for_reading(directory / FOLDER / writer)
         with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
             fields = json.loads(file.read(MAX_LINE))
-        segment, offset, line, seal = (fields[name] for name in _FIELDS)
-        whole = type(segment) is int and type(offset) is int and segment > 0 and offset > 0
+        *numbers, line, seal = (fields[name] for name in _FIELDS)
+        whole = all(type(number) is int and number > 0 for number in numbers)
         if whole and isinstance(line, str) and isinstance(seal, str) and seal.isascii():
-            return Head(segment=segment, offset=offset, line=line.encode(), seal=seal)
+            segment, offset, number, seq = numbers
+            return Head(segment, offset, Left(number, seq), line.encode(), seal)
     except (OSError, ValueError, TypeError, LookupError, JournalBroken):
         pass
     return None
@@ -75,8 +111,8 @@ def remembered(directory: Path) -> list[str]:
     return found
 
 
-_FIELDS = ("segment", "offset", "line", "seal")
+_FIELDS = ("segment", "offset", "number", "seq", "line", "seal")
 
 
-def _sealed(segment: int, offset: int, line: bytes) -> bytes:
-    return f"{segment}:{offset}\n".encode() + line
+def _sealed(end: folders.Position, left: Left, line: bytes) -> bytes:
+    return f"{end.segment}:{end.offset}:{left.number}:{left.seq}\n".encode() + line

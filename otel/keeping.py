@@ -5,12 +5,17 @@ A Protocol only; `otel.evidence` fills it. A journal without a keeper is one cha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from otel.chain import End
     from otel.folders import Position
     from otel.journal import Journal
+
+
+# What nobody signed yet, whoever can write the file can rewrite.
+EVERY_RECORDS: Final = 1000
+EVERY_SECONDS: Final = 60.0
 
 
 class Place(NamedTuple):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from otel import attributes as a
-from otel.checkpoints import EVERY_RECORDS, read_mark
+from otel.checkpoints import read_mark
 from otel.errors import MalformedRecord
 from otel.events import AuditCheckpoint, GatewayStarted
+from otel.keeping import EVERY_RECORDS
 from otel.verdicts import Kind, Signed
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from otel import attributes as a
 from otel import folders, heads, keys
 from otel.anchors import Anchor, Anchors
 from otel.chain import MAX_LINE, genesis, parse
-from otel.checkpoints import key_id
 from otel.errors import AnchorRefused, JournalBroken, MalformedRecord
 from otel.events import AuditGap, SegmentRemoved
+from otel.keys import key_id
 from otel.lock import is_live
 from otel.reader import writers
 from otel.signed import Checkpoints, Keyring

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from otel import AuditError, Evidence, Journal, required_keys
 from otel.events import GatewayStarted
 from otel.modes import AuditMode
-from otel.retention import Bounds, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netproxy.app.settings import Settings
     from otel import AuditTrail
+    from otel.retention import Rules
 
 
 def open_journal(
@@ -35,14 +35,17 @@ def open_journal(
             f"audit journal {writer} was changed since it was written ({changed.kind}: {changed}); "
             f"it is left as it is, and {journal.writer} goes on: see netproxy audit verify"
         )
-    rules = retention_rules(settings)
-    if rules.bounds:
+    kept = settings.evidence
+    if kept.retain_days is not None or kept.max_bytes is not None:
+        rules = retention_rules(settings)
         evidence.after_sealing = partial(_prune, evidence, rules, warn)
     return journal, evidence
 
 
 def retention_rules(settings: Settings) -> Rules:
     """What may be removed, and who has to have it before."""
+    from otel.retention import Bounds, Rules
+
     kept = settings.evidence
     return Rules(
         bounds=Bounds(retain_days=kept.retain_days, max_bytes=kept.max_bytes),

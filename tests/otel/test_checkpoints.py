@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel.checkpoints import Mark, key_id, read_mark
+from otel.checkpoints import Mark, read_mark
 from otel.errors import MalformedRecord
+from otel.keys import key_id
 
 MARK = Mark(
     writer="w-01JD2QABCDEFGHJKMNPQRSTVWX",

@@ -11,7 +11,8 @@ import pytest
 from otel import Journal, examination, keys
 from otel.checkpoints import read_mark
 from otel.errors import ChainChanged
-from otel.examination import Left, examine
+from otel.examination import examine
+from otel.heads import Left
 from tests.support.evidence import hashed_anew, keeper, lines_of, put_lines, signed_journal
 from tests.support.journals import SteppingClock, decision, segment_of, write_journal
 
@@ -143,7 +144,7 @@ def test_a_head_that_was_written_by_somebody_else_does_not_vouch(tmp_path: Path)
     put_lines(tmp_path, writer, lines)
     theirs = keys.open_key(tmp_path / "theirs", None)
     end = Position(1, sum(map(len, lines)))
-    heads.save(tmp_path, writer, theirs, end=end, line=lines[-1][:-1])
+    heads.save(tmp_path, writer, theirs, end=end, left=heads.Left(1, 6), line=lines[-1][:-1])
     assert changed(tmp_path, writer) == "signature"
 
 
