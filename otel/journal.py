@@ -209,7 +209,11 @@ class Journal(Ledger):
         meanwhile. They are spelled here, one after the other, and not where they were put: what all
         of them need is in the processor's cache then.
         """
-        self._refuse_when_unusable()
+        try:
+            self._refuse_when_unusable()
+        except AuditUnavailable:
+            self._take()  # whoever put it is told no: it must not be written with what comes later
+            raise
         flusher = self._flusher
         if (
             (aside or flusher.began is not None or self._lane.is_busy or self._was_slow)

@@ -6,9 +6,9 @@ import errno
 
 import pytest
 
-from otel import AuditUnavailable, Journal
+from otel import AuditTrail, AuditUnavailable, Journal
 from tests.support.disks import Disk, journal_on
-from tests.support.journals import FailingFile
+from tests.support.journals import FailingFile, decision
 
 
 def append(journal: Journal) -> int:
@@ -47,6 +47,24 @@ def test_where_no_segment_can_be_begun_nothing_is_taken_until_one_can() -> None:
     assert append(journal) == 2
     journal.close()
     assert [record.seq for record in disk.records] == [1, 2]
+
+
+def test_what_was_refused_is_not_written_when_the_journal_goes_on() -> None:
+    """Whoever put it was told no; a record of it later would say that it was let through."""
+    disk = Disk()
+    journal = journal_on(disk)
+    trail = AuditTrail(journal, {})
+    trail.record(decision("a.example"))
+    journal.put(lambda _: ("netproxy.policy_decision", 9, "{}"), decision("refused.example"))
+    disk.sync_errors, disk.begin_error = [errno.EIO], errno.EROFS
+    with pytest.raises(AuditUnavailable):
+        journal.sync()
+    with pytest.raises(AuditUnavailable):
+        journal.flush()
+    disk.begin_error = None
+    journal._sync_behind()
+    trail.record(decision("b.example"))
+    assert disk.hosts == ["a.example", "b.example"]
 
 
 def test_half_a_record_that_can_not_be_removed_is_left_behind() -> None:
