@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # As long as the loop may stand still for one that must know at once: the lane takes a millisecond.
 _PATIENCE_SECONDS: Final = 0.05
+_TELL_SECONDS: Final = 1.0
 _FULL: Final = frozenset({"ENOSPC", "EDQUOT", "EFBIG", "short_write"})
 
 
@@ -32,8 +34,20 @@ class Desk:
     """The state behind the trails."""
 
     __slots__ = (
-        "_held", "_loop", "_loss", "_note", "_report", "_room", "goes_on", "is_impaired", "journal",
-        "lost_in_all", "mode", "turn",
+        "_held",
+        "_loop",
+        "_loss",
+        "_note",
+        "_report",
+        "_room",
+        "_tell_at",
+        "_untold",
+        "goes_on",
+        "is_impaired",
+        "journal",
+        "lost_in_all",
+        "mode",
+        "turn",
     )  # fmt: skip
 
     def __init__(self, journal: Journal, mode: AuditMode, note: Callable[[Event], None]) -> None:
@@ -43,6 +57,7 @@ class Desk:
         self.goes_on = mode is AuditMode.BEST_EFFORT
         self.turn: Turn | None = None
         self.lost_in_all = 0
+        self._untold, self._tell_at = 0, 0.0
         self.is_impaired = False  # something is missing, the disk is full, or allows are held
         self._note = note
         self._held: str | None = None
@@ -174,8 +189,11 @@ class Desk:
     ) -> None:
         self.lose(unavailable, count, carried)
         self.gave_room(unavailable)
-        if self._report is not None:
-            self._report(f"netproxy: {count} events could not be recorded: {unavailable}")
+        self._untold += count
+        # A line for each turn of a busy gateway would fill the next disk.
+        if self._report is not None and time.monotonic() >= self._tell_at:
+            self._report(f"netproxy: {self._untold} events could not be recorded: {unavailable}")
+            self._untold, self._tell_at = 0, time.monotonic() + _TELL_SECONDS
 
     def _judge(self) -> None:
         self.is_impaired = (

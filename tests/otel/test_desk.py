@@ -174,3 +174,21 @@ def test_best_effort_goes_on_when_the_disk_is_full() -> None:
         if isinstance(number := record.attributes.get("netproxy.gap.lost"), int)
     )
     assert disk.names.count("policy_decision") + lost == 301
+
+
+def test_losses_are_told_once_a_second() -> None:
+    disk = Disk()
+
+    async def story(trail: AuditTrail, reports: list[str]) -> None:
+        disk.write_error = DISK_BROKEN
+        for _ in range(5):
+            trail.record_soon(decision())
+            await asyncio.sleep(0)
+        assert len(reports) == 1
+        trail._desk._tell_at = 0.0
+        trail.record_soon(decision())
+        await asyncio.sleep(0)
+        assert [report.split()[1] for report in reports] == ["1", "5"]
+        disk.write_error = None
+
+    by_turns(disk, story)
