@@ -6,6 +6,7 @@ their ends are at the end of the file, with the whole program.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
@@ -18,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from netproxy.errors import DestinationUnreachable, Failure
-from netproxy.model import OnDenial, Verdict
+from netproxy.model import CloseReason, OnDenial, Verdict
 from otel.events import EVENTS, Event
 from tests.support.at_terminal import Terminal
 from tests.support.datagrams import Associated, peer
 from tests.support.fakes import FakePolicy, FakeResolver, judgement
 from tests.support.origins import Recorder, echo, origin, read_all
 from tests.support.people import ROOT
-from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, proxy, read_until
+from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
 from tests.support.recorded import RecordedAudit, assert_valid
 from tests.support.runs import Netproxy
 
@@ -240,6 +241,38 @@ def test_what_happened_is_on_record(tmp_path: Path, row: Row) -> None:
         assert shown is not None
     if shown is not None:
         assert {record["connection.id"] for record in records} == {shown}
+
+
+class Endless(FakeResolver):
+    """Never answers."""
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        self.asked.append(host)
+        await asyncio.Event().wait()
+        raise AssertionError("never")
+
+
+@pytest.mark.parametrize("protocol", ["connect", "plain", "socks"])
+def test_an_allow_that_nobody_wants_any_more_has_an_end(tmp_path: Path, protocol: str) -> None:
+    """The run is over while the name is looked up."""
+    made, resolver = setting(tmp_path), Endless()
+    made.resolver = resolver
+    with proxy(made) as near:
+        with near.socks() if protocol == "socks" else near.http() as client:
+            request = {
+                "connect": b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n",
+                "plain": b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n",
+                "socks": GREETING + b"\x05\x01\x00\x03\x06a.test\x01\xbb",
+            }[protocol]
+            client.sendall(request)
+            eventually(lambda: resolver.asked == ["a.test"])
+            near.close_all(CloseReason.RUN_ENDED)
+        near.settle()
+    assert isinstance(near.audit, RecordedAudit)
+    records = near.audit.flat()
+    near.audit.close()
+    assert [said(record) for record in records] == [ALLOW, "connection.failed abandoned"]
+    assert len({record["connection.id"] for record in records}) == 1
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.name)

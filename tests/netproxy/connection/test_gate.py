@@ -27,7 +27,7 @@ from netproxy.model import (
 )
 from netproxy.policy.addresses import AddressClass
 from netproxy.protocol.tls_hello import Hello
-from otel.events import DialRefused, Event, PolicyDecision
+from otel.events import ConnectionFailed, DialRefused, Event, PolicyDecision
 from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
@@ -537,3 +537,28 @@ def test_worded_yeses_are_bounded() -> None:
         policy.default = replace(judgement(Verdict.ALLOW), rule=str(number))
         assert asyncio.run(gate.admit(REQUEST)).rule == str(number)
     assert len(gate._yeses) <= 256
+
+
+class SlowAudit(FakeAudit):
+    """Has taken the event, and does not say so."""
+
+    async def written(self, event: Event) -> None:
+        self.record(event)
+        await asyncio.Event().wait()
+
+
+def test_a_yes_that_is_given_up_while_it_is_written_has_an_end_on_record() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW), audit=SlowAudit())
+
+    async def main() -> None:
+        admitting = asyncio.create_task(bench.gate().admit(REQUEST))
+        await asyncio.sleep(0)
+        admitting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await admitting
+
+    asyncio.run(main())
+    decision, end = bench.audit.events
+    assert isinstance(decision, PolicyDecision)
+    assert isinstance(end, ConnectionFailed)
+    assert (end.connection_id, end.error_type) == (decision.connection_id, "abandoned")
