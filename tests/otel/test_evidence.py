@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel import AuditTrail, Journal, keys, read
+from otel import AuditTrail, Journal, evidence, keys, read
 from otel.checkpoints import read_mark
 from otel.errors import KeyUnusable
 from otel.events import GatewayStopped
@@ -181,6 +181,31 @@ def test_the_thread_seals_and_signs(tmp_path: Path) -> None:
     assert stat.S_IMODE(first.stat().st_mode) == 0o400
     numbers = [mark.number for mark in marks_of(tmp_path)]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_thread_signs_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loaded after a moment, and what an earlier process left unsealed is sealed then."""
+    monkeypatch.setattr(evidence, "_FIRST_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(evidence, "EVERY_SECONDS", 0.005)
+    journal = Journal.open(tmp_path)
+    fill(journal, 1)
+    journal.begin_segment()
+    journal.close()
+    journal, kept = open_kept(tmp_path, SteppingClock())
+    done: list[str] = []
+    kept.after_sealing = lambda: done.append("sealed")
+    journal.start_syncing()
+    fill(journal, 1)
+    deadline = time.monotonic() + 10
+    while "time" not in causes_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    journal.close()
+    assert {"sealed", "time"} <= set(causes_of(tmp_path))
+    assert done
+
+
+def causes_of(directory: Path) -> list[str]:
+    return [mark.cause for mark in marks_of(directory)]
 
 
 def test_two_threads_never_sign_one_number(tmp_path: Path) -> None:

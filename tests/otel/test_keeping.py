@@ -158,3 +158,35 @@ def test_a_segment_that_was_left_is_closed_in_the_end(tmp_path: Path) -> None:
         journal.sync()
     journal.close()
     assert open_descriptors() == before
+
+
+def test_whoever_reads_goes_on_over_segments(tmp_path: Path) -> None:
+    """The follower, the exporter's backlog, and the last lines of all."""
+    from otel import Follower, read
+    from otel.backlog import Backlog
+    from otel.config import ShipLimits
+    from otel.folders import START
+    from otel.lines import LineReader, position_before_last
+
+    journal = Journal.open(tmp_path, keeper=Keeper(begins=True))
+    append(journal)
+    follower = Follower(tmp_path, print)
+    backlog = Backlog(tmp_path / journal.writer, "ship-a", start=START, limits=ShipLimits())
+    journal.due_seq = 3
+    append(journal, 8)
+    assert journal.position.segment > 3
+    assert [record.seq for record in follower.poll()] == list(range(2, 10))
+    taken: list[int] = []
+    while batch := backlog.next_batch():
+        taken += [entry.record.seq for entry in batch]
+        backlog.acknowledge(batch[-1])
+    assert taken == list(range(1, 10))
+    append(journal, 2)
+    again = Backlog(tmp_path / journal.writer, "ship-a", start=START, limits=ShipLimits())
+    assert again.next_batch()[0].record.seq == 10
+    assert not again.problems
+    for count in (1, 3, 7):
+        begin = position_before_last(tmp_path / journal.writer, count)
+        assert len(list(LineReader(tmp_path / journal.writer, begin))) == count
+    assert [record.seq for record in read(tmp_path, print, last=5)] == list(range(7, 12))
+    journal.close()
