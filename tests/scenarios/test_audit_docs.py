@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.app.cli import audit
+from netproxy.policy.document import Audit
 from tests.support.auditing import write_two_runs
 from tests.support.event_table import PAGE, with_table
 
@@ -40,6 +41,16 @@ def test_a_command_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comman
 
 def test_every_verb_has_its_place() -> None:
     assert [verb for verb in audit.VERBS if f"netproxy audit {verb}" not in TEXT] == []
+
+
+def test_every_setting_has_a_row() -> None:
+    settings = re.search(r"^## Settings$(.*?)^## ", TEXT, re.DOTALL | re.MULTILINE)
+    assert settings is not None
+    rows = [row.split("|")[1] for row in settings[1].splitlines() if row.startswith("| `")]
+    named = {
+        key.removeprefix("[[audit.").rstrip("]") for key in re.findall(r"`([^`]*)`", "".join(rows))
+    }
+    assert named == set(Audit.model_fields)
 
 
 def test_it_has_no_empty_section() -> None:
