@@ -112,7 +112,7 @@ def _verdicts(report: Report) -> str:
             else f"holds in {chains}: no record was changed, cut out or added",
         ),
         _verdict(
-            is_good=not missing,
+            is_good=False if missing else None,  # an anchor would show it
             title="Completeness",
             told=missing
             or "no gap is on record; whether the end was cut off shows only beside an anchor",
@@ -141,8 +141,9 @@ def _many(number: int, what: str) -> str:
     return f"{count(number)} {what}{'s' * (number != 1)}"
 
 
-def _verdict(*, is_good: bool, title: str, told: str) -> str:
-    kind, sign = ("good", "✓") if is_good else ("bad", "!")
+def _verdict(*, is_good: bool | None, title: str, told: str) -> str:
+    """One line; None: that can't be known from here."""
+    kind, sign = {True: ("good", "✓"), False: ("bad", "!"), None: ("open", "?")}[is_good]
     return (
         f'<p class="{kind}"><span class="sign" aria-hidden="true">{sign}</span>'
         f"<strong>{_text(title)}</strong> {_text(told)}</p>"

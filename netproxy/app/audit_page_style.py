@@ -24,6 +24,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
   50%; margin-right: .5em; text-align: center; font-weight: 700; color: var(--card); }
 .good .sign { background: var(--good); }
 .bad .sign { background: var(--bad); }
+.open .sign { background: var(--quiet); }
 p.bad strong, span.bad { color: var(--bad); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .8rem;
   margin: 1rem 0; }

@@ -134,5 +134,9 @@ def test_what_is_wrong_is_said_at_the_top() -> None:
     assert "7 records missing: ENOSPC" in text
 
 
+def test_what_takes_an_anchor_is_neither_well_nor_wrong() -> None:
+    assert re.search(r'<p class="open">.*?<strong>Completeness</strong>', report())
+
+
 def test_a_period_without_records() -> None:
     assert "No records in this period." in assert_inert(report()).text
