@@ -3,12 +3,14 @@
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
+# One worker more than cores: many tests wait for a process.
+SUITE = $(PY) -m pytest -n $$(($$(nproc) + 1)) --dist loadgroup
 SOURCES := netproxy approvals sandbox otel tests bench
 
 help:
 	@echo "make demo      run the main job on local origins (sets up first)"
 	@echo "make test      the whole suite (sets up first); a part of it: make test ARGS=tests/otel"
-	@echo "make coverage  what the last whole run left out"
+	@echo "make coverage  the whole suite once more, and the lines that it leaves out"
 	@echo "make check     format, lint, types, import contracts"
 	@echo "make fuzz      search for bytes that a reader takes wrongly; longer: make fuzz SECONDS=600"
 	@echo "make bench     measure against the named peers"
@@ -32,11 +34,11 @@ demo: setup
 	@.venv/bin/netproxy demo
 
 test: setup
-	@$(PY) -m pytest -n 2 --dist loadgroup $(or $(ARGS),--cov --cov-report=)
+	@$(SUITE) $(or $(ARGS),$$($(PY) -m tests.architecture.pure --options))
 	@$(if $(ARGS),,$(PY) -m tests.architecture.pure)
 
-coverage:
-	@.venv/bin/coverage report --skip-covered --show-missing
+coverage: setup
+	@$(SUITE) --cov --cov-report=term-missing:skip-covered
 
 check: setup
 	@.venv/bin/ruff format --check --quiet $(SOURCES) && .venv/bin/ruff check --quiet $(SOURCES)
