@@ -37,6 +37,7 @@ class Readiness:
         self._report = report
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
+        self._last: list[Callable[[], None]] | None = None  # while a batch is handled
         loop.add_reader(self._epoll.fileno(), self._dispatch)
 
     def watch(self, descriptor: int, events: int, handler: Handler) -> None:
@@ -62,6 +63,17 @@ class Readiness:
         """Forget a descriptor that is closed next: the kernel takes it out by itself then."""
         self._handlers.pop(descriptor, None)
 
+    def at_end(self, act: Callable[[], None]) -> None:
+        """Call `act` when the batch that is being handled is, or at once if there is none.
+
+        For short answers to clients that wait: the first one wakes the program that reads them, and
+        others that follow at once find it awake. Each wake-up is the sender's to pay for.
+        """
+        if self._last is None:
+            act()
+        else:
+            self._last.append(act)
+
     def close(self) -> None:
         """Stop watching everything."""
         self.loop.remove_reader(self._epoll.fileno())
@@ -69,6 +81,8 @@ class Readiness:
 
     def _dispatch(self) -> None:
         handlers = self._handlers
+        last: list[Callable[[], None]] = []
+        self._last = last
         for descriptor, events in self._epoll.poll(0, _BATCH):
             handler = handlers.get(descriptor)
             if handler is None:
@@ -79,3 +93,9 @@ class Readiness:
                 self._report(f"netproxy: a connection failed inside the gateway: {problem!r}")
                 if self._handlers.get(descriptor) is handler:
                     self.forget(descriptor)
+        self._last = None
+        for act in last:
+            try:
+                act()
+            except Exception as problem:  # noqa: BLE001 as above
+                self._report(f"netproxy: a connection failed inside the gateway: {problem!r}")

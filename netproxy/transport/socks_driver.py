@@ -17,6 +17,7 @@ from netproxy.errors import (
 )
 from netproxy.model import CloseReason, ConnectionId, Protocol, Request
 from netproxy.protocol.socks5 import (
+    METHOD_CHOSEN,
     SECRET_REFUSED,
     SECRET_TAKEN,
     Command,
@@ -129,6 +130,9 @@ class SocksConnection(Connection):
         event = handshake.receive(data)
         while not isinstance(event, SocksRequest):
             if isinstance(event, Greeted):
+                if event.answer == METHOD_CHOSEN and not handshake.has_more:
+                    self._services.readiness.at_end(self._greet)
+                    return None
                 self._say(event.answer)
             elif isinstance(event, SecretShown):
                 self._check(event)
@@ -141,6 +145,15 @@ class SocksConnection(Connection):
             event = handshake.receive(b"")
         self._client.unread = handshake.unread
         return event
+
+    def _greet(self) -> None:
+        """Name the method to a client that waits for it, unless it was hung up on meanwhile."""
+        if self._handshake is None:
+            return
+        try:
+            self._say(METHOD_CHOSEN)
+        except OSError:
+            self._hang_up()
 
     def _say(self, answer: bytes) -> None:
         """Two bytes, and nothing was sent before: there is always room for them."""

@@ -45,7 +45,6 @@ COVERED_ELSEWHERE = {
         "netproxy/transport/upstream",
     ),
     "tests/netproxy/transport/test_udp_association.py": ("netproxy/transport/udp_flow",),
-    "tests/netproxy/transport/test_relay.py": ("netproxy/transport/readiness",),
     # What only a real run shows: processes, namespaces, terminals.
     "tests/scenarios/test_run.py": (
         "netproxy/__main__",

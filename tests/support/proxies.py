@@ -153,7 +153,7 @@ class Proxy:
         self._stop = asyncio.Event()
         listeners = (self._http, self._socks, self._mixed)
         self._ports: tuple[int, ...] = tuple(listener.getsockname()[1] for listener in listeners)
-        readiness = Readiness(self._loop, report=self.reports.append)
+        readiness = self.readiness = Readiness(self._loop, report=self.reports.append)
         dialer = setting.dialer(readiness, setting.limits)
         self.server = ProxyServer(
             gate=Gate(

@@ -13,6 +13,7 @@ from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import SocksReply
 from netproxy.model import CloseReason, Verdict
 from netproxy.protocol.socks5 import reply
+from netproxy.transport.readiness import READABLE
 from otel.events import (
     ClientsTurnedAway,
     ConnectionClosed,
@@ -206,6 +207,28 @@ def test_a_handshake_is_cut_at_once(start: bytes) -> None:
         assert near.call(cut) == 0
         assert read_all(client) in {b"", b"\x05\x00"}
     assert near.audit.events == []
+
+
+def test_a_handshake_that_is_cut_before_its_greeting_is_answered() -> None:
+    """Answers wait for the end of a batch; another event of the same batch comes before."""
+    with proxy() as near, near.socks() as client:
+        eventually(lambda: bool(near.server.connections))
+        mine, other = socket.socketpair()
+
+        def cut(_: int) -> None:
+            near.readiness.forget(mine.fileno())
+            near.server.close_all(CloseReason.POLICY_CHANGED)
+
+        def both() -> None:
+            """The loop looks only when this is over: then both are there, in this order."""
+            near.readiness.watch(mine.fileno(), READABLE, cut)
+            client.sendall(GREETING)
+            other.send(b"x")
+
+        near.call(both)
+        assert read_all(client) == b""
+        mine.close()
+        other.close()
 
 
 def test_over_a_limit_a_handshake_has_less_time() -> None:
