@@ -21,6 +21,15 @@ settings.register_profile("suite", database=None, deadline=None)
 settings.load_profile("suite")
 
 
+def pytest_configure() -> None:
+    """Keep gRPC out of what other tests fork.
+
+    Where it was used once, it starts threads in every forked child, and one with two threads may
+    not enter a sandbox's user namespace (setns(2)). The gateway forks before it has any of that.
+    """
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+
 @pytest.fixture
 def base() -> Iterator[Path]:
     """A folder outside /tmp (which is private inside a sandbox) that every user can reach."""

@@ -6,6 +6,7 @@ in Python. AUTH is the origin's address and port, PORT its port, ID the gateway'
 
 from __future__ import annotations
 
+import errno
 import re
 import socket
 import threading
@@ -175,6 +176,9 @@ def open_gateway() -> Setting:
     return Setting(policy=policy, resolver=Names(), dialer=FailingDialer)
 
 
+_CUT = {errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN}  # the last: before we could shut it down
+
+
 def converse(client: socket.socket, *parts: bytes) -> bytes:
     """Send these, end, and take what comes back; a reset shows as `cut`."""
     received = b""
@@ -184,6 +188,8 @@ def converse(client: socket.socket, *parts: bytes) -> bytes:
         client.shutdown(socket.SHUT_WR)
         while data := client.recv(65536):
             received += data
-    except (ConnectionResetError, BrokenPipeError):
+    except OSError as gone:
+        if gone.errno not in _CUT:
+            raise
         return received + b"cut"
     return received
