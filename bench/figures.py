@@ -37,6 +37,7 @@ type Rows = Mapping[str, Figures]
 
 NO_PROXY = "no proxy"
 RELAY = "C relay"
+BARE_LOOP = "bare Python loop"
 NETPROXY = "netproxy"
 INSIDE = "netproxy, from inside"
 UNRECORDED = "netproxy, journal off"

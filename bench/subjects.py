@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchFailed
-from bench.figures import INSIDE, NETPROXY, NO_PROXY, RELAY, UNRECORDED
+from bench.figures import BARE_LOOP, INSIDE, NETPROXY, NO_PROXY, RELAY, UNRECORDED
 from bench.load_client import LoadClient, build, load_client, origin
 from bench.peers import PEERS, UNPRIVILEGED, Peer, Place
 from bench.processes import PROXY_CORE, Tree, free_port, started
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 NETPROXY_COMMAND = (str(Path(sys.executable).with_name("netproxy")),)
+BARE_LOOP_COMMAND = (sys.executable, "-P", str(HERE / "bare_loop.py"))
 UNRECORDED_COMMAND = (sys.executable, "-P", str(HERE / "unrecorded.py"))
 # Where a command in the sandbox finds the gateway (docs/wire.md).
 _INSIDE_HTTP, _INSIDE_SOCKS = "127.0.0.1:3128", "127.0.0.1:1080"
@@ -92,17 +93,26 @@ def no_proxy(lab: Lab) -> Iterator[Subject]:
         yield Subject(name=NO_PROXY, client=client, ways={"direct": lab.origin}, tree=None)
 
 
-@contextmanager
-def relay(lab: Lab) -> Iterator[Subject]:
+def relay(lab: Lab) -> AbstractContextManager[Subject]:
     """The limit that kernel and loopback set."""
-    folder, port = lab.folder_of(RELAY), free_port()
-    command = [*PROXY_CORE, str(lab.tools / "relay"), str(port)]
+    return _limit(lab, RELAY, (str(lab.tools / "relay"),))
+
+
+def bare_loop(lab: Lab) -> AbstractContextManager[Subject]:
+    """The limit that this interpreter sets."""
+    return _limit(lab, BARE_LOOP, BARE_LOOP_COMMAND)
+
+
+@contextmanager
+def _limit(lab: Lab, name: str, command: tuple[str, ...]) -> Iterator[Subject]:
+    """Start what takes a port, speaks both protocols on it, and asks for nothing."""
+    folder, port = lab.folder_of(name), free_port()
     with (
-        started(command, [port], folder) as pid,
+        started([*PROXY_CORE, *command, str(port)], [port], folder) as pid,
         load_client(lab.tools, lab.origin, folder) as (client, _),
     ):
         ways = {"connect": f"127.0.0.1:{port}", "socks5": f"127.0.0.1:{port}"}
-        yield Subject(name=RELAY, client=client, ways=ways, tree=Tree(root=pid))
+        yield Subject(name=name, client=client, ways=ways, tree=Tree(root=pid))
 
 
 def netproxy(lab: Lab) -> AbstractContextManager[Subject]:
@@ -191,6 +201,7 @@ def starts() -> tuple[dict[str, Start], list[str]]:
     found: dict[str, Start] = {
         NO_PROXY: no_proxy,
         RELAY: relay,
+        BARE_LOOP: bare_loop,
         NETPROXY: netproxy,
         INSIDE: inside,
         UNRECORDED: unrecorded,

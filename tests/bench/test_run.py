@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.bars import BARS
-from bench.figures import INSIDE, NETPROXY, RELAY, UNRECORDED
+from bench.figures import BARE_LOOP, INSIDE, NETPROXY, RELAY, UNRECORDED
 from bench.processes import read_stat
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,9 @@ needs_compiler = pytest.mark.skipif(
 
 @needs_compiler
 def test_the_table_of_relay_and_netproxy() -> None:
-    rows = [word for row in (RELAY, NETPROXY, INSIDE, UNRECORDED) for word in ("--row", row)]
+    rows = [
+        word for row in (RELAY, BARE_LOOP, NETPROXY, INSIDE, UNRECORDED) for word in ("--row", row)
+    ]
     short = ("--rounds", "1", "--seconds", "0.05", "--idle", "20")
     done = bench("table", *short, *rows, "--markdown")
     assert done.returncode == 0, done.stderr
@@ -87,4 +89,4 @@ def test_an_unknown_section_is_refused_before_anything_starts() -> None:
 def test_an_unknown_row_is_refused_with_those_there_are() -> None:
     done = bench("table", "--row", "no such row")
     assert done.returncode == 1
-    assert f"no such row: no such row; no proxy, {RELAY}, {NETPROXY}" in done.stderr
+    assert f"no such row: no such row; no proxy, {RELAY}, {BARE_LOOP}, {NETPROXY}" in done.stderr
