@@ -69,7 +69,14 @@ class Backlog:
         return len(self._pending) + sum(1 for _ in LineReader(self._folder, self._reader.position))
 
     def _save(self, position: Position, seq: int, digest: str) -> None:
-        cursor = Cursor(segment=position.segment, offset=position.offset, seq=seq, hash=digest)
+        cursor = Cursor(
+            segment=position.segment,
+            offset=position.offset,
+            seq=seq,
+            hash=digest,
+            first_segment=self._begun.segment,
+            first_offset=self._begun.offset,
+        )
         try:
             cursors.save(self._folder, self._sink, cursor)
         except (OSError, JournalBroken) as error:
@@ -78,6 +85,7 @@ class Backlog:
 
     def _first(self, start: Position) -> Position:
         cursor = cursors.load(self._folder, self._sink)
+        self._begun = start
         if cursor is None:
             # Saved before anything is sent: should this run's records not get out, the next run
             # begins with them and not with its own.
@@ -85,7 +93,9 @@ class Backlog:
             return start
         position = Position(cursor.segment, cursor.offset)
         if self._continues(cursor, position):
+            self._begun = Position(cursor.first_segment, cursor.first_offset)
             return position
+        self._begun = START
         self.problems.add("the journal is not the one that was exported before: sending it anew")
         return START
 

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from otel import folders
+from otel.folders import START
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +32,9 @@ class Cursor:
     offset: int
     seq: int
     hash: str
+    # Where this sink's part begins: what is before that was written when it was not configured.
+    first_segment: int = START.segment
+    first_offset: int = START.offset
 
 
 def load(folder: Path, sink: str) -> Cursor | None:
@@ -39,7 +43,7 @@ def load(folder: Path, sink: str) -> Cursor | None:
         cursor = Cursor(**json.loads(folders.read_small(folder, f"{sink}.cursor") or b""))
     except (ValueError, TypeError, RecursionError):
         return None
-    numbers = (cursor.segment, cursor.offset, cursor.seq)
+    numbers = (cursor.segment, cursor.offset, cursor.seq, cursor.first_segment, cursor.first_offset)
     whole = all(type(number) is int and number >= 0 for number in numbers)
     return cursor if whole and isinstance(cursor.hash, str) else None
 
@@ -51,10 +55,11 @@ def exported(directory: Path, writer: str, sink: str) -> int:
 
 
 def passed_by_all(folder: Path, sinks: Iterable[str], position: Position) -> bool:
-    """Whether every one of these sinks has all of a writer's records before `position`.
+    """Whether every one of these sinks has all records of a segment before `position` in it.
 
     For retention, with `otel.sinks.required_keys`: the end of a sealed segment is
-    `Position(number, its size)`. A sink without a cursor, or with a damaged one, has nothing.
+    `Position(number, its size)`. A sink without a cursor, or with a damaged one, has nothing, and
+    one that began within the segment or behind it has not all of it.
     """
     return all(_has_passed(load(folder, sink), position) for sink in sinks)
 
@@ -62,7 +67,8 @@ def passed_by_all(folder: Path, sinks: Iterable[str], position: Position) -> boo
 def _has_passed(cursor: Cursor | None, position: Position) -> bool:
     if cursor is None:
         return False
-    return (cursor.segment, cursor.offset) >= (position.segment, position.offset)
+    began = (cursor.first_segment, cursor.first_offset) <= (position.segment, 0)
+    return began and (cursor.segment, cursor.offset) >= (position.segment, position.offset)
 
 
 def save(folder: Path, sink: str, cursor: Cursor) -> None:

@@ -8,6 +8,7 @@ import pytest
 from otel import Journal
 from otel.backlog import Backlog
 from otel.config import ShipLimits
+from otel.cursor import load, passed_by_all
 from otel.folders import START, Position
 from tests.support.journals import segment_of, write_journal
 
@@ -75,6 +76,19 @@ def test_a_new_collector_gets_nothing_from_before(tmp_path: Path) -> None:
     journal.append("netproxy.audit.gap", 9, {})
     journal.close()
     assert drain(backlog) == [[3]]
+
+
+def test_where_a_collector_began_is_kept_for_good(tmp_path: Path) -> None:
+    """Retention asks for it: what was before that is with nobody."""
+    folder = tmp_path / write_journal(tmp_path, 2)
+    end = Position(1, segment_of(tmp_path, folder.name).stat().st_size)
+    for start in (end, START):  # the next process may be told another place
+        write_journal(tmp_path, 1)
+        assert drain(backlog_of(folder, start))
+        cursor = load(folder, SINK)
+        assert cursor is not None
+        assert (cursor.first_segment, cursor.first_offset) == (end.segment, end.offset)
+    assert not passed_by_all(folder, [SINK], end)
 
 
 def test_where_a_collector_began_is_kept_until_the_first_delivery(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +43,22 @@ def test_retention_asks_whether_a_place_was_passed(
 ) -> None:
     save(tmp_path, "ship-x", CURSOR)
     assert passed_by_all(tmp_path, ["ship-x"], position) is passed
+
+
+@pytest.mark.parametrize(
+    ("first", "passed"),
+    [
+        pytest.param(Position(2, 0), True, id="with-the-segment"),
+        pytest.param(Position(2, 10), False, id="within-it"),
+        pytest.param(Position(3, 0), False, id="behind-it"),
+    ],
+)
+def test_what_was_written_before_a_sink_was_configured_it_has_not(
+    tmp_path: Path, first: Position, *, passed: bool
+) -> None:
+    later = replace(CURSOR, segment=4, first_segment=first.segment, first_offset=first.offset)
+    save(tmp_path, "ship-x", later)
+    assert passed_by_all(tmp_path, ["ship-x"], Position(2, 30)) is passed
 
 
 def test_all_of_them_have_to_have_passed_it(tmp_path: Path) -> None:
