@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel.redact import visible
 from otel.sinks import Protocol
@@ -41,23 +41,10 @@ def metric_exporter(collector: Collector) -> MetricExporter:
     if collector.protocol is Protocol.GRPC:
         from opentelemetry.exporter.otlp.proto.grpc import metric_exporter as grpc
 
-        return grpc.OTLPMetricExporter(
-            endpoint=collector.endpoint,
-            insecure=collector.is_plain,
-            credentials=_credentials(collector),
-            headers=_metadata(collector),
-            timeout=_REQUEST_SECONDS,
-            channel_options=_GRPC_OPTIONS,  # type: ignore[arg-type]  # declared as pairs of text
-        )
+        return grpc.OTLPMetricExporter(**_over_grpc(collector))
     from opentelemetry.exporter.otlp.proto.http import metric_exporter as http
 
-    return http.OTLPMetricExporter(
-        endpoint=collector.endpoint,
-        certificate_file=collector.certificate,
-        headers=dict(collector.headers),
-        timeout=_REQUEST_SECONDS,
-        session=_session(),
-    )
+    return http.OTLPMetricExporter(**_over_http(collector))
 
 
 def span_exporter(collector: Collector) -> SpanExporter:
@@ -65,23 +52,33 @@ def span_exporter(collector: Collector) -> SpanExporter:
     if collector.protocol is Protocol.GRPC:
         from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as grpc
 
-        return grpc.OTLPSpanExporter(
-            endpoint=collector.endpoint,
-            insecure=collector.is_plain,
-            credentials=_credentials(collector),
-            headers=_metadata(collector),
-            timeout=_REQUEST_SECONDS,
-            channel_options=_GRPC_OPTIONS,  # type: ignore[arg-type]  # declared as pairs of text
-        )
+        return grpc.OTLPSpanExporter(**_over_grpc(collector))
     from opentelemetry.exporter.otlp.proto.http import trace_exporter as http
 
-    return http.OTLPSpanExporter(
-        endpoint=collector.endpoint,
-        certificate_file=collector.certificate,
-        headers=dict(collector.headers),
-        timeout=_REQUEST_SECONDS,
-        session=_session(),
-    )
+    return http.OTLPSpanExporter(**_over_http(collector))
+
+
+def _over_grpc(collector: Collector) -> dict[str, Any]:
+    """What every exporter over gRPC is told: nothing is left to the environment."""
+    return {
+        "endpoint": collector.endpoint,
+        "insecure": collector.is_plain,
+        "credentials": _credentials(collector),
+        "headers": _metadata(collector),
+        "timeout": _REQUEST_SECONDS,
+        "channel_options": _GRPC_OPTIONS,
+    }
+
+
+def _over_http(collector: Collector) -> dict[str, Any]:
+    """The same over HTTP."""
+    return {
+        "endpoint": collector.endpoint,
+        "certificate_file": collector.certificate,
+        "headers": dict(collector.headers),
+        "timeout": _REQUEST_SECONDS,
+        "session": _session(),
+    }
 
 
 def _session() -> Session:

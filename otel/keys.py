@@ -146,9 +146,8 @@ def _inside(text: str, label: str, prefix: bytes, path: Path) -> bytes:
         encoded = base64.b64decode("".join(body.split()), validate=True)
     except binascii.Error:
         encoded = b""
-    if not begin or not end or len(encoded) != len(prefix) + _KEY_BYTES:
-        raise KeyUnusable(f"{path}: not an Ed25519 {label.lower()} in PEM")
-    if not encoded.startswith(prefix):
+    is_key = len(encoded) == len(prefix) + _KEY_BYTES and encoded.startswith(prefix)
+    if not begin or not end or not is_key:
         raise KeyUnusable(f"{path}: not an Ed25519 {label.lower()} in PEM")
     return encoded[len(prefix) :]
 

@@ -144,9 +144,11 @@ class Shipper:
 
     def _settle(self, batch: list[Entry], go: _Go) -> TryLater | None:
         """Keep what was refused and move on behind what has an answer. Says why it can't."""
+        if not go.done:
+            return None  # nothing has an answer, so nothing is behind us
         if not go.answered:
             # Whatever was refused is sent again, with the records that come meanwhile.
-            return TryLater(why=go.refused[0][2]) if go.refused else None
+            return TryLater(why=go.refused[0][2])
         try:
             for part, rejected, why in go.refused:
                 self._keep(part, rejected, why)
