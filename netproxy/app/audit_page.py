@@ -267,9 +267,12 @@ def _runs(summary: Summary) -> str:
     return _section("Runs", _table(names, rows) + note)
 
 
+_NOT_BEGUN = '<span class="quiet">a service, or begun before</span>'
+
+
 def _ended(run: RunTally) -> str:
     if run.status is None or run.duration_ms is None:
-        return '<span class="bad">no end on record</span>'
+        return '<span class="bad">no end on record</span>' if run.started else _NOT_BEGUN
     why = "" if run.cancelled_for is None else f", cancelled: {_text(run.cancelled_for)}"
     return f"status {run.status} after {duration(run.duration_ms)}{why}"
 

@@ -323,7 +323,7 @@ def _name(text: str, width: int) -> str:
 
 def _ended(run: RunTally) -> str:
     if run.status is None or run.duration_ms is None:
-        return "no end on record"
+        return "no end on record" if run.started else "a service, or begun before"
     end = f"status {run.status} after {duration(run.duration_ms)}"
     who = "" if run.user is None else f", {visible(run.user, limit=30)}"
     why = (

@@ -122,6 +122,16 @@ def test_the_verdicts_come_first() -> None:
     assert "Export to otlp 3 records behind, 2 s, stands still: refused" in text
 
 
+def test_a_session_of_a_service_is_no_run_without_an_end() -> None:
+    started = read_record(
+        {a.EXECUTION_ID: "r-1", a.PROCESS_EXECUTABLE: "pip"}, name="netproxy.run.started"
+    )
+    assert "no end on record" in assert_inert(report(started, decision("a.test"))).text
+    text = assert_inert(report(decision("a.test"))).text
+    assert "a service, or begun before" in text
+    assert "no end on record" not in text
+
+
 def test_what_is_wrong_is_said_at_the_top() -> None:
     broken = Check(
         writer="w-2", records=1, holds=False, is_well=False, told="", findings=("f:2: edited",)

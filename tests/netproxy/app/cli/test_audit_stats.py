@@ -86,6 +86,23 @@ def test_for_people(capsys: Capture, busy: Path) -> None:
         assert line in lines, line
 
 
+@pytest.mark.parametrize(
+    ("began", "said"),
+    [
+        pytest.param(True, "      no end on record", id="run"),
+        pytest.param(False, "      a service, or begun before", id="service"),
+    ],
+)
+def test_who_has_no_end_on_record(
+    capsys: Capture, tmp_path: Path, said: str, *, began: bool
+) -> None:
+    """A run that was killed is worth a look; a service's session never has an end of its own."""
+    start = RunStarted(executable="pip", directory="/", user_id="1000", backend="bubblewrap")
+    folder = write_events(tmp_path, *([start] if began else []), decided("pypi.org"))
+    _, out, _ = run(capsys, "stats", "--audit-dir", folder)
+    assert said in out.splitlines()
+
+
 def test_for_scripts(capsys: Capture, busy: Path) -> None:
     status, out, _ = run(capsys, "stats", "--json", "--audit-dir", busy)
     assert status == 0
