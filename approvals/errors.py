@@ -38,3 +38,15 @@ class ReviewerUnavailable(ApprovalError):
 
 class StoreUnavailable(ApprovalError):
     """The store can't keep or change a record: whatever needed it is denied."""
+
+
+class UnverifiedWebhook(ApprovalError):
+    """A webhook that nobody vouches for. The text says why: for the record, not for the sender."""
+
+
+class InvalidSecret(ApprovalError):
+    """A text that is no webhook secret; the error doesn't repeat it."""
+
+
+class InvalidJson(ApprovalError):
+    """A text that isn't JSON with one meaning."""
