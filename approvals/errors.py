@@ -32,6 +32,18 @@ class InvalidAnswer(ApprovalError):
     """An answer that doesn't fit its question; the question stays open."""
 
 
+class StaleAnswer(InvalidAnswer):
+    """An answer to something else than what is asked now: look again, then answer."""
+
+
+class UnknownGrant(ApprovalError):
+    """No grant that holds now has this id."""
+
+
+class RuleRefused(ApprovalError):
+    """The rule of an answer for always could not be written. The text says why."""
+
+
 class ReviewerUnavailable(ApprovalError):
     """This reviewer can't be asked now. The text says why; the other reviewers go on."""
 

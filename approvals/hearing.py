@@ -74,6 +74,11 @@ class Hearing:
         self._timed: Grant | None = None  # what the session remembers, and not for ever
 
     @property
+    def version(self) -> int:
+        """Of the record as it is kept."""
+        return self._record.version
+
+    @property
     def waiting(self) -> int:
         """How many requests wait now."""
         return len(self.waiters)
@@ -105,7 +110,7 @@ class Hearing:
     async def run(self) -> None:
         """Ask the reviewers until the question is settled, then see its lease off."""
         try:
-            await self._guarded(self._desk.store.add(self._record))
+            await self._guarded(self._put())
             if self.resolution is None:
                 async with asyncio.TaskGroup() as reviews:
                     await self._settle(reviews)
@@ -118,6 +123,12 @@ class Hearing:
             self._finish(Status.WITHDRAWN, Ending.UNAVAILABLE, why)
         finally:
             self._finish(Status.WITHDRAWN, Ending.WITHDRAWN, "the approval service stopped")
+
+    async def _put(self) -> None:
+        stored = await self._desk.store.add(self._record)
+        if stored.question.approval_id != self.question.approval_id:
+            why = "another gateway asks the same already"
+            self._finish(Status.WITHDRAWN, Ending.UNAVAILABLE, why)
 
     async def _settle(self, reviews: asyncio.TaskGroup) -> None:
         desk = self._desk
@@ -204,7 +215,7 @@ class Hearing:
         if answer.scope is Scope.SESSION:
             # Remembered even when the record of it fails: forgetting a no would be a yes.
             grant = self._new_grant(answer)
-            self._desk.trail.granted(grant, Scope.SESSION)
+            self._desk.trail.granted(grant)
             self._desk.memory.remember(grant)
         self._finish(Status.DENIED, Ending.DENIED, "a reviewer denied it")
 
@@ -223,7 +234,7 @@ class Hearing:
     async def _leave_grant(self, answer: Answer) -> None:
         """Leave the session's yes, or a lease for the retry of somebody who waited too long."""
         grant = self._new_grant(answer)
-        if not self._desk.trail.granted(grant, answer.scope):
+        if not self._desk.trail.granted(grant):
             why = "the grant could not be recorded"
             await self._take_back(Ending.AUDIT_UNAVAILABLE, why)
         elif answer.scope is Scope.SESSION:
@@ -242,7 +253,19 @@ class Hearing:
         self._finish(Status.REVOKED, ending, why)
 
     def _new_grant(self, answer: Answer) -> Grant:
-        return Grant(grant_id=new_id("g"), record=self._record, answer=answer)
+        return Grant(
+            grant_id=new_id("g"),
+            approval_id=self.question.approval_id,
+            key=self.question.key,
+            verdict=answer.verdict,
+            scope=answer.scope,
+            run=self.question.asking.run,
+            created_at=self._desk.clock.wall(),
+            reviewer=answer.reviewer,
+            channel=answer.channel,
+            comment=answer.comment,
+            cancel=answer.cancel,
+        )
 
     async def _advance(self, step: Step, answer: Answer | None) -> bool:
         """Compare and set. Losing to another process settles the question: with no."""

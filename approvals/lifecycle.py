@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from approvals.errors import IllegalStep
-from approvals.model import Record, Status
+from approvals.model import GrantEnd, Record, Status
 
 if TYPE_CHECKING:
     from approvals.model import Answer
@@ -43,6 +43,17 @@ TRANSITIONS: dict[tuple[Status, Step], Status] = {
     (Status.GRANTED, Step.REVOKE): Status.REVOKED,
 }
 
+# What the end of a grant is for the approval that left it.
+_STEPS: dict[GrantEnd, Step] = {
+    GrantEnd.USED: Step.USE,
+    GrantEnd.USED_UP: Step.USE,
+    GrantEnd.EXPIRED: Step.EXPIRE,
+    GrantEnd.REVOKED: Step.REVOKE,
+    GrantEnd.RUN_ENDED: Step.EXPIRE,
+    GrantEnd.SESSION_ENDED: Step.EXPIRE,
+    GrantEnd.GATEWAY_LOST: Step.EXPIRE,
+}
+
 FINAL = frozenset(Status) - {status for status, _ in TRANSITIONS}
 
 
@@ -62,3 +73,8 @@ def next_record(record: Record, step: Step, answer: Answer | None = None) -> Rec
         version=record.version + 1,
         answer=record.answer or answer,
     )
+
+
+def after_grant(record: Record, end: GrantEnd) -> Record:
+    """`record` after the grant that it left came to its end. A denial stays one."""
+    return next_record(record, _STEPS[end]) if record.status is Status.GRANTED else record

@@ -39,7 +39,7 @@ class SessionMemory:
 
     def remember(self, grant: Grant) -> None:
         """Keep a session's answer."""
-        allowed = grant.answer.verdict is Verdict.ALLOW
+        allowed = grant.verdict is Verdict.ALLOW
         (self._grants if allowed else self._denials)[grant.key] = grant
 
     def forget(self, grant: Grant) -> bool:

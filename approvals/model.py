@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
+
+from approvals.shown import digest
 
 
 class Verdict(StrEnum):
@@ -18,10 +21,13 @@ class Verdict(StrEnum):
 
 
 class Scope(StrEnum):
-    """How far an answer reaches."""
+    """How far an answer reaches, narrowest first."""
 
     ONCE = "once"  # this question: the waiters that the reviewer saw
+    RUN = "run"  # until the run that asked ends
+    TIME = "time"  # for so many seconds from the answer on, or until the session ends
     SESSION = "session"  # remembered until the session ends
+    ALWAYS = "always"  # a rule of the user's policy
 
 
 class Status(StrEnum):
@@ -65,9 +71,20 @@ class Asking:
     explanation: str  # one clause: why no rule matched
     hint: str | None  # the smallest rule or flag that would allow it for good
     stops_on_denial: bool  # what a plain denial does to the command
+    group: str  # whose host it is: the registrable domain, or the host itself
+    hold_seconds: float | None = None  # that this connection is held; None: as the service's config
+    session_name: str | None = None  # of a session that several clients have in common
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a yes may be used for before it ends. None: as much as anybody likes."""
+
+    connections: int | None = None
+    bytes: int | None = None  # both directions together
+
+
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """What reviewers are shown. Times are seconds since the epoch."""
 
@@ -77,6 +94,7 @@ class Question:
     expires_at: float
     widest_scope: Scope = Scope.SESSION  # that a yes may have
     grant_seconds: float | None = None  # that a yes may live; None: as long as its scope
+    writes_rules: bool = False  # whether "always" can be kept
 
     @property
     def key(self) -> Key:
@@ -87,7 +105,19 @@ class Question:
     def scopes(self) -> tuple[Scope, ...]:
         """What a yes may be given for."""
         every = tuple(Scope)
-        return every[: every.index(self.widest_scope) + 1]
+        reached = every[: every.index(self.widest_scope) + 1]
+        return tuple(each for each in reached if each is not Scope.ALWAYS or self.writes_rules)
+
+    @property
+    def denial_scopes(self) -> tuple[Scope, ...]:
+        """What a no may be given for: one that is forgotten early would be a yes in waiting."""
+        lasting = (Scope.ONCE, Scope.SESSION, Scope.ALWAYS)
+        return lasting if self.writes_rules else lasting[:-1]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal, of what reviewers are shown: an answer names the one it means."""
+        return digest(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +128,14 @@ class Answer:
     scope: Scope
     cancel: bool  # a denial also stops the command
     reviewer: str
-    channel: str  # terminal
+    channel: str  # terminal | web | api | cli | webhook | command | rule
     seen_join_no: int  # the last waiter on the reviewer's screen: `once` covers up to it
     comment: str | None = None
+    seconds: float | None = None  # that a yes for a time holds, from the answer on
+    budget: Budget | None = None  # of a yes that is remembered
+    # What the reviewer had in front of them. None: the question itself, held in this process.
+    seen_version: int | None = None
+    seen_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +159,37 @@ class Leaving(StrEnum):
 
 
 class GrantEnd(StrEnum):
-    """Why the session no longer remembers an answer."""
+    """Why an answer is no longer remembered."""
 
-    USED = "used"
+    USED = "used"  # by the one retry that it was for
+    USED_UP = "used_up"  # its budget is spent
     EXPIRED = "expired"
+    REVOKED = "revoked"
+    RUN_ENDED = "run_ended"
     SESSION_ENDED = "session_ended"
+    GATEWAY_LOST = "gateway_lost"  # whoever kept it died without a word
+
+
+class Limit(StrEnum):
+    """What a session asks too much of."""
+
+    PENDING = "pending"  # questions that are open at once
+    RATE = "rate"  # new questions in a window of time
+
+
+class Rejection(StrEnum):
+    """Why an answer, or who gave it, was turned away."""
+
+    ALREADY_RESOLVED = "already_resolved"
+    EXPIRED = "expired"
+    STALE = "stale"  # given to something else than what is asked
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    INVALID = "invalid"
+    REPLAYED = "replayed"
+    SCOPE = "scope"  # wider than this reviewer may answer for
+    UNKNOWN = "unknown"  # there is no such question or grant
+    UNRECORDED = "unrecorded"  # the audit trail could not take it
 
 
 class Ending(StrEnum):
@@ -172,6 +233,8 @@ class Record:
     status: Status
     version: int
     answer: Answer | None
+    ended_at: float | None = None  # when it left `pending`, in seconds since the epoch
+    gateway: str = ""  # the id of the process that keeps it open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,15 +242,93 @@ class Grant:
     """What an answer leaves behind: a yes or a no that later requests with this key meet."""
 
     grant_id: str
+    approval_id: str  # the question that it came from
+    key: Key  # the one that it serves
+    verdict: Verdict
+    scope: Scope
+    run: str  # the one that asked: a yes for the run ends with it
+    created_at: float
+    reviewer: str
+    channel: str
+    expires_at: float | None = None  # None: with its scope
+    budget: Budget | None = None
+    used_connections: int = 0
+    used_bytes: int = 0
+    comment: str | None = None
+    cancel: bool = False  # of a no: it also stops the command that runs into it
+
+    @property
+    def answer(self) -> Answer:
+        """Who said so, for those that meet it."""
+        return Answer(
+            verdict=self.verdict,
+            scope=self.scope,
+            cancel=self.cancel,
+            reviewer=self.reviewer,
+            channel=self.channel,
+            seen_join_no=0,
+            comment=self.comment,
+            budget=self.budget,
+        )
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether its budget is spent."""
+        if self.budget is None:
+            return False
+        used = (
+            (self.budget.connections, self.used_connections),
+            (self.budget.bytes, self.used_bytes),
+        )
+        return any(limit is not None and spent >= limit for limit, spent in used)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A question that stands, as it is at this moment."""
+
+    question: Question
+    version: int
+    waiting: int  # requests that are held now
+    joined: int  # the number of the last one that joined
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """All that is known of one question."""
+
     record: Record
-    answer: Answer
+    grant: Grant | None  # that it left, ended or not
+    earlier: tuple[Record, ...]  # the last ones of the same host, newest first
+    first_seen: bool  # nobody was ever asked about this host
 
-    @property
-    def key(self) -> Key:
-        """The one key that it serves."""
-        return self.record.question.key
 
-    @property
-    def approval_id(self) -> str:
-        """The question that it came from."""
-        return self.record.question.approval_id
+class ChangeKind(StrEnum):
+    """What changed."""
+
+    ASKED = "asked"
+    WAITING = "waiting"  # how many wait; not stored
+    RESOLVED = "resolved"
+    GRANTED = "granted"
+    GRANT_ENDED = "grant_ended"
+    FLOOD = "flood"  # a session asks too much; not stored
+    RESYNC = "resync"  # this reader was too slow: look at everything anew; not stored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of the feed. What is not stored has the number of the last that was."""
+
+    number: int
+    kind: ChangeKind
+    ref: str  # the id of the approval, the grant or (of a flood) the session
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What was found of gateways that died: it is ended now."""
+
+    withdrawn: tuple[Record, ...] = ()
+    ended: tuple[Grant, ...] = ()

@@ -9,9 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from approvals.model import Answer, Question, Record, Resolution
+    from approvals.errors import ApprovalError
+    from approvals.model import (
+        Answer,
+        Change,
+        Grant,
+        GrantEnd,
+        Pending,
+        Question,
+        Record,
+        Resolution,
+        Story,
+        Swept,
+    )
     from otel.events import Event
 
 
@@ -36,13 +49,122 @@ class Clock(Protocol):
 
 
 class Store(Protocol):
-    """Keeps records. Every method raises `StoreUnavailable` when it can't."""
+    """Keeps records and grants. Every method raises `StoreUnavailable` when it can't.
 
-    async def add(self, record: Record) -> None:
-        """Keep a new pending record."""
+    A change of a record or a grant leaves one `Change` in the same transaction; their numbers only
+    grow, and one that can be read has none below it that can't.
+    """
 
-    async def replace(self, old: Record, new: Record) -> bool:
-        """Put `new` where `old` still is the stored version. False: somebody else was first."""
+    async def add(self, record: Record) -> Record:
+        """The pending record of this key: this one, or the one that another gateway put first."""
+
+    async def replace(self, old: Record, new: Record, *, grant: Grant | None = None) -> bool:
+        """Put `new` where `old` still is the stored version, and the grant with it, or neither.
+
+        False: somebody else was first.
+        """
+
+    async def end_grant(self, grant: Grant, end: GrantEnd) -> bool:
+        """End a grant that holds, and its record with it (`lifecycle.after_grant`).
+
+        False: somebody else was first.
+        """
+
+    async def spend(self, grant: Grant) -> None:
+        """Keep what the grant was used for by now."""
+
+    async def resume(self, session_name: str) -> tuple[str, tuple[Grant, ...]]:
+        """The id of a named session, the same after a restart, and its grants that hold."""
+
+    async def sweep(self) -> Swept:
+        """End what gateways that died left: open questions, grants of sessions without a name."""
+
+    async def find(self, approval_id: str) -> Record | None:
+        """One record, open or ended."""
+
+    async def grant_of(self, approval_id: str) -> Grant | None:
+        """The grant that an approval left, ended or not."""
+
+    async def held(self) -> tuple[Grant, ...]:
+        """All grants that hold now, those of other gateways too."""
+
+    async def recent(self, *, limit: int, before: float | None = None) -> tuple[Record, ...]:
+        """Records that ended (before that time), newest first."""
+
+    async def of_host(self, host: str, *, limit: int) -> tuple[Record, ...]:
+        """Records about a host, ended or not, newest first."""
+
+    async def changes(self, after: int, *, limit: int) -> tuple[Change, ...]:
+        """The first changes behind that number."""
+
+    async def last_change(self) -> int:
+        """The number of the newest change; 0 when there is none."""
+
+
+class RuleWriter(Protocol):
+    """Keeps an answer for always as a rule of the user's policy."""
+
+    async def write(self, question: Question, answer: Answer) -> None:
+        """Return when the rule is on disk, and on record (`RuleWritten`). Raises `RuleRefused`."""
+
+
+class Inbox(Protocol):
+    """What a channel (pages, API, webhook, terminal tools) may see and do."""
+
+    def pending(self) -> tuple[Pending, ...]:
+        """The questions that stand, oldest first."""
+
+    def find(self, approval_id: str) -> Pending | None:
+        """One question that stands."""
+
+    async def story(self, approval_id: str) -> Story | None:
+        """All that is known of a question, open or ended. Raises `StoreUnavailable`."""
+
+    async def decide(self, approval_id: str, answer: Answer) -> Resolution:
+        """Answer a question; return how it ended by that.
+
+        Raises `AlreadyResolved` (somebody was faster), `StaleAnswer`, `InvalidAnswer`,
+        `UnknownApproval` or `StoreUnavailable`. Cancelling the call doesn't take the answer back.
+        """
+
+    async def decide_all(
+        self, answers: Mapping[str, Answer]
+    ) -> Mapping[str, Resolution | ApprovalError]:
+        """Answer several questions by id, each by itself: how each ended, or why it did not."""
+
+    def grants(self) -> tuple[Grant, ...]:
+        """What is remembered now, yes and no, oldest first."""
+
+    async def revoke(
+        self, grant_id: str, *, reviewer: str, channel: str, comment: str | None = None
+    ) -> Grant:
+        """End a grant, and the connections that it carries; return it.
+
+        Raises `UnknownGrant` where none that holds has this id.
+        """
+
+    async def recent(self, *, limit: int, before: float | None = None) -> tuple[Record, ...]:
+        """Questions that ended (before that time), newest first. Raises `StoreUnavailable`."""
+
+    def changes(self, after: int | None = None) -> AsyncIterator[Change]:
+        """What changes from now on, or behind that number, replayed from the store.
+
+        The queue of each reader is bounded: one that is too slow gets `ChangeKind.RESYNC` and goes
+        on from there. Close it (`contextlib.aclosing`) to leave.
+        """
+
+
+class Surroundings(Protocol):
+    """What reviewers are shown beside the questions."""
+
+    def policy(self) -> tuple[str, ...]:
+        """The rules in force, as lines for people."""
+
+    def health(self) -> Mapping[str, object]:
+        """How audit trail, store and reviewers are, as JSON's types."""
+
+    def sessions(self) -> tuple[Mapping[str, object], ...]:
+        """Who is served, as JSON's types."""
 
 
 class Inquiry(Protocol):
@@ -51,6 +173,10 @@ class Inquiry(Protocol):
     @property
     def question(self) -> Question:
         """What is asked."""
+
+    @property
+    def version(self) -> int:
+        """Of the record: an answer from elsewhere carries the one that it was given on."""
 
     @property
     def waiting(self) -> int:

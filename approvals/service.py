@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 from approvals.errors import AlreadyResolved, StoreUnavailable, UnknownApproval
 from approvals.hearing import Desk, Hearing
-from approvals.lifecycle import Step, next_record
 from approvals.memory import SessionMemory
-from approvals.model import Ending, GrantEnd, Leaving, Outcome, Question, Verdict
+from approvals.model import Ending, GrantEnd, Leaving, Outcome, Question
 from approvals.moves import Answered, Withdrawn
 from approvals.panel import check_answer
 from approvals.trail import Trail
@@ -227,10 +226,8 @@ class ApprovalService:
     async def _end_grants(self) -> None:
         for grant in self._desk.memory.forget_all():
             self._desk.trail.grant_ended(grant, GrantEnd.SESSION_ENDED)
-            if grant.answer.verdict is Verdict.ALLOW:
-                with suppress(StoreUnavailable):
-                    ended = next_record(grant.record, Step.EXPIRE)
-                    await self._desk.store.replace(grant.record, ended)
+            with suppress(StoreUnavailable):
+                await self._desk.store.end_grant(grant, GrantEnd.SESSION_ENDED)
 
 
 def _leaving(cancelled: asyncio.CancelledError) -> Leaving:

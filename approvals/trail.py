@@ -7,9 +7,9 @@ written as well as it can be. A broken trail never turns a no into an exception.
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from approvals.times import rfc3339
 from otel import AuditUnavailable
 from otel.events import (
     ApprovalRequested,
@@ -23,7 +23,7 @@ from otel.events import (
 )
 
 if TYPE_CHECKING:
-    from approvals.model import Answer, Asking, Grant, GrantEnd, Leaving, Question, Scope, Status
+    from approvals.model import Answer, Asking, Grant, GrantEnd, Leaving, Question, Status
     from approvals.ports import Clock, EventSink
 
 
@@ -44,6 +44,7 @@ class Trail:
                 server_port=key.port,
                 protocol=key.protocol,
                 expires_at=rfc3339(question.expires_at),
+                group=question.asking.group,
             )
         )
 
@@ -60,14 +61,14 @@ class Trail:
             )
         )
 
-    def granted(self, grant: Grant, scope: Scope) -> bool:
+    def granted(self, grant: Grant) -> bool:
         """Whether what the session remembers from here on is safely on record."""
         return self._synced(
             GrantCreated(
                 grant_id=grant.grant_id,
                 approval_id=grant.approval_id,
-                kind=grant.answer.verdict,
-                scope=scope,
+                kind=grant.verdict,
+                scope=grant.scope,
                 server_address=grant.key.host,
                 server_port=grant.key.port,
                 protocol=grant.key.protocol,
@@ -120,9 +121,3 @@ class Trail:
             self._sink.record(event)
             return True
         return False
-
-
-def rfc3339(seconds: float) -> str:
-    """Seconds since the epoch as UTC with milliseconds."""
-    text = datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

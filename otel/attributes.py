@@ -53,6 +53,7 @@ POLICY_EXPLANATION = "netproxy.policy.explanation"  # as the client and the revi
 
 # Approvals.
 APPROVAL_ID = "approval.id"
+APPROVAL_GROUP = "netproxy.approval.group"  # whose host it is: the registrable domain
 APPROVAL_STATE = "netproxy.approval.state"
 APPROVAL_WAITERS = "netproxy.approval.waiters"
 APPROVAL_EXPIRES = "netproxy.approval.expires_at"
@@ -60,6 +61,11 @@ APPROVAL_DURATION = "netproxy.approval.duration_ms"
 REVIEW_VERDICT = "netproxy.review.verdict"
 REVIEW_SCOPE = "netproxy.review.scope"
 REVIEW_COMMENT = "netproxy.review.comment"
+REVIEW_SECONDS = "netproxy.review.seconds"  # that a yes for a time holds, from the answer on
+REVIEW_REJECTED = "netproxy.review.rejected_reason"
+BUDGET_CONNECTIONS = "netproxy.budget.connections"
+BUDGET_BYTES = "netproxy.budget.bytes"
+NOTIFY_DELIVERED = "netproxy.notification.delivered"
 REVIEWER_ID = "netproxy.reviewer.id"
 REVIEWER_CHANNEL = "netproxy.channel"
 WAIT_REASON = "netproxy.wait.reason"
@@ -67,6 +73,10 @@ WAIT_DURATION = "netproxy.wait.duration_ms"
 GRANT_ID = "netproxy.grant.id"
 GRANT_KIND = "netproxy.grant.kind"
 GRANT_END = "netproxy.grant.end_reason"
+GRANT_EXPIRES = "netproxy.grant.expires_at"
+GRANT_CONNECTIONS = "netproxy.grant.connections"  # that it carried
+GRANT_BYTES = "netproxy.grant.bytes"  # in both directions
+RULE_FILE = "netproxy.rule.file"
 
 # Connections.
 BYTES_SENT = "netproxy.bytes.sent"  # from the client to the origin
@@ -81,7 +91,7 @@ PARENT_RESOLVES = "netproxy.parent.resolves"  # then nobody checked where the na
 CONNECTION_DURATION = "netproxy.connection.duration_ms"
 CLOSE_REASON = "netproxy.close.reason"
 LIMIT_NAME = "netproxy.limit.name"
-LIMIT_REFUSED = "netproxy.limit.refused"  # clients within the last second
+LIMIT_REFUSED = "netproxy.limit.refused"  # clients within a second, questions within a window
 DIAL_REFUSED = "netproxy.dial.refused_addresses"
 
 # Runs and the gateway.

@@ -161,6 +161,26 @@ def _first[D: Declared](cls: type[D], **given: Value) -> D:
     return cls(**given)
 
 
+class Event(Declared):
+    """The base of all events. `name` is fixed text and never holds data.
+
+    Severity: WARN for a refusal, ERROR where trail or rules suffered, FATAL for a broken trail.
+    """
+
+    name: ClassVar[str]
+    _severity: ClassVar[Severity] = Severity.INFO
+
+    def __init_subclass__(cls, *, severity: Severity = Severity.INFO) -> None:
+        """Read the class's fields; `severity` is that of all its events."""
+        super().__init_subclass__()
+        cls._severity = severity
+
+    @property
+    def severity(self) -> Severity:
+        """As the class declares it, unless its fields decide."""
+        return self._severity
+
+
 class _Held[K](Protocol):
     def __getitem__(self, place: K, /) -> Value: ...
 

@@ -1,4 +1,4 @@
-"""Every audit event, one class each: the page an auditor reads.
+"""Every audit event, one class each: the page an auditor reads. Approvals: `approval_events`.
 
 A field is declared with the attribute that it is recorded as. Fields hold flat values only;
 whatever text they hold is made safe by `otel.redact` on its way into the journal. Never here:
@@ -10,8 +10,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 from otel import attributes as a
+from otel.approval_events import (
+    ApprovalFlood,
+    ApprovalNotified,
+    ApprovalRequested,
+    ApprovalResolved,
+    ApprovalReviewed,
+    GrantCreated,
+    GrantEnded,
+    ReviewerFailed,
+    ReviewerSignedIn,
+    ReviewRejected,
+    RuleWritten,
+    WaiterLeft,
+)
 from otel.event_fields import (
-    Declared,
+    Event,
     Severity,
     flag,
     fresh_text,
@@ -22,25 +36,47 @@ from otel.event_fields import (
     texts,
 )
 
-
-class Event(Declared):
-    """The base of all events. `name` is fixed text and never holds data.
-
-    Severity: WARN for a refusal, ERROR where trail or rules suffered, FATAL for a broken trail.
-    """
-
-    name: ClassVar[str]
-    _severity: ClassVar[Severity] = Severity.INFO
-
-    def __init_subclass__(cls, *, severity: Severity = Severity.INFO) -> None:
-        """Read the class's fields; `severity` is that of all its events."""
-        super().__init_subclass__()
-        cls._severity = severity
-
-    @property
-    def severity(self) -> Severity:
-        """As the class declares it, unless its fields decide."""
-        return self._severity
+__all__ = [
+    "EVENTS",
+    "ApprovalFlood",
+    "ApprovalNotified",
+    "ApprovalRequested",
+    "ApprovalResolved",
+    "ApprovalReviewed",
+    "AssociationClosed",
+    "AuditCheckpoint",
+    "AuditGap",
+    "AuditSpace",
+    "ClientsTurnedAway",
+    "ClockJumped",
+    "ConfigRejected",
+    "ConnectionClosed",
+    "ConnectionFailed",
+    "ConnectionOpened",
+    "DialRefused",
+    "Event",
+    "ExportState",
+    "GatewayStarted",
+    "GatewayStopped",
+    "GrantCreated",
+    "GrantEnded",
+    "IntegrityFailed",
+    "ParentUsed",
+    "PolicyDecision",
+    "PolicyLoaded",
+    "ReviewRejected",
+    "ReviewerFailed",
+    "ReviewerSignedIn",
+    "RuleWritten",
+    "RunCancelled",
+    "RunExited",
+    "RunStarted",
+    "SegmentRemoved",
+    "SessionEnded",
+    "SessionStarted",
+    "TlsObserved",
+    "WaiterLeft",
+]
 
 
 class GatewayStarted(Event):
@@ -250,79 +286,6 @@ class ClientsTurnedAway(Event, severity=Severity.WARN):
     client_address: str = fresh_text(a.CLIENT_ADDRESS)  # the last one's
 
 
-class ApprovalRequested(Event):
-    """A question was put to reviewers."""
-
-    name: ClassVar[str] = "netproxy.approval.requested"
-    approval_id: str = fresh_text(a.APPROVAL_ID)
-    server_address: str = text(a.SERVER_ADDRESS)
-    server_port: int = number(a.SERVER_PORT)
-    protocol: str = text(a.TRANSPORT_PROTOCOL)
-    expires_at: str = fresh_text(a.APPROVAL_EXPIRES)
-
-
-class ApprovalReviewed(Event):
-    """A reviewer answered. Synced before the answer takes effect."""
-
-    name: ClassVar[str] = "netproxy.approval.reviewed"
-    approval_id: str = fresh_text(a.APPROVAL_ID)
-    verdict: str = text(a.REVIEW_VERDICT)  # allow | deny
-    scope: str = text(a.REVIEW_SCOPE)  # once | session
-    reviewer: str = text(a.REVIEWER_ID)
-    channel: str = text(a.REVIEWER_CHANNEL)  # terminal
-    comment: str | None = maybe_text(a.REVIEW_COMMENT, default=None)
-
-
-class ReviewerFailed(Event, severity=Severity.WARN):
-    """A reviewer could not be asked: whoever sits there never saw the question."""
-
-    name: ClassVar[str] = "netproxy.reviewer.failed"
-    approval_id: str = fresh_text(a.APPROVAL_ID)
-    channel: str = text(a.REVIEWER_CHANNEL)
-    error_type: str = text(a.ERROR_TYPE)
-
-
-class ApprovalResolved(Event):
-    """A question reached its end, by an answer or without one."""
-
-    name: ClassVar[str] = "netproxy.approval.resolved"
-    approval_id: str = fresh_text(a.APPROVAL_ID)
-    state: str = text(a.APPROVAL_STATE)  # granted | denied | expired | withdrawn
-    waiters: int = number(a.APPROVAL_WAITERS)
-    duration_ms: int = number(a.APPROVAL_DURATION)
-
-
-class WaiterLeft(Event):
-    """A connection no longer waits for an answer, and the question is still open."""
-
-    name: ClassVar[str] = "netproxy.approval.waiter_left"
-    approval_id: str = fresh_text(a.APPROVAL_ID)
-    connection_id: str = fresh_text(a.CONNECTION_ID)
-    reason: str = text(a.WAIT_REASON)  # client_gone | hold_timeout | …
-    duration_ms: int = number(a.WAIT_DURATION)
-
-
-class GrantCreated(Event):
-    """The session remembers an answer from here on."""
-
-    name: ClassVar[str] = "netproxy.grant.created"
-    grant_id: str = fresh_text(a.GRANT_ID)
-    approval_id: str = fresh_text(a.APPROVAL_ID)
-    kind: str = text(a.GRANT_KIND)  # allow | deny
-    scope: str = text(a.REVIEW_SCOPE)
-    server_address: str = text(a.SERVER_ADDRESS)
-    server_port: int = number(a.SERVER_PORT)
-    protocol: str = text(a.TRANSPORT_PROTOCOL)
-
-
-class GrantEnded(Event):
-    """The session no longer remembers it."""
-
-    name: ClassVar[str] = "netproxy.grant.ended"
-    grant_id: str = fresh_text(a.GRANT_ID)
-    end_reason: str = text(a.GRANT_END)  # used | expired | revoked | session_ended
-
-
 class AuditCheckpoint(Event):
     """The writer signs where its chain has come to: what an anchor elsewhere is made of."""
 
@@ -397,4 +360,7 @@ class ClockJumped(Event, severity=Severity.WARN):
     delta_ms: int = number(a.CLOCK_DELTA)  # below zero: it was set back
 
 
-EVENTS: tuple[type[Event], ...] = tuple(Event.__subclasses__())
+# Those of this file first: a process begins and ends with them.
+EVENTS: tuple[type[Event], ...] = tuple(
+    sorted(Event.__subclasses__(), key=lambda kind: kind.__module__, reverse=True)
+)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from approvals import Asking, Ending, Key, Scope, Verdict
 from netproxy.model import ApprovalId, OnDenial, Reason, Source
 from netproxy.policy.hosts import unicode_form
+from netproxy.policy.suffixes import registrable_domain
 from netproxy.ports import Answer
 from otel import visible
 
@@ -97,7 +98,7 @@ class ServiceApprover:
         if not self._service.denies:
             return None
         found = self._service.denial(self._key(destination))
-        return ApprovalId(found.approval_id) if found is not None and found.answer.cancel else None
+        return ApprovalId(found.approval_id) if found is not None and found.cancel else None
 
     def grant(self, destination: Destination) -> ApprovalId | None:
         """The session's remembered yes."""
@@ -126,6 +127,7 @@ class ServiceApprover:
             explanation=judgement.explanation,
             hint=judgement.hint,
             stops_on_denial=self._asker.has_command and on_denial is OnDenial.CANCEL,
+            group=registrable_domain(destination.host) or destination.host,
         )
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from approvals.errors import IllegalStep
-from approvals.lifecycle import FINAL, TRANSITIONS, Step, advance, next_record
-from approvals.model import Question, Record, Status
+from approvals.lifecycle import FINAL, TRANSITIONS, Step, advance, after_grant, next_record
+from approvals.model import GrantEnd, Question, Record, Status
 from approvals.store.memory import MemoryStore
 from tests.support.approvals import ASKING, answer
 from tests.support.virtual_time import run_virtual
@@ -100,3 +100,12 @@ def test_a_record_with_another_version_is_not_replaced() -> None:
     run_virtual(store.add(PENDING))
     stale = replace(PENDING, version=7)
     assert not run_virtual(store.replace(stale, next_record(stale, Step.DENY)))
+
+
+@pytest.mark.parametrize("end", GrantEnd)
+def test_every_end_of_a_grant_is_a_final_step_of_what_left_it(end: GrantEnd) -> None:
+    """A denial that is forgotten stays a denial."""
+    after = after_grant(next_record(PENDING, Step.GRANT), end)
+    assert after.status in {Status.USED, Status.EXPIRED, Status.REVOKED}
+    denied = next_record(PENDING, Step.DENY)
+    assert after_grant(denied, end) is denied

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from approvals.model import GrantEnd, Question, Scope, Status
-from approvals.trail import Trail, rfc3339
+from approvals.model import GrantEnd, Question, Status
+from approvals.trail import Trail
 from otel import AuditUnavailable
 from tests.support.approvals import ASKING, ListSink, answer, grant
 from tests.support.virtual_time import VirtualClock, run_virtual
@@ -22,7 +22,7 @@ def test_events_carry_what_happened() -> None:
         trail = Trail(sink, VirtualClock())
         trail.requested(QUESTION)
         assert trail.reviewed(QUESTION, answer())
-        assert trail.granted(grant(), Scope.SESSION)
+        assert trail.granted(grant())
         trail.resolved(QUESTION, Status.GRANTED, 3)
         assert trail.grant_ended(grant(), GrantEnd.USED)
         trail.reviewer_failed(QUESTION, "terminal", "no terminal")
@@ -46,12 +46,8 @@ def test_a_broken_trail_says_so_where_it_matters_and_is_silent_elsewhere() -> No
         with pytest.raises(AuditUnavailable):
             trail.requested(QUESTION)
         assert not trail.reviewed(QUESTION, answer())
-        assert not trail.granted(grant(), Scope.SESSION)
+        assert not trail.granted(grant())
         assert not trail.grant_ended(grant(), GrantEnd.USED)
         trail.resolved(QUESTION, Status.DENIED, 1)
 
     run_virtual(main())
-
-
-def test_times_are_utc_with_milliseconds() -> None:
-    assert rfc3339(1_767_322_800.678) == "2026-01-02T03:00:00.678Z"

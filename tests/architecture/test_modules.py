@@ -29,7 +29,11 @@ COVERED_ELSEWHERE = {
     "tests/netproxy/protocol/test_http1.py": ("netproxy/protocol/buffer",),
     "tests/netproxy/policy/test_engine.py": ("netproxy/policy/judgements",),
     "tests/otel/test_oplog.py": ("otel/log_settings",),
-    "tests/otel/test_events.py": ("otel/attributes", "otel/errors"),
+    "tests/otel/test_events.py": (
+        "otel/approval_events",
+        "otel/attributes",
+        "otel/errors",
+    ),
     "tests/otel/test_ocsf.py": ("otel/ocsf_classes", "otel/ocsf_values"),
     "tests/otel/test_otlp.py": ("otel/otlp_fields",),
     "tests/otel/test_shipper.py": ("otel/answers", "otel/lifetime"),

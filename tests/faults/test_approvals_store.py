@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from approvals.errors import AlreadyResolved, StoreUnavailable
-from approvals.lifecycle import Step, next_record
-from approvals.model import Ending, Outcome, Record, Scope, Status, Verdict
+from approvals.lifecycle import Step, after_grant, next_record
+from approvals.model import Ending, Grant, GrantEnd, Outcome, Record, Scope, Status, Verdict
 from approvals.store.memory import MemoryStore
 from tests.support.approvals import ASKING, KEY, ListSink, Scripted, Silent, answer, service
 from tests.support.virtual_time import run_virtual
@@ -25,13 +25,19 @@ class Broken(MemoryStore):
         super().__init__()
         self.statuses = statuses
 
-    async def add(self, record: Record) -> None:
+    async def add(self, record: Record) -> Record:
         self._check(record)
-        await super().add(record)
+        return await super().add(record)
 
-    async def replace(self, old: Record, new: Record) -> bool:
+    async def replace(self, old: Record, new: Record, *, grant: Grant | None = None) -> bool:
         self._check(new)
-        return await super().replace(old, new)
+        return await super().replace(old, new, grant=grant)
+
+    async def end_grant(self, grant: Grant, end: GrantEnd) -> bool:
+        record = await self.find(grant.approval_id)
+        assert record is not None
+        self._check(after_grant(record, end))
+        return await super().end_grant(grant, end)
 
     def _check(self, record: Record) -> None:
         if record.status in self.statuses:
@@ -41,13 +47,13 @@ class Broken(MemoryStore):
 class Overtaken(MemoryStore):
     """Another gateway settles each question a moment before we do."""
 
-    async def replace(self, old: Record, new: Record) -> bool:
+    async def replace(self, old: Record, new: Record, *, grant: Grant | None = None) -> bool:
         await super().replace(old, next_record(old, Step.DENY))
-        return await super().replace(old, new)
+        return await super().replace(old, new, grant=grant)
 
 
 class Buggy(MemoryStore):
-    async def replace(self, old: Record, new: Record) -> bool:
+    async def replace(self, old: Record, new: Record, *, grant: Grant | None = None) -> bool:
         raise ZeroDivisionError
 
 
@@ -65,7 +71,7 @@ def asked(
     return run_virtual(main())
 
 
-@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("scope", [Scope.ONCE, Scope.SESSION])
 @pytest.mark.parametrize(
     "store",
     [Broken(Status.PENDING), Broken(Status.GRANTED), Overtaken(), Buggy()],

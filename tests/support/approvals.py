@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from approvals.config import Config
 from approvals.errors import ReviewerUnavailable
-from approvals.model import Answer, Asking, Grant, Key, Question, Record, Scope, Status, Verdict
+from approvals.model import Answer, Asking, Grant, GrantEnd, Key, Record, Scope, Verdict
 from approvals.service import ApprovalService
 from approvals.store.memory import MemoryStore
 from otel.errors import AuditUnavailable
@@ -32,6 +32,7 @@ ASKING = Asking(
     explanation="no rule matches pypi.org:443",
     hint="--allow https://pypi.org:443",
     stops_on_denial=True,
+    group="pypi.org",
 )
 
 
@@ -58,11 +59,20 @@ def answer(
 
 
 def grant(key: Key = KEY, said: Answer | None = None) -> Grant:
-    question = Question(
-        approval_id="a-1", asking=replace(ASKING, key=key), created_at=0.0, expires_at=1.0
+    said = said or answer(Verdict.ALLOW, Scope.SESSION)
+    return Grant(
+        grant_id="g-1",
+        approval_id="a-1",
+        key=key,
+        verdict=said.verdict,
+        scope=said.scope,
+        run="r-1",
+        created_at=0.0,
+        reviewer=said.reviewer,
+        channel=said.channel,
+        comment=said.comment,
+        cancel=said.cancel,
     )
-    record = Record(question=question, status=Status.GRANTED, version=2, answer=None)
-    return Grant(grant_id="g-1", record=record, answer=said or answer(Verdict.ALLOW, Scope.SESSION))
 
 
 class ListSink:
@@ -143,9 +153,13 @@ class Absent:
 class SlowStore(MemoryStore):
     """Gives way to other tasks before each change, as a database does."""
 
-    async def replace(self, old: Record, new: Record) -> bool:
+    async def replace(self, old: Record, new: Record, *, grant: Grant | None = None) -> bool:
         await asyncio.sleep(0)
-        return await super().replace(old, new)
+        return await super().replace(old, new, grant=grant)
+
+    async def end_grant(self, grant: Grant, end: GrantEnd) -> bool:
+        await asyncio.sleep(0)
+        return await super().end_grant(grant, end)
 
 
 @asynccontextmanager

@@ -78,6 +78,7 @@ class HeldInquiry:
     asking: Asking = ASKING
     waiting: int = 1
     joined: int = 1
+    version: int = 1
     seconds_left: float = 900.0
     resolution: Resolution | None = None
     accepted: int = field(default=0)
