@@ -62,3 +62,11 @@ class InvalidSecret(ApprovalError):
 
 class InvalidJson(ApprovalError):
     """A text that isn't JSON with one meaning."""
+
+
+class InvalidEndpoint(ApprovalError):
+    """A webhook URL that nothing is sent to. The text follows on the name of the setting."""
+
+
+class LookupFailed(ApprovalError):
+    """The name of an endpoint leads nowhere now. The text says why."""

@@ -1,0 +1,58 @@
+"""What webhooks need of the gateway: its resolver, and its table of addresses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from approvals.errors import LookupFailed
+from approvals.webhook.transport import Vetted
+from netproxy.errors import DestinationUnreachable
+from netproxy.policy.addresses import AddressClass, classify_with_own
+from netproxy.policy.blocks import NO_BLOCKS, Blocks, parse_address, parse_block, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netproxy.ports import Resolver
+
+# Where no receiver is, whatever a setting says: it hands out credentials, or is not one host.
+_NEVER: Final = frozenset(
+    {AddressClass.METADATA, AddressClass.MULTICAST, AddressClass.BROADCAST,
+     AddressClass.UNSPECIFIED, AddressClass.UNRECOGNISED}
+)  # fmt: skip
+
+
+class WebhookNetwork:
+    """Fills `approvals.webhook.transport.Network`."""
+
+    def __init__(
+        self, resolver: Resolver, *, own: Callable[[], Blocks] = lambda: NO_BLOCKS
+    ) -> None:
+        """`own`: this host's addresses now; a public one of them leads past its firewall."""
+        self._resolver = resolver
+        self._own = own
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        """The addresses of a name. Raises `LookupFailed`."""
+        try:
+            return await self._resolver.resolve(host)
+        except DestinationUnreachable as failed:
+            raise LookupFailed(str(failed)) from None
+
+    def vet(self, addresses: Sequence[str], *, allow_private: Sequence[str]) -> Vetted:
+        """Split them; what an IPv6 address embeds counts as what it stands for."""
+        opened, own = Blocks(map(parse_block, allow_private)), self._own()
+        allowed: list[str] = []
+        refused: list[tuple[str, str]] = []
+        for text in addresses:
+            address = parse_address(text)
+            if address is None:
+                refused.append((text, AddressClass.UNRECOGNISED))
+                continue
+            kind = classify_with_own(address, own=own)
+            is_opened = kind not in _NEVER and opened.covers(address)
+            if kind is AddressClass.PUBLIC or is_opened:
+                allowed.append(text_of(address))
+            else:
+                refused.append((text_of(address), kind))
+        return Vetted(allowed=tuple(allowed), refused=tuple(refused))
