@@ -24,6 +24,7 @@ COVERED_ELSEWHERE = {
     # Values, Protocols and numbers: nothing to run that their users' tests don't run.
     "tests/approvals/test_service.py": ("approvals/errors", "approvals/moves", "approvals/ports"),
     "tests/approvals/store/test_database.py": ("approvals/store/engine",),
+    "tests/approvals/http/test_application.py": ("approvals/http/site",),
     "tests/netproxy/connection/test_gate.py": ("netproxy/model", "netproxy/ports"),
     "tests/netproxy/connection/test_answers.py": ("netproxy/errors",),
     "tests/netproxy/protocol/test_http1.py": ("netproxy/protocol/buffer",),

@@ -1,0 +1,41 @@
+"""What the handlers of the application share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from approvals.http.hosts import Hosts
+    from approvals.http.identity import Identity
+    from approvals.ports import Clock, EventSink, Inbox, Surroundings
+    from approvals.presence import Presence
+
+
+class Authenticate(Protocol):
+    """Finds out who sent a request to the API."""
+
+    async def __call__(self, request: web.Request, /) -> Identity:
+        """Raises `Problem` 401, 403 or 429; whatever it refuses is on record then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One application's surroundings."""
+
+    inbox: Inbox
+    surroundings: Surroundings
+    sink: EventSink
+    clock: Clock
+    presence: Presence
+    hosts: Hosts | None  # None: whoever can open the socket is here (the control socket)
+    authenticate: Authenticate
+    log: Callable[[str], None]  # a line for each request
+    report: Callable[[str], None]  # a line for each mistake of ours
+
+
+SITE = web.AppKey("site", Site)
