@@ -1,15 +1,24 @@
-"""Times of the approval service, each with its reason."""
+"""What the approval service and its reviewers can be told, each default with its reason. Pure.
+
+Where the values come from, `netproxy.app.approval_settings` knows: nothing here reads a file.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from approvals.model import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from approvals.model import Key, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How long connections, questions and leases live."""
+    """How long connections, questions and leases live, and how many questions there may be."""
 
     # A person must find the message, read it and answer; curl waits 300 s, pip retries after 15 s.
     hold_seconds: float = 120.0
@@ -22,7 +31,10 @@ class Config:
     # Long enough not to hammer, short enough that a yes in the meantime is soon of use.
     retry_after_seconds: int = 5
     # Nobody answers more than these one by one; a command that makes up names would ask for ever.
-    open_questions: int = 64
+    max_pending: int = 64  # of one session
+    # An install asks for a dozen hosts; who asks for hundreds within minutes makes names up.
+    max_new: int = 240  # questions of one session within the window
+    new_window_seconds: float = 600.0
     # What an administrator may narrow: how far a yes reaches, and how long it lives.
     widest_scope: Scope = Scope.SESSION
     grant_seconds: float | None = None  # None: as long as its scope
@@ -49,3 +61,48 @@ class TerminalConfig:
     tick_seconds: float = 1.0
     # How soon a question follows when the terminal becomes free or the job comes to the front.
     poll_seconds: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """One endpoint that is told of questions and may answer them."""
+
+    name: str
+    url: str
+    # Bytes of `whsec_` secrets: the first signs, all of them verify.
+    secrets: tuple[bytes, ...]  # of what is sent
+    reply_secrets: tuple[bytes, ...]  # of its answers; empty: it may not answer
+    # Blocks of private addresses that it may be at, `10.0.0.0/8`; public ones it always may.
+    allow_private: tuple[str, ...]
+    may_assert: tuple[str, ...]  # the reviewers that it may name; empty: none but itself
+    widest_scope: Scope  # of a yes
+    # Standard Webhooks asks for 15 to 30 s; a receiver that needs longer should queue.
+    timeout_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSettings:
+    """A program that answers questions: the question on its stdin, a verdict on its stdout."""
+
+    name: str
+    argv: tuple[str, ...]  # no shell reads it; the program is an absolute path
+    widest_scope: Scope  # of a yes
+    environment: tuple[str, ...]  # the variables that it gets of ours, by name
+    # A lookup or a model's answer; a person who thinks longer has better reviewers than this one.
+    timeout_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoRule:
+    """An answer that nobody has to give each time. All that it names must fit."""
+
+    name: str
+    matches: Callable[[Key], bool]
+    verdict: Verdict
+    scope: Scope
+    seconds: float | None  # with `Scope.TIME`
+    cancel: bool | None  # of a denial; None: as the run would
+    hours: tuple[int, int] | None  # minutes after midnight, local time: from, to; may wrap
+    days: frozenset[int] | None  # 0 is Monday
+    limit: int | None  # answers in one session; None: any number
+    reason: str | None  # told as the answer's comment

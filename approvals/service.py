@@ -203,7 +203,7 @@ class ApprovalService:
 
     def _is_full(self, session: str) -> bool:
         asked = sum(key.session == session for key in self._open)
-        return asked >= self._desk.config.open_questions
+        return asked >= self._desk.config.max_pending
 
     def _too_many(self) -> Outcome:
         return Outcome(

@@ -16,9 +16,10 @@ from netproxy.app.listening import where
 from netproxy.app.metrics_page import MetricsPage
 from netproxy.app.notify import notify
 from netproxy.app.outside import outside
+from netproxy.app.reviewing import reviewed, ways_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.sessions import run_of, served
-from netproxy.app.wiring import Shared, addresses_of, approval_service, written_by_turns
+from netproxy.app.wiring import Shared, addresses_of, room_of, written_by_turns
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.server import Crowd, ListenerKind
 from otel.attributes import EXECUTION_ID, SESSION_ID
@@ -122,9 +123,11 @@ class Service:
 
     async def _share(self, stack: AsyncExitStack) -> Shared:
         """Open what all sessions use together."""
+        stack.enter_context(written_by_turns(self._trail, self.log))
         first = next(iter(self._runs.values()))
-        shared = Shared(
-            service=approval_service(first, RelayScreen(), self._environ),
+        room = room_of(first, RelayScreen(), self._environ, self.log)
+        return Shared(
+            service=await stack.enter_async_context(reviewed(room, ways_of(room))),
             readiness=Readiness(asyncio.get_running_loop(), report=self.log),
             crowd=self.crowd,
             own_listeners=addresses_of(self.listening.sockets()),
@@ -132,9 +135,6 @@ class Service:
             report=self.log,
             tells_at_once=True,
         )
-        stack.enter_context(written_by_turns(self._trail, self.log))
-        await stack.enter_async_context(shared.service)
-        return shared
 
     async def _open_to_all(self, stack: AsyncExitStack, shared: Shared) -> list[ProxyServer]:
         """Open a session for each profile, then let clients in."""

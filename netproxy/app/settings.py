@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app import places
+from netproxy.app.approval_settings import ApprovalSettings, Surface, chosen_approvals
 from netproxy.app.audit_mode import audit_mode
 from netproxy.app.layer_files import (
     MANAGED,
@@ -59,8 +60,6 @@ if TYPE_CHECKING:
 
 # Constraints that nobody may loosen.
 MANAGED_FILE = MANAGED.path
-# Design section 6. Clients that wait less (pip: 15 s a try) come back, and a late yes still counts.
-HOLD_SECONDS = 120.0
 
 
 class Ask(StrEnum):
@@ -82,9 +81,7 @@ class Settings:
     spec: PolicySpec  # `--ask never` has turned its ask into deny here
     layers: tuple[LayerPolicy, ...]  # what it was made from, weakest first
     ask: Ask
-    max_scope: str | None  # the widest yes that counts; None: any
-    max_grant_seconds: float | None  # the longest life of one; None: as long as its scope
-    hold_seconds: float
+    approvals: ApprovalSettings
     session_name: str | None
     timeout_seconds: float | None
     resolver_hosts: Mapping[str, tuple[str, ...]]
@@ -239,9 +236,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         spec=laid_over(layers, files.bounds),
         layers=layers,
         ask=options.ask or Ask.TERMINAL,
-        max_scope=_value(files.bounds.max_scope if files.bounds else None),
-        max_grant_seconds=_value(files.bounds.max_seconds if files.bounds else None),
-        hold_seconds=(document and document.hold_seconds) or HOLD_SECONDS,
+        approvals=chosen_approvals(document, files.bounds, options.inbox, _surface(read)),
         session_name=options.session,
         timeout_seconds=options.timeout_seconds,
         resolver_hosts={**(document.resolver_hosts if document else {}), **options.resolve},
@@ -312,8 +307,9 @@ def _violations(
         yield f"--ask terminal: {bounds.may_ask.origin.place} forbids to ask"
 
 
-def _value[Value](said: Statement[Value] | None) -> Value | None:
-    return None if said is None else said.value
+def _surface(read: _Reader) -> Surface:
+    state = places.state_home(read.environ, read.home)
+    return Surface(environ=read.environ, home=read.home, state=state, problems=read.problems)
 
 
 def _routes(document: Document | None, read: _Reader) -> Routes | None:

@@ -7,7 +7,6 @@ command can't see: never from a settings file, which ends up in listings and cop
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from netproxy.app.places import config_home
-from netproxy.app.regular_file import read_regular
+from netproxy.app.secret_file import OTHERS, OTHERS_WRITE, read_secret
 from netproxy.errors import InvalidSettings
 from netproxy.policy.hosts import shown
 from netproxy.policy.origin import Layer
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
 
 _PORTS = {"http": 80, "https": 443}
 _EVERYWHERE = frozenset(("0.0.0.0", "::"))  # noqa: S104  # compared with, not listened on
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OF_OTLP = (
     "endpoint",
     "protocol",
@@ -208,24 +205,11 @@ class _Reader:
         path = self._path(key, text)
         is_managed = self.origin.layer is Layer.MANAGED and self.origin.file is not None
         folder = Path(self.origin.file or "/").parent if is_managed else self.folder
-        if not _lies_in(path, folder):
-            raise InvalidSettings((f"{key} must lie in {folder}, which a command can't see",))
-        try:
-            content, found = read_regular(path)
-        except OSError as error:
-            raise InvalidSettings((f"{key}: {path}: {error.strerror or error}",)) from None
-        if found.st_mode & (_OTHERS_WRITE if is_managed else _OTHERS):
-            raise InvalidSettings((f"{key}: {path}: others may open it: chmod 600",))
-        if found.st_uid not in {0, os.geteuid()}:
-            raise InvalidSettings((f"{key}: {path}: belongs to somebody else",))
-        return content
+        forbidden = OTHERS_WRITE if is_managed else OTHERS
+        return read_secret(key, path, folder=folder, forbidden=forbidden)
 
     def _path(self, key: str, text: str) -> Path:
         path = self.home / text[2:] if text.startswith("~/") else Path(text)
         if not path.is_absolute() or "\0" in text:
             raise InvalidSettings((f"{key}: {shown(text)} is neither absolute nor below ~/",))
         return path
-
-
-def _lies_in(path: Path, folder: Path) -> bool:
-    return os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep)

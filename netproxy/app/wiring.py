@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from approvals import ApprovalService, Config, MemoryStore, Scope, SystemClock
+from approvals import SystemClock
 from netproxy.app.approver import Asker, ServiceApprover
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.fencing import home_folder
@@ -20,7 +20,8 @@ from netproxy.app.own_addresses import host_addresses
 from netproxy.app.places import state_home
 from netproxy.app.reload import Reloader
 from netproxy.app.reread import Held, Reread
-from netproxy.app.settings import MANAGED_FILE, Ask
+from netproxy.app.reviewing import Room, reviewed, ways_of
+from netproxy.app.settings import MANAGED_FILE
 from netproxy.app.supervisor import Denial
 from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
-    from approvals.ports import Reviewer, Screen
+    from approvals import ApprovalService
+    from approvals.ports import Screen
     from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
     from netproxy.model import Decision, Request
@@ -87,28 +89,27 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     take_descriptors()
     # Listeners of a sandbox are in its network, not in ours.
     own = (listeners.http, listeners.socks) if run.settings.no_sandbox else ()
-    shared = Shared(
-        service=approval_service(run, screen, environ),
-        readiness=Readiness(asyncio.get_running_loop(), report=report),
-        crowd=crowd,
-        own_listeners=addresses_of(own),
-        environ=environ,
-        report=report,
-    )
     with written_by_turns(run.trail, report):
-        async with (
-            shared.service,
-            data_plane(
+        room = room_of(run, screen, environ, report)
+        async with reviewed(room, ways_of(room)) as service:
+            shared = Shared(
+                service=service,
+                readiness=Readiness(asyncio.get_running_loop(), report=report),
+                crowd=crowd,
+                own_listeners=addresses_of(own),
+                environ=environ,
+                report=report,
+            )
+            async with data_plane(
                 run,
                 shared,
                 token=RunToken(run.token),
                 limits=limits_of(run.settings),
                 ports=_ports(listeners, shared.readiness),
-            ) as server,
-        ):
-            server.serve(listeners.http, ListenerKind.HTTP)
-            server.serve(listeners.socks, ListenerKind.SOCKS5)
-            yield server
+            ) as server:
+                server.serve(listeners.http, ListenerKind.HTTP)
+                server.serve(listeners.socks, ListenerKind.SOCKS5)
+                yield server
 
 
 @contextmanager
@@ -195,18 +196,18 @@ def _own_host(listeners: frozenset[tuple[str, int]]) -> Host:
     return Host(addresses=host_addresses(), listeners=listeners)
 
 
-def approval_service(run: Run, screen: Screen, environ: Mapping[str, str]) -> ApprovalService:
-    """Who is asked, by this run's settings. Sessions never share an answer."""
-    return ApprovalService(
-        reviewers=_reviewers(run.settings, screen, run.user, environ),
-        sink=run.trail,
+def room_of(
+    run: Run, screen: Screen, environ: Mapping[str, str], report: Callable[[str], None]
+) -> Room:
+    """What those who review are reached from, by this run's settings."""
+    return Room(
+        settings=run.settings,
+        trail=run.trail,
+        user=run.user,
+        screen=screen,
+        environ=environ,
+        report=report,
         clock=SystemClock(),
-        store=MemoryStore(),
-        config=Config(
-            hold_seconds=run.settings.hold_seconds,
-            widest_scope=Scope(run.settings.max_scope or Scope.SESSION),
-            grant_seconds=run.settings.max_grant_seconds,
-        ),
     )
 
 
@@ -261,21 +262,3 @@ def _ports(listeners: Listeners, readiness: Readiness) -> Ports:
     from sandbox.loopback import is_same_user
 
     return OwnPorts(readiness, is_same_user)
-
-
-def _reviewers(
-    settings: Settings, screen: Screen, user: str, environ: Mapping[str, str]
-) -> tuple[Reviewer, ...]:
-    if settings.ask is Ask.NEVER:
-        return ()
-    from approvals.config import TerminalConfig
-    from approvals.reviewers.terminal import TerminalReviewer
-
-    reviewer = TerminalReviewer(
-        reviewer=user,
-        screen=screen,
-        clock=SystemClock(),
-        config=TerminalConfig(),
-        environment=environ,
-    )
-    return (reviewer,)

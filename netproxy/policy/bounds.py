@@ -49,7 +49,7 @@ class Bounds:
     on_denial: Statement[OnDenial] | None = None
     sni: Statement[Sni] | None = None
     may_ask: Statement[bool] | None = None
-    max_scope: Statement[str] | None = None  # of a grant: "once", "session"
+    max_scope: Statement[str] | None = None  # of a yes: the name of a scope
     max_seconds: Statement[float] | None = None  # of a grant's life
     sandbox_required: Statement[bool] | None = None
     audit_mode: Statement[str] | None = None  # the loosest: "strict", "written", "best_effort"

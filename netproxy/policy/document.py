@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, InstanceOf
 
+from netproxy.policy.approval_tables import Approvals
 from netproxy.policy.fields import (
     AuditMode,
     BundleEntry,
@@ -34,8 +35,7 @@ from netproxy.policy.fields import (
 )
 from netproxy.policy.parent_urls import ParentUrl, parse_parent_url
 
-# Longer than a working day is a forgotten question; longer than a minute is no resolver.
-_HOLD_LIMIT_SECONDS = 12 * 3600
+# Longer than a minute is no resolver.
 _RESOLVE_LIMIT_SECONDS = 60
 # A number that is an hour old tells nobody anything.
 _INTERVAL_LIMIT_SECONDS = 3600
@@ -114,18 +114,6 @@ class RouteTable(Strict):
 
     hosts: Some[PatternField]
     to: Annotated[OneLine, Field(description="direct, refuse, or a parent's name")]
-
-
-class Approvals(Strict):
-    """How questions are asked."""
-
-    hold_seconds: (
-        Annotated[
-            float,
-            Field(gt=0, le=_HOLD_LIMIT_SECONDS, description="how long a connection waits"),
-        ]
-        | None
-    ) = None
 
 
 _MIB = 1024 * 1024

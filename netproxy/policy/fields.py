@@ -268,6 +268,8 @@ AuditMode = Annotated[
     Literal["written", "strict", "best_effort"],
     Field(description="what an allow waits for, and whether it goes on without; written if unset"),
 ]
+# Narrowest first.
+ScopeField = Literal["once", "run", "time", "session", "always"]
 MethodText = Annotated[
     str, BeforeValidator(reader(parse_method)), text(r"[^\s*]+", "a method such as GET")
 ]

@@ -22,6 +22,7 @@ from netproxy.policy.spec import Mode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from netproxy.policy.approval_tables import Approvals
     from netproxy.policy.blocks import Block
     from netproxy.policy.document import Network, ParentTable, Telemetry
     from netproxy.policy.fields import SinkTable
@@ -48,7 +49,7 @@ class Document:
     resolve_seconds: float | None
     parents: Mapping[str, ParentTable]
     routes: tuple[tuple[tuple[Rule, ...], str], ...]  # hosts, and the way to them
-    hold_seconds: float | None
+    approvals: Approvals | None
     audit_directory: str | None
     audit_mode: str | None
     audit_key: str | None
@@ -139,7 +140,7 @@ class _Maker:
             resolve_seconds=file.resolver.timeout_seconds,
             parents=file.parents,
             routes=tuple(self._routes(file)),
-            hold_seconds=file.approvals.hold_seconds,
+            approvals=file.approvals if file.approvals.model_fields_set else None,
             audit_directory=file.audit.directory,
             audit_mode=file.audit.mode,
             audit_key=file.audit.key,

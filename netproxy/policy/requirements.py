@@ -17,6 +17,7 @@ from netproxy.policy.fields import (
     ModeField,
     PrivateBlock,
     RuleTable,
+    ScopeField,
     SinkTable,
     Strict,
 )
@@ -70,7 +71,10 @@ class ManagedApprovals(Strict):
     """What an answer may be remembered for."""
 
     max_scope: (
-        Annotated[Literal["once", "session"], Field(description="the widest yes that counts")]
+        Annotated[
+            ScopeField,
+            Field(description="the widest yes that counts; less than always forbids that"),
+        ]
         | None
     ) = None
     max_seconds: (

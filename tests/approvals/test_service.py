@@ -99,7 +99,7 @@ def test_a_session_can_not_flood_its_reviewers() -> None:
     async def main() -> None:
         reviewer = Silent()
         async with service(reviewer) as approvals, asyncio.TaskGroup() as tasks:
-            limit = Config().open_questions
+            limit = Config().max_pending
             for number in range(limit):
                 tasks.create_task(approvals.ask(asking(f"h{number}.example")))
             await asyncio.sleep(1)

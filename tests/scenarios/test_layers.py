@@ -99,8 +99,8 @@ def test_outside_the_ceiling_nobody_is_even_asked(ordinary: Person, base: Path) 
         ),
         pytest.param(
             "[approvals]\nmax_scope = 'sesion'", [],
-            f"{MANAGED}:2:1 approvals.max_scope: 'sesion' is not one of once, session, "
-            "did you mean session?",
+            f"{MANAGED}:2:1 approvals.max_scope: 'sesion' is not one of once, run, time, "
+            "session, always, did you mean session?",
             id="a mistake",
         ),
     ],

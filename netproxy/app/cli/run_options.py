@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netproxy.app.approval_settings import parse_inbox
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.settings import Ask
 from netproxy.errors import InvalidDestination, InvalidRule
@@ -27,6 +28,7 @@ from otel import AuditMode, ExportRefused, check_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from netproxy.app.listening import ListenAddress
     from netproxy.policy.blocks import Block
     from netproxy.policy.rules import Rule
 
@@ -68,6 +70,7 @@ class RunOptions:
     ask: Ask | None = None
     on_denial: OnDenial | None = None
     session: str | None = None
+    inbox: ListenAddress | None = None
     timeout_seconds: float | None = None
     audit_directory: Path | None = None
     audit_mode: AuditMode | None = None
@@ -94,6 +97,7 @@ def parse_run(arguments: list[str]) -> RunOptions:
         ask=None if given.ask is None else Ask(given.ask),
         on_denial=None if given.on_denial is None else OnDenial(given.on_denial),
         session=given.session,
+        inbox=given.inbox,
         timeout_seconds=given.timeout,
         audit_directory=given.audit_dir,
         audit_mode=_mode(given),
@@ -137,6 +141,7 @@ def gateway_options(given: argparse.Namespace) -> RunOptions:
     return replace(
         policy_options(given),
         session=given.session,
+        inbox=given.inbox,
         audit_directory=given.audit_dir,
         audit_mode=_mode(given),
         otlp=given.otlp,
@@ -252,6 +257,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "leave out the project's netproxy.toml, trusted or not",
     },
     "--session": {"metavar": "NAME", "type": _session, "help": "a label for the records"},
+    "--inbox": {
+        "metavar": "ADDRESS",
+        "type": _one(parse_inbox),
+        "help": "answer questions on a web page here too, such as 127.0.0.1:8377",
+    },
     "--timeout": {
         "metavar": "SECONDS",
         "type": read_seconds,
@@ -292,7 +302,7 @@ _POLICY_FLAGS = (
 )  # fmt: skip
 
 # And those that a gateway has besides.
-_GATEWAY_FLAGS = ("--session", "--resolve", "--audit-dir", "--audit-mode", "--otlp")
+_GATEWAY_FLAGS = ("--session", "--inbox", "--resolve", "--audit-dir", "--audit-mode", "--otlp")
 
 
 def _parser() -> UsageParser:

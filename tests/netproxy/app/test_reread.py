@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from netproxy.app.approval_settings import ApprovalSettings
 from netproxy.app.cli.run_options import parse_run
 from netproxy.app.file_watch import EMPTY, MISSING, NOT_A_FILE, FileWatch, State, content_state
 from netproxy.app.layer_files import Source
@@ -301,10 +302,12 @@ def test_this_hosts_addresses_are_followed(world: World) -> None:
 
 
 def test_what_takes_effect_at_the_next_start_is_named_as_the_file_does(world: World) -> None:
-    world.change("two.test", hold_seconds=9.0, audit_directory=Path("/elsewhere"), profile="x")
+    world.change(
+        "two.test", approvals=ApprovalSettings(), audit_directory=Path("/elsewhere"), profile="x"
+    )
     found = world.finds()
     assert isinstance(found, Renewed)
-    assert found.late == ("approvals.hold_seconds", "audit.directory")
+    assert found.late == ("approvals", "audit.directory")
 
 
 def test_the_interpreter_is_given_back_as_it_was(world: World) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from approvals import Config, Scope
 from netproxy.app.cli.run_options import RunOptions, parse_run
 from netproxy.app.project import read
 from netproxy.app.settings import (
-    HOLD_SECONDS,
     MANAGED_FILE,
     Ask,
     Settings,
@@ -107,7 +107,7 @@ def test_without_a_file_everybody_is_asked_and_denials_cancel(home: Path) -> Non
         Ask.TERMINAL,
     )
     assert found.spec.on_denial is OnDenial.CANCEL
-    assert (found.hold_seconds, found.resolve_seconds) == (HOLD_SECONDS, 10)
+    assert (found.approvals.config(), found.resolve_seconds) == (Config(), 10)
     assert found.audit_directory == home / ".local/state/netproxy/audit"
     assert (found.sinks, found.timeout_seconds, found.session_name) == ((), None, None)
     assert (found.resolver_hosts, found.write_paths, found.no_sandbox) == ({}, (), False)
@@ -123,7 +123,7 @@ def test_the_users_file_is_read(home: Path) -> None:
     )
     assert [rule.label for rule in found.spec.rules] == ["pypi.org:443 (config.toml:6)"]
     assert [str(block) for block in found.spec.allow_private.blocks] == ["10.0.0.0/8"]
-    assert (found.hold_seconds, found.resolve_seconds) == (7, 2)
+    assert (found.approvals.config().hold_seconds, found.resolve_seconds) == (7, 2)
     assert found.limits == ChosenLimits(connections_per_run=10)
     assert found.audit_directory == home / "audit"
     assert endpoint(found) == "http://collector.test:4318/v1/logs"
@@ -332,9 +332,11 @@ class TestManaged:
         assert place.endswith("network.may_ask")
 
     def test_what_a_yes_may_be_good_for(self, home: Path) -> None:
-        assert (settings(home).max_scope, settings(home).max_grant_seconds) == (None, None)
+        usual = settings(home).approvals
+        assert (usual.widest_scope, usual.longest_seconds) == (None, None)
         managed(home, "[approvals]\nmax_scope = 'once'\nmax_seconds = 60\n")
-        assert (settings(home).max_scope, settings(home).max_grant_seconds) == ("once", 60)
+        config = settings(home).approvals.config()
+        assert (config.widest_scope, config.grant_seconds) == (Scope.ONCE, 60)
 
     def test_a_mistake_in_it_stops_everybody(self, home: Path) -> None:
         path = managed(home, "[network]\nmay_aks = false\n")

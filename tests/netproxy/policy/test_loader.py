@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from netproxy.config import ChosenLimits
 from netproxy.errors import InvalidSettings
 from netproxy.model import OnDenial, Sni, Verdict
+from netproxy.policy.approval_tables import Approvals
 from netproxy.policy.layers import Statement
 from netproxy.policy.loader import Document, load
 from netproxy.policy.origin import Layer, Origin
@@ -95,7 +96,7 @@ def test_a_whole_file() -> None:
         "api.example.org": ("10.0.0.5",),
         "two.example.org": ("10.0.0.6", "::1"),
     }
-    assert (document.resolve_seconds, document.hold_seconds) == (3, 60)
+    assert (document.resolve_seconds, document.approvals) == (3, Approvals(hold_seconds=60))
     assert document.audit_directory == "/var/log/netproxy"
     assert document.otlp_endpoint == "http://127.0.0.1:4318"
     assert document.write_paths == ("~/.cache",)
@@ -124,7 +125,7 @@ def test_an_empty_file_says_nothing() -> None:
     document = user("")
     assert document.default_profile is None
     assert document.profiles == {}
-    assert document.hold_seconds is None
+    assert document.approvals is None
     assert document.limits == ChosenLimits()
 
 

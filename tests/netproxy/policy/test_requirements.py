@@ -93,7 +93,7 @@ def test_an_empty_ceiling_is_a_ceiling() -> None:
             "r.toml:3:1 network.rules[0].verdict: must be 'deny'",
             id="an allow as a table",
         ),
-        pytest.param("[approvals]\nmax_scope = 'always'", "max_scope: 'always'", id="scope"),
+        pytest.param("[approvals]\nmax_scope = 'ever'", "max_scope: 'ever'", id="scope"),
         pytest.param("[approvals]\nmax_seconds = 0", "approvals.max_seconds", id="no time"),
         pytest.param("[audit]\nmode = 'off'", "audit.mode: 'off' is not one of", id="audit mode"),
         pytest.param("[profiles.a]", "profiles: unknown key", id="a user's key"),

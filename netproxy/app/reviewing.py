@@ -1,0 +1,91 @@
+"""Who reviews: opens the approval service with every way by which reviewers are reached.
+
+A way is what answers questions (`reviewers`) and what has to run for that (`hosted`): a page, an
+outbox, a socket. Each is built by its own module, imported only where the settings ask for it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from approvals import ApprovalService, MemoryStore, SystemClock
+from netproxy.app.settings import Ask
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from approvals.ports import Clock, Reviewer, Screen
+    from netproxy.app.settings import Settings
+    from otel import AuditTrail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What the ways of one gateway are built from."""
+
+    settings: Settings
+    trail: AuditTrail
+    user: str  # who sits at the terminal, for the record
+    screen: Screen
+    environ: Mapping[str, str]
+    report: Callable[[str], None]  # one line for whoever looks after the gateway
+    clock: Clock
+
+
+def _nothing(_: ApprovalService) -> AbstractAsyncContextManager[object]:
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way by which reviewers are reached."""
+
+    reviewers: tuple[Reviewer, ...] = ()
+    # What runs as long as the service does. It raises what keeps the gateway from opening.
+    hosted: Callable[[ApprovalService], AbstractAsyncContextManager[object]] = _nothing
+
+
+@asynccontextmanager
+async def reviewed(room: Room, ways: Sequence[Way]) -> AsyncIterator[ApprovalService]:
+    """Open the service of one gateway, by its first session's settings, and all ways to it.
+
+    Sessions never share an answer.
+    """
+    service = ApprovalService(
+        reviewers=tuple(reviewer for way in ways for reviewer in way.reviewers),
+        sink=room.trail,
+        clock=room.clock,
+        store=MemoryStore(),
+        config=room.settings.approvals.config(),
+    )
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(service)
+        for way in ways:
+            await stack.enter_async_context(way.hosted(service))
+        yield service
+
+
+def ways_of(room: Room) -> tuple[Way, ...]:
+    """Every way that the settings ask for; none where nobody is to be asked."""
+    return () if room.settings.ask is Ask.NEVER else tuple(_ways(room))
+
+
+def _ways(room: Room) -> Iterator[Way]:
+    yield _terminal(room)
+
+
+def _terminal(room: Room) -> Way:
+    from approvals.config import TerminalConfig
+    from approvals.reviewers.terminal import TerminalReviewer
+
+    reviewer = TerminalReviewer(
+        reviewer=room.user,
+        screen=room.screen,
+        clock=SystemClock(),
+        config=TerminalConfig(),
+        environment=room.environ,
+    )
+    return Way(reviewers=(reviewer,))
