@@ -28,6 +28,11 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was ever written, or tried to be."""
+        return "_writer" in self.__dict__
+
     async def open(self) -> None:
         """Open it now, to know. Raises `StoreUnavailable` in one line that names the file."""
         await self.write(lambda _: None)

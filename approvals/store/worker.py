@@ -183,7 +183,7 @@ def _perform(connection: sqlite3.Connection, job: _Job) -> None:
     except Exception as error:
         if not connection.in_transaction or is_storage_trouble(error):
             raise  # SQLite gave up the whole transaction, or is about to
-        job.error = error
+        job.error = _translated(error)
         connection.execute("ROLLBACK TO work")
     connection.execute("RELEASE work")
 
@@ -199,7 +199,7 @@ def _code(error: Exception) -> int | None:
 
 
 def _translated(error: Exception) -> Exception:
-    if isinstance(error, StoreUnavailable) or not is_storage_trouble(error):
+    if not (isinstance(error, OSError) or is_storage_trouble(error)):
         return error
     unavailable = StoreUnavailable(str(error))
     unavailable.__cause__ = error

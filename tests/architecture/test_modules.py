@@ -24,6 +24,14 @@ COVERED_ELSEWHERE = {
     # Values, Protocols and numbers: nothing to run that their users' tests don't run.
     "tests/approvals/test_service.py": ("approvals/errors", "approvals/moves", "approvals/ports"),
     "tests/approvals/store/test_database.py": ("approvals/store/engine",),
+    # What one store is made of, shown by all that it promises.
+    "tests/approvals/store/test_sqlite.py": (
+        "approvals/store/feed",
+        "approvals/store/gateways",
+        "approvals/store/grants",
+        "approvals/store/records",
+        "approvals/store/sql",
+    ),
     "tests/approvals/http/test_application.py": ("approvals/http/site",),
     "tests/netproxy/connection/test_gate.py": ("netproxy/model", "netproxy/ports"),
     "tests/netproxy/connection/test_answers.py": ("netproxy/errors",),

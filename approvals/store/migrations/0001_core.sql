@@ -1,4 +1,5 @@
 -- Questions, what they left behind, and the feed of both. Times are seconds since the epoch.
+-- What refers to an approval is removed with it (ON DELETE CASCADE) when it is 30 days old.
 
 -- One process each; whether it lives is asked of its lock, not of this table.
 CREATE TABLE gateways (
@@ -37,31 +38,21 @@ CREATE TABLE approvals (
 CREATE UNIQUE INDEX approvals_open ON approvals (session_id, host, protocol, port)
     WHERE status = 'pending';
 CREATE INDEX approvals_ended ON approvals (ended_at);
-CREATE INDEX approvals_host ON approvals (host, ended_at);
+CREATE INDEX approvals_host ON approvals (host, created_at);
 CREATE INDEX approvals_gateway ON approvals (gateway_id, status);
 
--- What later requests with the same key meet: a yes or a no, until it ends.
+-- What later requests with the same key meet: a yes or a no, until it ends. `detail` is all of it
+-- as it was given (JSON); what is used and how it ended stand beside it.
 CREATE TABLE grants (
     grant_id text NOT NULL PRIMARY KEY,
-    approval_id text NOT NULL UNIQUE REFERENCES approvals (approval_id),
+    approval_id text NOT NULL UNIQUE REFERENCES approvals (approval_id) ON DELETE CASCADE,
     gateway_id text NOT NULL REFERENCES gateways (gateway_id),
     session_id text NOT NULL REFERENCES sessions (session_id),
-    host text NOT NULL,
-    protocol text NOT NULL,
-    port bigint NOT NULL,
-    verdict text NOT NULL,
     scope text NOT NULL,
-    run text,
+    detail text NOT NULL,
     created_at double precision NOT NULL,
-    expires_at double precision,
-    most_connections bigint,
-    most_bytes bigint,
     used_connections bigint NOT NULL,
     used_bytes bigint NOT NULL,
-    reviewer text NOT NULL,
-    channel text NOT NULL,
-    comment text,
-    cancel bigint NOT NULL,
     ended_at double precision,
     end_reason text
 );
