@@ -95,7 +95,7 @@ def _resolved(winner: Resolution) -> Problem:
     """Somebody or something was faster: 410 when that was the clock, else 409 with the winner."""
     said: dict[str, object] = {
         "approval_id": winner.approval_id,
-        "status": winner.status,
+        "state": winner.status,
         "winner": None,
     }
     if winner.status is Status.EXPIRED and winner.answer is None:

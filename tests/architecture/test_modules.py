@@ -33,6 +33,8 @@ COVERED_ELSEWHERE = {
         "approvals/store/sql",
     ),
     "tests/approvals/http/test_application.py": ("approvals/http/site",),
+    "tests/approvals/http/test_openapi.py": ("approvals/http/api",),
+    "tests/approvals/http/test_questions.py": ("approvals/http/wire",),
     "tests/netproxy/connection/test_gate.py": ("netproxy/model", "netproxy/ports"),
     "tests/netproxy/connection/test_answers.py": ("netproxy/errors",),
     "tests/netproxy/protocol/test_http1.py": ("netproxy/protocol/buffer",),

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from approvals.http.api import add_api
+from approvals.http.application import make_application
 from approvals.http.hosts import Hosts
 from approvals.http.identity import EVERY_PERMISSION, Identity
 from approvals.http.server import HttpLimits, HttpServer
@@ -150,3 +152,15 @@ async def served(app: web.Application, limits: HttpLimits | None = None) -> Asyn
     with listener() as socket_:
         async with HttpServer(app, [socket_], limits):
             yield Client(socket_.getsockname()[1])
+
+
+@asynccontextmanager
+async def api(
+    inbox: FakeInbox | None = None, *, authenticate: As | None = None, local: bool = False
+) -> AsyncIterator[tuple[Site, Client]]:
+    """The whole API of a site of fakes, on a port."""
+    made, _ = site(inbox=inbox, authenticate=authenticate)
+    app = make_application(made)
+    add_api(app, local=local)
+    async with served(app) as client:
+        yield made, client

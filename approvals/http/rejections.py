@@ -1,0 +1,55 @@
+"""Puts on record what was turned away, and why: whoever tries doors leaves a trace.
+
+A trail that takes nothing now is no reason to answer otherwise: the answer is no already.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from approvals.errors import (
+    AlreadyResolved,
+    ApprovalError,
+    InvalidAnswer,
+    StaleAnswer,
+    StoreUnavailable,
+)
+from approvals.model import Rejection, Status
+from otel import AuditUnavailable
+from otel.events import ReviewRejected
+
+if TYPE_CHECKING:
+    from approvals.ports import EventSink
+
+
+def record_rejection(
+    sink: EventSink,
+    reason: Rejection,
+    *,
+    channel: str,
+    reviewer: str | None = None,
+    approval_id: str | None = None,
+) -> None:
+    """Record one. `reviewer` only where it is known who that is."""
+    with suppress(AuditUnavailable):
+        sink.record(
+            ReviewRejected(
+                approval_id=approval_id, channel=channel, reviewer=reviewer, reason=reason
+            )
+        )
+
+
+def rejection_of(error: ApprovalError) -> Rejection:
+    """Why the approval service turned an answer away."""
+    match error:
+        case AlreadyResolved(resolution=winner):
+            expired = winner.status is Status.EXPIRED and winner.answer is None
+            return Rejection.EXPIRED if expired else Rejection.ALREADY_RESOLVED
+        case StaleAnswer():
+            return Rejection.STALE
+        case InvalidAnswer():
+            return Rejection.INVALID
+        case StoreUnavailable():
+            return Rejection.UNRECORDED
+    return Rejection.UNKNOWN
