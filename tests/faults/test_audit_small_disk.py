@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
-
-import pytest
 
 from bench.processes import free_port, started
 from otel import read, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SETTINGS = """
@@ -25,17 +20,6 @@ default = "deny"
 allow_private = ["127.0.0.0/8"]
 """
 PATIENCE_SECONDS = 10.0
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "small"
-    place.mkdir(0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(place)]
-    if os.getuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a tmpfs needs root")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def said(port: int, line: str) -> bytes:
