@@ -46,7 +46,7 @@ class Sample(NamedTuple):
 
 def journal(rounds: int) -> None:
     """Measure and print. Raises `BenchFailed` below the bar."""
-    print(f"one fdatasync of {_BYTES} bytes: {_sync_us():.0f} us (median)")
+    print(f"one fdatasync of {_BYTES} bytes: {sync_us():.0f} us (median)")
     print("waiters      strict records/s   p50 ms     SQLite records/s   p50 ms")
     rate = 0.0
     for waiters in WAITERS:
@@ -202,7 +202,8 @@ def _median(samples: list[Sample]) -> Sample:
     )
 
 
-def _sync_us() -> float:
+def sync_us() -> float:
+    """Microseconds of one fdatasync after a small write: the median."""
     with tempfile.TemporaryFile(dir=PLACE) as file:
         times = []
         for _ in range(200):

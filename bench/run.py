@@ -4,8 +4,8 @@ Sections: `table` (CONNECT, SOCKS5, bulk, plain HTTP and idle tunnels, with rati
 (200,000 tunnels, and 10,000 idle ones), `kills` (gateways killed while they decide: is what they
 dialled on record?), `journal` (durable records beside SQLite's), `start` (netproxy run -- true
 beside bare bwrap), `cancel` (from the decision to the last process gone), `policy` (decisions
-beside a linear list). Ratios are what counts: absolute figures move by 30 % between machines. What
-came out: `bench/README.md`.
+beside a linear list), `approvals` (from an answer to those who waited for it). Ratios are what
+counts: absolute figures move by 30 % between machines. What came out: `bench/README.md`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.approvals import approvals
 from bench.cancelling import cancel
 from bench.errors import BenchFailed
 from bench.journal import journal
@@ -56,6 +57,7 @@ def main() -> None:
         "start": lambda: start(options.runs),
         "cancel": lambda: cancel(rounds=10),
         "policy": policy,
+        "approvals": approvals,
     }
     for name in options.sections:
         if name not in sections:
