@@ -90,9 +90,10 @@ class CloseReason(StrEnum):
     RESET = "reset"  # one side broke off
     IDLE = "idle"
     LIFETIME = "lifetime"  # it was open for as long as one may be
-    BYTE_LIMIT = "byte_limit"  # it, or its whole run, carried as much as may be
+    BYTE_LIMIT = "byte_limit"  # it, its run, or the yes that carried it moved as much as may be
     SNI_MISMATCH = "sni_mismatch"  # the client's TLS asks for another name
-    REVOKED = "revoked"  # the grant that carried it is gone
+    REVOKED = "revoked"  # the yes that carried it was taken back
+    GRANT_EXPIRED = "grant_expired"  # the time of the yes that carried it is over
     POLICY_CHANGED = "policy_changed"  # the policy in force no longer lets it through
     RUN_CANCELLED = "run_cancelled"
     RUN_ENDED = "run_ended"

@@ -55,6 +55,25 @@ class SessionCache(Protocol):
         ...
 
 
+class Ledger(Protocol):
+    """What a remembered yes may still be used for. Only one with a budget costs anything."""
+
+    def take(self, destination: Destination, approval_id: ApprovalId) -> bool:
+        """Count a connection that it lets through; False: it holds no longer."""
+        ...
+
+    def has_ended(self, approval_id: ApprovalId) -> bool:
+        """Whether what it left was taken back, or its time is over."""
+        ...
+
+    def is_metered(self, approval_id: ApprovalId) -> bool:
+        """Whether the bytes that it carries count."""
+        ...
+
+    def spend(self, approval_id: ApprovalId, count: int) -> None:
+        """Count so many bytes. Whoever keeps the ledger sees to it that no more flow than may."""
+
+
 class AuditSink(Protocol):
     """Where events go: in order, whichever way. All raise `otel.AuditUnavailable`."""
 

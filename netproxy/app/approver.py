@@ -1,26 +1,26 @@
 """Fills netproxy's ports for asking and remembering with the approval service.
 
 Only translates: request and judgement into a question, the outcome into an answer with source,
-reason and a sentence for people. One per run: whose command it is, is known here.
+reason and a sentence for people (`verdict_text`). One per run: whose command it is, is known here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from approvals import Asking, Ending, Key, Scope, Verdict
-from netproxy.model import ApprovalId, OnDenial, Reason, Source
+from approvals import Asking, Ending, Key, Verdict
+from netproxy.app.verdict_text import sentence
+from netproxy.model import ApprovalId, OnDenial, Protocol, Reason, Source
 from netproxy.policy.hosts import unicode_form
 from netproxy.policy.suffixes import registrable_domain
 from netproxy.ports import Answer
-from otel import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from approvals import Answer as ReviewerAnswer
     from approvals import ApprovalService, Outcome
+    from netproxy.app.approval_settings import ApprovalSettings
     from netproxy.model import Destination, Judgement, Request
 
 # Who decided and why, in the gateway's words.
@@ -48,6 +48,9 @@ class Asker:
     directory: str
     on_denial: OnDenial
     has_command: bool = True  # that a denial could end
+    session_name: str | None = None  # of one that several clients have in common
+    # How long its connections are held, by what the client spoke; elsewhere as the service says.
+    hold_seconds: Mapping[Protocol, float | None] = field(default_factory=dict)
 
 
 class ServiceApprover:
@@ -84,7 +87,7 @@ class ServiceApprover:
             source=source,
             reason=reason,
             approval_id=None if approval is None else ApprovalId(approval),
-            message=_sentence(where, outcome),
+            message=sentence(where, outcome, self._service.grant(self._key(where))),
             cancel=_cancel(outcome),
             retry_after_seconds=outcome.retry_after_seconds,
         )
@@ -114,21 +117,34 @@ class ServiceApprover:
         )
 
     def _asking(self, request: Request, judgement: Judgement) -> Asking:
-        destination = request.destination
+        destination, asker = request.destination, self._asker
         shown_as = unicode_form(destination.host)
-        on_denial = judgement.on_denial or self._asker.on_denial
+        on_denial = judgement.on_denial or asker.on_denial
         return Asking(
             key=self._key(destination),
-            run=self._asker.run,
+            run=asker.run,
             connection=request.connection_id,
             unicode_host=None if shown_as == destination.host else shown_as,
-            command=self._asker.command,
-            directory=self._asker.directory,
+            command=asker.command,
+            directory=asker.directory,
             explanation=judgement.explanation,
             hint=judgement.hint,
-            stops_on_denial=self._asker.has_command and on_denial is OnDenial.CANCEL,
+            stops_on_denial=asker.has_command and on_denial is OnDenial.CANCEL,
             group=registrable_domain(destination.host) or destination.host,
+            hold_seconds=asker.hold_seconds.get(destination.protocol),
+            session_name=asker.session_name,
         )
+
+
+def holds(settings: ApprovalSettings) -> Mapping[Protocol, float | None]:
+    """How long a connection is held, by what its client speaks. What is captured speaks nothing."""
+    http, socks = settings.hold_seconds_http, settings.hold_seconds_socks
+    return {
+        Protocol.HTTP: http,
+        Protocol.HTTPS: http,
+        Protocol.SOCKS5_TCP: socks,
+        Protocol.SOCKS5_UDP: socks,
+    }
 
 
 def _cancel(outcome: Outcome) -> bool | None:
@@ -137,18 +153,3 @@ def _cancel(outcome: Outcome) -> bool | None:
     if outcome.ending not in _OBEYED or answer is None or answer.verdict is Verdict.ALLOW:
         return None
     return answer.cancel
-
-
-def _sentence(destination: Destination, outcome: Outcome) -> str:
-    answer = outcome.answer
-    # An allow that had no effect (it could not be recorded) is not what happened.
-    if answer is None or (answer.verdict is Verdict.ALLOW) is not outcome.allowed:
-        return f"{destination} was not allowed: {outcome.explanation}."
-    return f"{destination} was {_said(answer)}."
-
-
-def _said(answer: ReviewerAnswer) -> str:
-    verb = "allowed" if answer.verdict is Verdict.ALLOW else "denied"
-    scope = " for this session" if answer.scope is Scope.SESSION else ""
-    comment = f": {visible(answer.comment)}" if answer.comment else ""
-    return f"{verb}{scope} by {visible(answer.reviewer)} ({answer.channel}){comment}"

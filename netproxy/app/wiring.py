@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from approvals import SystemClock
-from netproxy.app.approver import Asker, ServiceApprover
+from netproxy.app.approver import Asker, ServiceApprover, holds
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.fencing import home_folder
 from netproxy.app.file_watch import MISSING, FileWatch, source_states
@@ -219,6 +219,8 @@ def _asker(run: Run) -> Asker:
         directory=run.directory,
         on_denial=run.settings.spec.on_denial,
         has_command=bool(run.settings.command),
+        session_name=run.settings.session_name,
+        hold_seconds=holds(run.settings.approvals),
     )
 
 

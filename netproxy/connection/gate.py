@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from netproxy.connection.records import Stray
     from netproxy.model import Destination, Request
-    from netproxy.ports import Answer, Approver, AuditSink, SessionCache, Token
+    from netproxy.ports import Answer, Approver, AuditSink, Ledger, SessionCache, Token
     from netproxy.protocol.tls_hello import Hello
 
 # More destinations than most runs have; when it is full it starts anew.
@@ -99,7 +99,7 @@ type Waiting = Callable[[], AbstractContextManager[object, bool]]
 class Gate:
     """Admits or refuses the requests of one run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 what decides, and what it tells
         self,
         *,
         policy: Judge,
@@ -107,12 +107,15 @@ class Gate:
         approver: Approver,
         audit: AuditSink,
         token: Token,
+        ledger: Ledger | None = None,
     ) -> None:
+        """Without a `ledger` nothing that is remembered has a budget, and nothing is revoked."""
         self._policy = policy
         self._cache = cache
         self._approver = approver
         self._audit = audit
         self._token = token
+        self._ledger = ledger
         self._yeses: dict[int, tuple[Judgement, Decision]] = {}  # by the judgement's id()
 
     async def admit(self, request: Request, *, waiting: Waiting = suppress) -> Decision:
@@ -197,11 +200,16 @@ class Gate:
         return decision
 
     def _is_taken_back(self, request: Request, decision: Decision) -> bool:
-        """Whether the grant that carries it is gone: no connection showed yet that one did."""
-        return (
-            decision.source is Source.SESSION_CACHE
-            and self._cache.grant(request.destination) != decision.approval_id
-        )
+        """Whether what carries it is gone, or used up: no connection showed yet that one did."""
+        approval_id = decision.approval_id
+        if approval_id is None:
+            return False
+        where = request.destination
+        if decision.source is not Source.SESSION_CACHE:
+            return self._ledger is not None and self._ledger.has_ended(approval_id)
+        if self._cache.grant(where) != approval_id:
+            return True
+        return self._ledger is not None and not self._ledger.take(where, approval_id)
 
     def still_allows(self, request: Request, *, asked: bool) -> bool:
         """Whether the policy in force goes on with what an earlier one let through.

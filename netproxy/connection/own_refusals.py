@@ -34,9 +34,9 @@ def unrecorded(request: Request) -> Decision:
 
 
 def taken_back(request: Request) -> Decision:
-    """Refuse what a grant allowed that was taken back while its record was written."""
+    """Refuse what an answer allowed that ended, or was used up, while its record was written."""
     where = request.destination.authority
-    return state_refusal(Reason.NOT_ALLOWED, f"the grant for {where} was taken back; ask again")
+    return state_refusal(Reason.NOT_ALLOWED, f"the yes to {where} ended meanwhile; ask again")
 
 
 def nobody_to_ask(request: Request, broken: Exception) -> Decision:

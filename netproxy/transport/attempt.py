@@ -16,7 +16,7 @@ from netproxy.model import CloseReason
 from netproxy.transport.upstream import Passage, Upstream, reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -71,6 +71,10 @@ class Attempt(ABC):
         """Bytes that moved, both ways, and are not on record as closed yet."""
         return 0
 
+    def carried(self) -> Iterable[tuple[ApprovalId | None, int]]:
+        """By which approval bytes are in flight, and how many."""
+        return ((self.approval_id, self.in_flight),)
+
     @property
     def _dialer(self) -> Dialer:
         """What connects it."""
@@ -80,10 +84,10 @@ class Attempt(ABC):
     def cut(self, reason: CloseReason) -> None:
         """End it now, wherever it stands."""
 
-    def close_approved(self, approval_id: ApprovalId) -> None:
-        """Cut it if this approval carries it: the grant was revoked."""
+    def close_approved(self, approval_id: ApprovalId, reason: CloseReason) -> None:
+        """Cut it if this approval carries it: what it left is gone."""
         if self.approval_id == approval_id:
-            self.cut(CloseReason.REVOKED)
+            self.cut(reason)
 
     def judge_again(self) -> None:
         """Cut it if the policy in force no longer lets its request through."""
@@ -165,6 +169,7 @@ class Attempt(ABC):
         if overload is not None:
             return self._turned_away(overload, request.client_address)
         self._passage = Passage(request, self._unrecorded)
+        self.approval_id = None  # of the request before, on the same connection
         return None
 
     def _noted(self, decision: Decision) -> Decision:
@@ -172,8 +177,10 @@ class Attempt(ABC):
         self.approval_id = decision.approval_id
         if not decision.allowed:
             self._passage = None
-        elif self._passage is not None:
-            self._passage.is_asked = decision.approval_id is not None
+        elif self._passage is not None and decision.approval_id is not None:
+            self._passage.is_asked = True
+            self._passage.approval_id = decision.approval_id
+            self._services.meter.begin(decision.approval_id)
         return decision
 
     def _turned_away(self, cause: Overload, client_address: str) -> Decision:

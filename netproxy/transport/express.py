@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _BROKEN_OFF = frozenset(
     {
         CloseReason.POLICY_CHANGED,
+        CloseReason.REVOKED,
+        CloseReason.GRANT_EXPIRED,
         CloseReason.BYTE_LIMIT,
         CloseReason.IDLE,
         CloseReason.LIFETIME,

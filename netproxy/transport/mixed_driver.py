@@ -16,6 +16,8 @@ from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.socks_driver import SocksConnection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netproxy.model import ApprovalId, CloseReason
     from netproxy.transport.stream import Stream
 
@@ -73,15 +75,19 @@ class MixedConnection(Connection):
         return 0 if self._heir is None else self._heir.in_flight
 
     @override
+    def carried(self) -> Iterable[tuple[ApprovalId | None, int]]:
+        return () if self._heir is None else self._heir.carried()
+
+    @override
     def retire(self) -> None:
         super().retire()
         if self._heir is not None:
             self._heir.retire()
 
     @override
-    def close_approved(self, approval_id: ApprovalId) -> None:
+    def close_approved(self, approval_id: ApprovalId, reason: CloseReason) -> None:
         if self._heir is not None:
-            self._heir.close_approved(approval_id)
+            self._heir.close_approved(approval_id, reason)
 
     @override
     def expire(self, now: float) -> None:

@@ -21,6 +21,7 @@ from netproxy.protocol.known_heads import KnownHeads
 from netproxy.transport.allowance import Allowance
 from netproxy.transport.deadline import Deadline
 from netproxy.transport.http_driver import HttpConnection
+from netproxy.transport.metering import Meter
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
 from netproxy.transport.pipes import PipePool
 from netproxy.transport.pool import Pool
@@ -35,12 +36,12 @@ from netproxy.transport.sweep import Sweep
 from netproxy.transport.udp_association import Associations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from netproxy.config import Limits
     from netproxy.connection.gate import Gate
     from netproxy.model import ApprovalId
-    from netproxy.ports import AuditSink, Dialer, Resolver
+    from netproxy.ports import AuditSink, Dialer, Ledger, Resolver
     from netproxy.transport.door import Door
     from netproxy.transport.driver import Connection
     from netproxy.transport.udp_ports import Ports
@@ -99,19 +100,18 @@ class ProxyServer:
         ways: Ways | None = None,
         crowd: Crowd | None = None,
         ports: Ports | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         """`ways` are the routes out of here; without them everything leaves directly.
 
         The servers of one process share a `crowd`. Without `ports` for them, datagrams are not
-        served.
+        served. The `ledger` knows what answers of reviewers are still good for.
         """
         self.connections: dict[Connection, None] = {}  # in the order in which they came
-        self._limits = limits
-        self._readiness = readiness
+        self._limits, self._readiness = limits, readiness
         self._crowd = crowd or Crowd()
         self._turned_away = 0
-        rate = limits.connections_per_second
-        self._bucket = None if rate is None else TokenBucket(rate, now=readiness.loop.time())
+        self._bucket = _bucket(limits, readiness)
         self._last_descriptor = _last_descriptor(limits)
         pseudonym = f"netproxy-{os.urandom(4).hex()}"
         self._services = Services(
@@ -127,6 +127,7 @@ class ProxyServer:
             pseudonym=pseudonym,
             refusals=Refusals(readiness.loop, self._note),
             allowance=self._allowance(),
+            meter=self._meter(ledger),
             associations=None if ports is None else Associations(ports, limits),
             relays=_means(readiness, limits),
             pool=Pool(readiness.loop, limits, last_descriptor=self._last_descriptor),
@@ -161,11 +162,13 @@ class ProxyServer:
         for connection in tuple(self.connections):
             connection.cut(reason)
 
-    def close_approved(self, approval_id: ApprovalId) -> None:
-        """Cut the connections that a grant carried: it was revoked."""
+    def close_approved(
+        self, approval_id: ApprovalId, reason: CloseReason = CloseReason.REVOKED
+    ) -> None:
+        """Cut the connections that an approval carries: what it left is gone."""
         self._services.pool.close_approved(approval_id)
         for connection in tuple(self.connections):
-            connection.close_approved(approval_id)
+            connection.close_approved(approval_id, reason)
 
     def judge_again(self) -> None:
         """Cut what the policy in force no longer lets through: it has changed.
@@ -223,6 +226,7 @@ class ProxyServer:
         self._services.lingering.close()
         self._services.refusals.flush()
         self._services.allowance.close()
+        self._services.meter.close()
         self._services.relays.pipes.close()
 
     def _watch(self, listener: socket.socket) -> None:
@@ -312,6 +316,13 @@ class ProxyServer:
             if connection.in_flight:
                 connection.cut(CloseReason.BYTE_LIMIT)
 
+    def _meter(self, ledger: Ledger | None) -> Meter:
+        return Meter(ledger, self._readiness.loop, in_flight=self._carried)
+
+    def _carried(self) -> Iterator[tuple[ApprovalId | None, int]]:
+        for connection in self.connections:
+            yield from connection.carried()
+
     def _note(self, event: Event) -> None:
         self._services.note(event)
 
@@ -342,6 +353,11 @@ class ProxyServer:
     def _resume(self) -> None:
         while self._paused:
             self._watch(self._paused.pop())
+
+
+def _bucket(limits: Limits, readiness: Readiness) -> TokenBucket | None:
+    rate = limits.connections_per_second
+    return None if rate is None else TokenBucket(rate, now=readiness.loop.time())
 
 
 def _last_descriptor(limits: Limits) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netproxy.protocol.known_heads import KnownHeads
     from netproxy.transport.allowance import Allowance
     from netproxy.transport.deadline import Deadline
+    from netproxy.transport.metering import Meter
     from netproxy.transport.pool import Pool
     from netproxy.transport.readiness import Readiness
     from netproxy.transport.refusals import Refusals
@@ -50,6 +51,7 @@ class Services:
     pseudonym: str  # our name in Via: unique to this process, so that a loop is seen
     refusals: Refusals
     allowance: Allowance
+    meter: Meter
     relays: Means
     pool: Pool
     known_heads: KnownHeads

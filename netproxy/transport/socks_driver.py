@@ -32,6 +32,8 @@ from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netproxy.model import ApprovalId, Decision
     from netproxy.transport.deadline import Deadline
     from netproxy.transport.sockets import Socket
@@ -80,16 +82,21 @@ class SocksConnection(Connection):
         return super().in_flight if association is None else association.in_flight
 
     @override
+    def carried(self) -> Iterable[tuple[ApprovalId | None, int]]:
+        association = self._association
+        return super().carried() if association is None else association.carried()
+
+    @override
     def judge_again(self) -> None:
         super().judge_again()
         if self._association is not None:
             self._association.judge_again()
 
     @override
-    def close_approved(self, approval_id: ApprovalId) -> None:
-        super().close_approved(approval_id)
+    def close_approved(self, approval_id: ApprovalId, reason: CloseReason) -> None:
+        super().close_approved(approval_id, reason)
         if self._association is not None:
-            self._association.close_approved(approval_id)
+            self._association.close_approved(approval_id, reason)
 
     def _hear(self) -> None:
         """Take what came; a task goes on when that is all. The callback."""

@@ -21,6 +21,8 @@ from otel.events import AssociationClosed
 from otel.ids import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netproxy.config import Limits
     from netproxy.model import ApprovalId, Destination
     from netproxy.transport.services import Services
@@ -106,15 +108,20 @@ class Association:
         """Bytes that its flows moved."""
         return sum(flow.in_flight for flow in self._flows.values())
 
+    def carried(self) -> Iterator[tuple[ApprovalId | None, int]]:
+        """By which approval bytes are in flight, and how many."""
+        for flow in self._flows.values():
+            yield from flow.carried()
+
     def judge_again(self) -> None:
         """Cut every flow that the policy in force no longer lets through."""
         for flow in tuple(self._flows.values()):
             flow.judge_again()
 
-    def close_approved(self, approval_id: ApprovalId) -> None:
-        """Cut the flows that a grant carried: it was revoked."""
+    def close_approved(self, approval_id: ApprovalId, reason: CloseReason) -> None:
+        """Cut the flows that this approval carries: what it left is gone."""
         for flow in tuple(self._flows.values()):
-            flow.close_approved(approval_id)
+            flow.close_approved(approval_id, reason)
 
     async def aclose(self, reason: CloseReason) -> None:
         """Cut every flow and take no more; wait until nothing of it is left."""

@@ -18,7 +18,7 @@ from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened, Pa
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netproxy.model import CloseReason, Decision, Request
+    from netproxy.model import ApprovalId, CloseReason, Decision, Request
     from netproxy.ports import Dialer
     from netproxy.transport.services import Services
     from netproxy.transport.sockets import Socket
@@ -33,6 +33,7 @@ class Passage:
     request: Request
     unrecorded: Callable[[], None]  # called if its opening turns out not to be on record
     is_asked: bool = False  # somebody is being asked, or was and said yes
+    approval_id: ApprovalId | None = None  # of the yes
     addresses: tuple[str, ...] = ()  # of a name: those that are dialled, then the one that answered
 
     def is_open(self, services: Services) -> bool:
@@ -66,6 +67,7 @@ class Upstream:
     peer: str  # address and port at the other end
     addresses: tuple[str, ...]  # what was judged: of a name, the one that is connected
     through: tuple[Parent, str] | None  # the operator's proxy, and what it was told
+    approval_id: ApprovalId | None  # that carries it
     sent: int = 0  # before it became a tunnel
     received: int = 0
     status: int | None = None
@@ -85,6 +87,8 @@ class Upstream:
         sent += self.sent
         received += self.received
         self.services.allowance.moved += sent + received
+        if self.approval_id is not None:
+            self.services.meter.ended(self.approval_id, sent + received)
         seconds = self.services.readiness.loop.time() - self.opened_at
         self.services.note(
             ConnectionClosed(
@@ -157,8 +161,9 @@ def _opened(
     now = services.readiness.loop.time()
     # By position: half the time, and there is one for each tunnel.
     opened = Upstream(
-        connected, request, services, now, now, _text(peer), passage.addresses, through
-    )
+        connected, request, services, now, now, _text(peer), passage.addresses, through,
+        passage.approval_id,
+    )  # fmt: skip
     outcome = _recorded(opened, passage.unrecorded)
     if outcome is not opened:
         connected.close()
@@ -189,7 +194,7 @@ def resumed(services: Services, passage: Passage, last: Upstream) -> Upstream | 
     # By position: half the time, and there is one for each request.
     return Upstream(
         last.socket, request, services, services.readiness.loop.time(), last.made_at, last.peer,
-        last.addresses, last.through,
+        last.addresses, last.through, passage.approval_id,
     )  # fmt: skip
 
 

@@ -103,6 +103,33 @@ class FakeCache:
         return self.denials.get(destination)
 
 
+class FakeLedger:
+    """Counts what a yes is used for. With bytes left it is metered; `on_spent` hears of none."""
+
+    def __init__(self) -> None:
+        self.connections: dict[ApprovalId, int] = {}
+        self.ended: set[ApprovalId] = set()
+        self.bytes_left: dict[ApprovalId, int] = {}
+        self.on_spent: Callable[[ApprovalId], None] = lambda _: None
+
+    def take(self, destination: Destination, approval_id: ApprovalId) -> bool:
+        if approval_id not in self.connections:
+            return True
+        self.connections[approval_id] -= 1
+        return self.connections[approval_id] >= 0
+
+    def has_ended(self, approval_id: ApprovalId) -> bool:
+        return approval_id in self.ended
+
+    def is_metered(self, approval_id: ApprovalId) -> bool:
+        return approval_id in self.bytes_left
+
+    def spend(self, approval_id: ApprovalId, count: int) -> None:
+        self.bytes_left[approval_id] -= count
+        if self.bytes_left[approval_id] <= 0:
+            self.on_spent(approval_id)
+
+
 def answer(
     reason: Reason,
     *,

@@ -31,6 +31,7 @@ from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
     FakeCache,
+    FakeLedger,
     FakePolicy,
     FakeResolver,
     FakeToken,
@@ -55,6 +56,7 @@ class Setting:
 
     policy: FakePolicy = field(default_factory=lambda: FakePolicy(Verdict.ALLOW, dialable=LOOPBACK))
     cache: FakeCache = field(default_factory=FakeCache)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
     approver: FakeApprover = field(default_factory=FakeApprover)
     audit: FakeAudit = field(default_factory=FakeAudit)
     token: FakeToken = field(default_factory=FakeToken)
@@ -164,7 +166,9 @@ class Proxy:
                 approver=setting.approver,
                 audit=setting.audit,
                 token=setting.token,
+                ledger=setting.ledger,
             ),
+            ledger=setting.ledger,
             policy=setting.policy,
             resolver=setting.resolver,
             dialer=dialer,

@@ -9,7 +9,8 @@ import pytest
 
 from approvals import Answer as ReviewerAnswer
 from approvals import Config, Scope, Verdict
-from netproxy.app.approver import Asker, ServiceApprover
+from netproxy.app.approval_settings import ApprovalSettings
+from netproxy.app.approver import Asker, ServiceApprover, holds
 from netproxy.model import (
     ConnectionId,
     Destination,
@@ -193,6 +194,30 @@ def test_the_reviewer_sees_what_the_run_knows() -> None:
 def test_an_international_name_is_shown_as_its_owner_writes_it() -> None:
     where = Destination(host="xn--mnchen-3ya.de", port=80, protocol=Protocol.HTTP)
     assert question_of(where, OnDenial.CANCEL, None).asking.unicode_host == "münchen.de"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "seconds"),
+    [
+        (Protocol.HTTP, 20),
+        (Protocol.HTTPS, 20),
+        (Protocol.SOCKS5_TCP, 10),
+        (Protocol.SOCKS5_UDP, 10),
+        (Protocol.TCP, None),
+    ],
+)
+def test_how_long_it_is_held_follows_from_what_the_client_spoke(
+    protocol: Protocol, seconds: float | None
+) -> None:
+    settings = ApprovalSettings(hold_seconds_http=20, hold_seconds_socks=10)
+    assert holds(settings).get(protocol) == seconds
+
+
+def test_a_question_belongs_to_the_owner_of_its_host() -> None:
+    where = Destination(host="a.b.example.co.uk", port=443, protocol=Protocol.HTTPS)
+    assert question_of(where, OnDenial.CANCEL, None).asking.group == "example.co.uk"
+    literal = Destination(host="192.0.2.7", port=443, protocol=Protocol.HTTPS)
+    assert question_of(literal, OnDenial.CANCEL, None).asking.group == "192.0.2.7"
 
 
 @pytest.mark.parametrize(

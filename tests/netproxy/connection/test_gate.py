@@ -32,6 +32,7 @@ from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
     FakeCache,
+    FakeLedger,
     FakePolicy,
     FakeToken,
     FakeVetted,
@@ -61,6 +62,7 @@ class Bench:
     audit: FakeAudit = field(default_factory=FakeAudit)
     token: FakeToken = field(default_factory=FakeToken)
     cache: FakeCache = field(default_factory=FakeCache)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
 
     def gate(self) -> Gate:
         return Gate(
@@ -69,6 +71,7 @@ class Bench:
             approver=self.approver,
             audit=self.audit,
             token=self.token,
+            ledger=self.ledger,
         )
 
     def admit(self) -> Decision:
@@ -332,6 +335,41 @@ def test_a_grant_that_is_taken_back_while_its_yes_is_written_lets_nobody_through
     audit.end_turn()
     assert [(decision.allowed, decision.cancels) for decision in said] == [(False, False)]
     assert bench.audit.decisions == [("allow", "allowed_by_grant"), ("deny", "not_allowed")]
+
+
+def by_grant(audit: FakeAudit) -> Bench:
+    policy = FakePolicy(Verdict.ALLOW)
+    policy.default = judgement(Verdict.ALLOW, Reason.ALLOWED_BY_GRANT, source=Source.SESSION_CACHE)
+    bench = Bench(policy=policy, audit=audit)
+    bench.cache.grants[WHERE] = ApprovalId("a-1")
+    return bench
+
+
+def test_a_grant_lets_as_many_through_as_its_budget_has() -> None:
+    """Three were decided in one turn of the loop, when there were two left."""
+    bench = by_grant(audit := LateAudit())
+    bench.ledger.connections[ApprovalId("a-1")] = 2
+    said: list[Decision] = []
+    gate = bench.gate()
+    for _ in range(3):
+        assert gate.admit_now(REQUEST, said.append)
+    audit.end_turn()
+    assert [(each.allowed, each.reason) for each in said] == [
+        (True, Reason.ALLOWED_BY_GRANT),
+        (True, Reason.ALLOWED_BY_GRANT),
+        (False, Reason.NOT_ALLOWED),
+    ]
+    assert not bench.token.is_cancelled
+
+
+def test_a_yes_that_is_revoked_while_it_is_written_lets_nobody_through() -> None:
+    """Also not whom it was given to: their connection did not show yet that it carries it."""
+    approver = FakeApprover(answer(Reason.APPROVED))
+    bench = Bench(policy=FakePolicy(Verdict.ASK), approver=approver)
+    bench.ledger.ended.add(ApprovalId("a-1"))
+    decision = bench.admit()
+    assert (decision.allowed, decision.reason) == (False, Reason.NOT_ALLOWED)
+    assert bench.audit.decisions == [("allow", "approved"), ("deny", "not_allowed")]
 
 
 def test_a_broken_reviewer_is_a_no() -> None:

@@ -14,7 +14,7 @@ from netproxy.model import CloseReason, OnDenial, Reason, Source, Verdict
 from netproxy.policy.destinations import parse_destination
 from netproxy.transport.http_driver import HttpConnection
 from otel.events import ConnectionClosed, ConnectionOpened, Event, PolicyDecision
-from tests.support.fakes import FakeAudit, FakePolicy, judgement
+from tests.support.fakes import FakeAudit, FakePolicy, answer, judgement
 from tests.support.origins import Keeper, Origin, origin, read_all, read_head, reset, resets
 from tests.support.parents import HttpParent, parent, through
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
@@ -289,6 +289,37 @@ def test_a_revoked_grant_cuts_what_it_carries() -> None:
             near.call(lambda: near.server.close_approved(grant))
             assert read_all(client) == b""
     assert near.audit.of(ConnectionClosed)[1].close_reason == "revoked"
+
+
+def test_half_an_answer_under_a_revoked_grant_does_not_look_like_a_whole_one() -> None:
+    told, setting = Teller(), Setting()
+    grant: ApprovalId = "a-7"  # type: ignore[assignment]  # a NewType of it
+    with origin(told) as far, proxy(setting) as near:
+        setting.cache.grants[parse_destination(f"http://{at(far)}")[0]] = grant
+        by_grant = judgement(Verdict.ALLOW, Reason.ALLOWED_BY_GRANT, source=Source.SESSION_CACHE)
+        setting.policy.default = by_grant
+        with under_way(near, far, told) as client:
+            told.go(b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 9\r\n\r\nhalf")
+            assert read_until(client, b"half")
+            near.call(lambda: near.server.close_approved(grant))
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+
+
+def test_a_connection_that_asks_anew_is_not_cut_for_what_it_carried_before() -> None:
+    told, setting = Teller(), Setting()
+    before: ApprovalId = "a-7"  # type: ignore[assignment]  # a NewType of it
+    with origin(told) as far, proxy(setting) as near, kept(near, far) as client:
+        (connection,) = near.server.connections
+        connection.approval_id = before
+        setting.policy.default = judgement(Verdict.ASK)
+        client.sendall(ask(at(far), "/second"))
+        eventually(lambda: bool(setting.approver.pending))
+        near.call(lambda: near.server.close_approved(before))
+        near.call(lambda: setting.approver.pending[0].set_result(answer(Reason.APPROVED)))
+        eventually(lambda: len(told.heads) == 2)
+        told.go(HI)
+        assert read_until(client, b"hi").endswith(b"hi")
 
 
 def test_a_refusal_is_answered_though_it_ends_the_run() -> None:
