@@ -27,6 +27,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._is_closed = False
 
     @property
     def is_used(self) -> bool:
@@ -39,16 +40,20 @@ class Database:
 
     async def write[T](self, work: Callable[[Transaction], T]) -> T:
         """See `Engine`."""
+        self._check_open()
         return await self._run(self._writer, work)
 
     async def read[T](self, work: Callable[[Transaction], T]) -> T:
         """See `Engine`."""
+        self._check_open()
         return await self._run(self._reader, work)
 
     async def close(self) -> None:
         """Finish what is queued and close the file. Later calls raise `StoreUnavailable`."""
-        for worker in (self._reader, self._writer):
-            await asyncio.to_thread(worker.stop)
+        self._is_closed = True
+        for worker in [self.__dict__.get(each) for each in ("_reader", "_writer")]:
+            if worker is not None:
+                await asyncio.to_thread(worker.stop)
 
     async def _run[T](self, worker: Worker, work: Callable[[Transaction], T]) -> T:
         try:
@@ -57,6 +62,10 @@ class Database:
             if str(error).startswith(str(self.path.parent)):
                 raise
             raise StoreUnavailable(f"{self.path}: {error}") from error
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise StoreUnavailable(f"{self.path}: the store was closed")
 
     # Imported here: sqlite3 takes some milliseconds, and most runs ask nothing.
 

@@ -40,6 +40,12 @@ class MemoryStore:
         self._changes: deque[Change] = deque(maxlen=_REMEMBERED)
         self._number = 0
 
+    async def open(self) -> None:
+        """It always is."""
+
+    async def close(self) -> None:
+        """What it keeps goes with it."""
+
     async def add(self, record: Record) -> Record:
         """Keep a new pending record, unless its key has one."""
         question = record.question

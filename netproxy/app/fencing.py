@@ -41,6 +41,10 @@ def sandbox_spec(
     ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
     if settings.evidence.key is not None:  # who reads it can sign a history of his own
         ours.append(settings.evidence.key.parent)
+    made = [settings.audit_directory]
+    if settings.approvals.store is not None:  # who writes it allows himself everything
+        made.append(settings.approvals.store.parent)
+        ours.append(settings.approvals.store.parent)
     if (runtime := runtime_dir(environ)) is not None:
         ours.append(runtime)
     # The usual policy file, read or not: it may be a link into a folder that is worked on.
@@ -51,7 +55,7 @@ def sandbox_spec(
         working_directory=directory,
         home=real_home,
         writable=opened,
-        hidden=_hide(ours, roots=(*roots, os.path.realpath(settings.audit_directory))),
+        hidden=_hide(ours, roots=(*roots, *(os.path.realpath(folder) for folder in made))),
         protected=(*program, *(os.path.realpath(file) for file in files if file.exists())),
         identities={**found, directory: identity},
         links=tuple(link for path in (*ours, *files, Path(sys.prefix)) for link in _links(path)),
@@ -107,8 +111,8 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
     """The folders of ours that exist, and those that the command could otherwise create.
 
     A configuration that isn't there yet, in a folder that the command may write, would be its own
-    to write for the next run; so it is made now, empty and ours. The journal's folder always is:
-    this run's records go there.
+    to write for the next run; so it is made now, empty and ours. Those of the journal and of the
+    approvals always are: this run's go there, and what is made later would be seen.
     """
     found = [os.path.realpath(_MANAGED)] if _MANAGED.is_dir() else []
     for path in ours:

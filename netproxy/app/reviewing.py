@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from approvals import ApprovalService, MemoryStore, SystemClock
+from approvals import ApprovalService, SystemClock
 from netproxy.app.settings import Ask
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from approvals.ports import Clock, Reviewer, Screen
+    from approvals.store.memory import MemoryStore
+    from approvals.store.sqlite import SqliteStore
     from netproxy.app.settings import Settings
     from otel import AuditTrail
 
@@ -33,6 +35,7 @@ class Room:
     environ: Mapping[str, str]
     report: Callable[[str], None]  # one line for whoever looks after the gateway
     clock: Clock
+    store: SqliteStore | MemoryStore  # closed with the service; the file is opened when it is used
 
 
 def _nothing(_: ApprovalService) -> AbstractAsyncContextManager[object]:
@@ -49,19 +52,25 @@ class Way:
 
 
 @asynccontextmanager
-async def reviewed(room: Room, ways: Sequence[Way]) -> AsyncIterator[ApprovalService]:
+async def reviewed(
+    room: Room, ways: Sequence[Way], *, opens_store: bool = False
+) -> AsyncIterator[ApprovalService]:
     """Open the service of one gateway, by its first session's settings, and all ways to it.
 
-    Sessions never share an answer.
+    Sessions never share an answer. `opens_store`: find out now whether it can be used, and raise
+    `StoreUnavailable`; else the first question does.
     """
     service = ApprovalService(
         reviewers=tuple(reviewer for way in ways for reviewer in way.reviewers),
         sink=room.trail,
         clock=room.clock,
-        store=MemoryStore(),
+        store=room.store,
         config=room.settings.approvals.config(),
     )
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(room.store.close)
+        if opens_store and ways:
+            await room.store.open()
         await stack.enter_async_context(service)
         for way in ways:
             await stack.enter_async_context(way.hosted(service))

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING
 
+from approvals import StoreUnavailable
 from netproxy.app.admission import Tokens
 from netproxy.app.advice import advice
 from netproxy.app.descriptors import take_descriptors
@@ -72,7 +73,7 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
                 log=log,
             )
             return _on_record(service, settings[0])
-    except (ListenRefused, AuditError, OSError) as failed:
+    except (ListenRefused, AuditError, StoreUnavailable, OSError) as failed:
         log.failed(str(failed))
         return EXIT_OURS
 

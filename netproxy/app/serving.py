@@ -127,7 +127,9 @@ class Service:
         first = next(iter(self._runs.values()))
         room = room_of(first, RelayScreen(), self._environ, self.log)
         return Shared(
-            service=await stack.enter_async_context(reviewed(room, ways_of(room))),
+            service=await stack.enter_async_context(
+                reviewed(room, ways_of(room), opens_store=True)
+            ),
             readiness=Readiness(asyncio.get_running_loop(), report=self.log),
             crowd=self.crowd,
             own_listeners=addresses_of(self.listening.sockets()),

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from approvals import SystemClock
+from netproxy.app.approval_store import store_at
 from netproxy.app.approver import Asker, ServiceApprover, holds
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.fencing import home_folder
@@ -200,6 +201,7 @@ def room_of(
     run: Run, screen: Screen, environ: Mapping[str, str], report: Callable[[str], None]
 ) -> Room:
     """What those who review are reached from, by this run's settings."""
+    clock = SystemClock()
     return Room(
         settings=run.settings,
         trail=run.trail,
@@ -207,7 +209,8 @@ def room_of(
         screen=screen,
         environ=environ,
         report=report,
-        clock=SystemClock(),
+        clock=clock,
+        store=store_at(run.settings.approvals.store, clock),
     )
 
 

@@ -34,6 +34,7 @@ LATER = {
     "requests",
     "rich",
     "shutil",
+    "sqlite3",
     "structlog",
     "tempfile",
     "tomllib",

@@ -81,7 +81,10 @@ def test_making_one_touches_nothing(path: Path) -> None:
 
 
 def test_it_costs_no_sqlite_before_its_first_use() -> None:
-    code = "import sys, approvals.store.database; print('sqlite3' in sys.modules)"
+    code = (
+        "import asyncio, pathlib, sys; from approvals.store.database import Database;"
+        "asyncio.run(Database(pathlib.Path('x')).close()); print('sqlite3' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"
 
