@@ -130,6 +130,8 @@ class _Reader:
         path = self.surface.home / given[2:] if given.startswith("~/") else Path(given)
         if not path.is_absolute() or "\0" in given:
             self._report("store", f"{shown(given)} is neither 'memory', absolute, nor below ~/")
+        elif self.surface.home.is_relative_to(path.parent):
+            self._report("store", "needs a folder of its own: commands can't see it")
         return path
 
     def inbox(self) -> ListenAddress | None:

@@ -70,8 +70,12 @@ def read_files(  # noqa: PLR0913  # where each layer is looked for
     home: Path,
     environ: Mapping[str, str],
     managed: Managed = MANAGED,
+    user_content: bytes | None = None,
 ) -> LayerFiles:
-    """Read every layer's file. Raises `InvalidSettings` with all that is wrong in all of them."""
+    """Read every layer's file. Raises `InvalidSettings` with all that is wrong in all of them.
+
+    `user_content` is taken in place of what the user's file holds.
+    """
     from netproxy.app import project as projects
     from netproxy.app.trust import TrustStore
 
@@ -86,7 +90,7 @@ def read_files(  # noqa: PLR0913  # where each layer is looked for
         problems += invalid.problems
     usual = places.config_home(environ, home) / "config.toml"
     try:
-        if (content := _user_content(config, usual)) is not None:
+        if (content := user_content or _user_content(config, usual)) is not None:
             sources.append(_source(config or usual, Layer.USER, content))
             user = _document(content, config or usual, Layer.USER)
     except InvalidSettings as invalid:
@@ -169,6 +173,11 @@ def chosen_profiles(
         user.profiles[of_user] if user and of_user else None,
         project.profiles[of_project] if project and of_project else None,
     )
+
+
+def user_profile(name: str | None, user: Document | None) -> str | None:
+    """Return which profile of the user's file holds; None where it has none."""
+    return _chosen(name, user)
 
 
 def _chosen(name: str | None, document: Document | None) -> str | None:

@@ -48,7 +48,7 @@ _ERRORS = 20  # so many lines of problems are recorded
 _CHANGES = 50  # and so many of what changed
 
 # A field of `Settings` that is not here can't change in a running gateway.
-_LIVE = frozenset({"layers", "profile", "sources", "spec", "warnings"})
+_LIVE = frozenset({"layers", "profile", "sources", "spec", "user_profile", "warnings"})
 # How a file calls what `Settings` calls otherwise.
 _KEYS = {
     "audit_directory": "audit.directory",
@@ -118,15 +118,18 @@ class Reread:
         own_host: Callable[[], Host],
         *,
         beside: Collection[Path] = (),
+        unmade: Collection[Path] = (),
         now: Callable[[], float] = time.time,
         settle_seconds: float = _SETTLE_SECONDS,
     ) -> None:
         """`load` reads all settings anew; `now` is the wall clock, in seconds since the epoch.
 
-        `beside` are watched files that are no settings, but decide which of them count.
+        `beside` are watched files that are no settings, but decide which of them count. `unmade`
+        are those that count only when they are taken out of it: then it was us who made them.
         """
         self._watch = watch
         self._beside = frozenset(beside)
+        self._unmade = unmade
         self._load = load
         self._own_host = own_host
         self._now = now
@@ -138,7 +141,7 @@ class Reread:
         `waiting` was found before, and could not be recorded yet. `thorough`: somebody says that
         the files have changed, and are whole.
         """
-        states = self._watch.look(thorough=thorough)
+        states = self._look(thorough=thorough)
         if waiting is not None and states == waiting.held.states:
             return waiting
         if states == held.states:
@@ -150,7 +153,13 @@ class Reread:
 
     def _is_settled(self, states: States) -> bool:
         time.sleep(self._settle_seconds)
-        return self._watch.look(thorough=True) == states
+        return self._look(thorough=True) == states
+
+    def _look(self, *, thorough: bool) -> States:
+        states = self._watch.look(thorough=thorough)
+        # Copied in one step: the loop takes files out of it.
+        unmade = tuple(self._unmade)
+        return {**states, **dict.fromkeys(unmade, MISSING)} if unmade else states
 
     def _read(self, held: Held, states: States) -> Finding:
         refused = {
@@ -172,7 +181,7 @@ class Reread:
         except Exception as broken:  # noqa: BLE001 a defect in reading must not end the reloading
             return _rejected(held, states, type(broken).__name__, [str(broken)])
         read = source_states(settings.sources)
-        if others := _others(read, held, states):
+        if others := _others(read, held, states, self._unmade):
             return _rejected(held, states, "other_files", others)
         if any(states[path] != state for path, state in read.items()):
             return None  # it changed once more while it was read: the next look sees that
@@ -251,10 +260,10 @@ def _giving_way() -> Iterator[None]:
             gc.enable()
 
 
-def _others(read: States, held: Held, states: States) -> list[str]:
+def _others(read: States, held: Held, states: States, unmade: Collection[Path]) -> list[str]:
     """Say what was read besides the files that were there at the start, and what no longer is."""
     before = source_states(held.settings.sources)
-    come = [path for path in read if path not in states]
+    come = [path for path in read if path not in states or path in unmade]
     gone = [path for path in before if path not in read]
     return [
         *(f"{path}: was not there at the start, so it counts at the next one" for path in come),

@@ -24,6 +24,7 @@ from netproxy.app.layer_files import (
     laid_over,
     project_document,
     read_files,
+    user_profile,
     violations,
     with_managed,
 )
@@ -76,6 +77,7 @@ class Settings:
     command: tuple[str, ...]
     config_file: Path | None  # the file that `--config` named
     profile: str | None  # None: the built-in defaults
+    user_profile: str | None  # of the user's own file; None: it has none
     sources: tuple[Source, ...]  # the files that all this was read from
     warnings: tuple[str, ...]  # one line each: a project's file that was not used
     spec: PolicySpec  # `--ask never` has turned its ask into deny here
@@ -112,18 +114,20 @@ class ProjectProfile:
     wider: tuple[Rule | Block, ...]  # what `[projects]` gives it beyond the user's own rules
 
 
-def load_settings(
+def load_settings(  # noqa: PLR0913  # where each layer is looked for
     options: RunOptions,
     environ: Mapping[str, str],
     *,
     managed_file: Path = MANAGED_FILE,
     managed_owner: int = 0,
     directory: Path | None = None,
+    user: bytes | None = None,
 ) -> Settings:
     """Read all layers. Raises `InvalidSettings` with every problem that was found.
 
     `directory` is where the project is looked for: the working directory. `options` without a
-    command serve whoever wants to know the policy and to run nothing.
+    command serve whoever wants to know the policy and to run nothing. `user` is taken in place of
+    what the user's file holds.
     """
     home = home_of(environ)
     files = read_files(
@@ -133,6 +137,7 @@ def load_settings(
         home=home,
         environ=environ,
         managed=Managed(path=managed_file, owner=managed_owner),
+        user_content=user,
     )
     problems: list[str] = []
     read = _Reader(environ=environ, home=home, document=files.user, problems=problems)
@@ -231,6 +236,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         command=options.command,
         config_file=options.config,
         profile=name,
+        user_profile=user_profile(options.profile, document),
         sources=files.sources,
         warnings=files.warnings,
         spec=laid_over(layers, files.bounds),

@@ -84,7 +84,7 @@ def test_the_managed_file_narrows_every_yes() -> None:
     [
         pytest.param("memory", None, id="memory"),
         pytest.param("/srv/a.db", Path("/srv/a.db"), id="absolute"),
-        pytest.param("~/a.db", HOME / "a.db", id="below home"),
+        pytest.param("~/kept/a.db", HOME / "kept" / "a.db", id="below home"),
     ],
 )
 def test_where_approvals_are_kept(given: str, store: Path | None) -> None:
@@ -95,6 +95,12 @@ def test_where_approvals_are_kept(given: str, store: Path | None) -> None:
 def test_a_store_that_could_be_anywhere_is_refused() -> None:
     what = "'a.db' is neither 'memory', absolute, nor below ~/"
     assert problem("store = 'a.db'") == f"config.toml:2:1 approvals.store: {what}"
+
+
+@pytest.mark.parametrize("given", ["~/a.db", "/home/a.db", "/a.db"])
+def test_a_store_in_the_home_folder_would_hide_that(given: str) -> None:
+    what = "needs a folder of its own: commands can't see it"
+    assert problem(f"store = '{given}'") == f"config.toml:2:1 approvals.store: {what}"
 
 
 def test_the_flag_beats_the_file() -> None:

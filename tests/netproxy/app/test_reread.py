@@ -60,6 +60,7 @@ class World(FileWatch):
         self.loads = 0
         self.now = NOW
         self.host = NO_HOST
+        self.unmade: set[Path] = set()
         self.held = Held(
             settings=self.settings,
             policy=self.settings.policy(now=NOW),
@@ -87,6 +88,7 @@ class World(FileWatch):
             self.load,
             self.own_host,
             beside=[BESIDE],
+            unmade=self.unmade,
             now=lambda: self.now,
             settle_seconds=0,
         )
@@ -183,6 +185,23 @@ def test_only_the_files_of_the_start_are_read(world: World) -> None:
     assert found.event.errors == (
         f"{FILE}: is not trusted any more; it counts until the next start",
     )
+
+
+def test_a_file_that_we_made_is_read_and_one_that_just_appears_is_not(world: World) -> None:
+    """The command may have made the other one."""
+    world.unmade.add(OTHER)
+    world.states[OTHER] = state("x")
+    assert world.finds() is None
+    assert world.loads == 0
+    world.change("two.test")
+    world.settings = replace(world.settings, sources=(*world.settings.sources, source(OTHER, "x")))
+    refused = world.finds()
+    assert isinstance(refused, Rejected)
+    assert refused.event.errors == (
+        f"{OTHER}: was not there at the start, so it counts at the next one",
+    )
+    world.unmade.clear()
+    assert isinstance(world.finds(), Renewed)
 
 
 def test_all_problems_of_one_content_are_told_and_the_same_is_not_read_again(world: World) -> None:
