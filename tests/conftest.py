@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,13 +23,17 @@ settings.register_profile("suite", database=None, deadline=None)
 settings.load_profile("suite")
 
 
-def pytest_configure() -> None:
-    """Keep gRPC out of what other tests fork.
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep gRPC out of what other tests fork, and gateways out of the real home.
 
-    Where it was used once, it starts threads in every forked child, and one with two threads may
+    Where gRPC was used once, it starts threads in every forked child, and one with two threads may
     not enter a sandbox's user namespace (setns(2)). The gateway forks before it has any of that.
     """
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    if not hasattr(config, "workerinput"):  # workers inherit it
+        state = tempfile.mkdtemp(prefix="netproxy-state-", dir="/var/tmp")
+        os.environ["XDG_STATE_HOME"] = state
+        config.add_cleanup(lambda: shutil.rmtree(state, ignore_errors=True))
 
 
 @pytest.fixture
