@@ -70,3 +70,11 @@ class InvalidEndpoint(ApprovalError):
 
 class LookupFailed(ApprovalError):
     """The name of an endpoint leads nowhere now. The text says why."""
+
+
+class NoOpinion(ReviewerUnavailable):
+    """This reviewer was asked and leaves it to the others."""
+
+
+class TooWide(InvalidAnswer):
+    """The answer reaches further than this reviewer's may."""

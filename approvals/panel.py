@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from approvals.errors import InvalidAnswer, ReviewerUnavailable
+from approvals.errors import InvalidAnswer, NoOpinion, ReviewerUnavailable
 from approvals.model import Answer, Scope, Verdict
 from approvals.moves import Answered, Unheard
 
@@ -40,6 +40,8 @@ class Panel:
         try:
             answer = await reviewer.review(self._inquiry)
             check_answer(answer, self._inquiry)
+        except NoOpinion as error:
+            self._out(str(error))
         except (ReviewerUnavailable, InvalidAnswer) as error:
             self._failed(reviewer, str(error))
         except Exception as error:  # noqa: BLE001  # a task's root: one reviewer's bug is not the others'
@@ -51,6 +53,10 @@ class Panel:
         if self._inquiry.resolution is not None:
             return  # it was asked; the question was over before it came to its own end
         self._trail.reviewer_failed(self._inquiry.question, reviewer.channel, why)
+        self._out(why)
+
+    def _out(self, why: str) -> None:
+        """One less that could answer."""
         self._left -= 1
         if not self._left:
             self._submit(Unheard(why=why))

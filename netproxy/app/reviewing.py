@@ -83,7 +83,12 @@ def ways_of(room: Room) -> tuple[Way, ...]:
 
 
 def _ways(room: Room) -> Iterator[Way]:
+    settings = room.settings.approvals
     yield _terminal(room)
+    if settings.rules:
+        yield _rules(room)
+    if settings.commands:
+        yield _commands(room)
 
 
 def _terminal(room: Room) -> Way:
@@ -98,3 +103,16 @@ def _terminal(room: Room) -> Way:
         environment=room.environ,
     )
     return Way(reviewers=(reviewer,))
+
+
+def _rules(room: Room) -> Way:
+    from approvals.reviewers.rules import RuleReviewer
+
+    return Way(reviewers=(RuleReviewer(room.settings.approvals.rules, room.clock),))
+
+
+def _commands(room: Room) -> Way:
+    from approvals.reviewers.command import CommandReviewer
+
+    programs = room.settings.approvals.commands
+    return Way(reviewers=tuple(CommandReviewer(each, room.environ) for each in programs))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from approvals.errors import InvalidAnswer
+from approvals.errors import InvalidAnswer, NoOpinion
 from approvals.model import Answer, Resolution, Scope, Status, Verdict
 from approvals.moves import Answered, Unheard
 from approvals.panel import Panel, check_answer
@@ -38,6 +38,13 @@ def crash(_: Inquiry) -> Answer:
     raise ZeroDivisionError("bug")
 
 
+class Undecided:
+    channel = "auto"
+
+    async def review(self, inquiry: Inquiry) -> Answer:
+        raise NoOpinion("no rule fits")
+
+
 def test_answers_become_moves() -> None:
     moves, _ = moves_of(Scripted(lambda _: answer()))
     assert moves == [Answered(answer=answer(), reply=None)]
@@ -47,6 +54,15 @@ def test_a_reviewer_that_fails_is_recorded_and_left_out() -> None:
     moves, sink = moves_of(Absent(), Scripted(lambda _: answer()))
     assert [type(move) for move in moves] == [Answered]
     assert sink.names == ["reviewer.failed"]
+
+
+def test_a_reviewer_without_an_opinion_did_not_fail() -> None:
+    moves, sink = moves_of(Undecided(), Scripted(lambda _: answer()))
+    assert [type(move) for move in moves] == [Answered]
+    assert sink.names == []
+    moves, sink = moves_of(Undecided())
+    assert moves == [Unheard(why="no rule fits")]
+    assert sink.names == []
 
 
 def test_a_reviewer_that_breaks_when_the_question_is_over_was_asked_all_the_same() -> None:
