@@ -11,7 +11,7 @@ import ctypes
 import fcntl
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from approvals.errors import StoreUnavailable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 # What SQLite keeps beside the file, named after it.
@@ -55,13 +56,10 @@ def prepare(path: Path) -> tuple[int, int]:
             _make_folder(path.parent)
         with _folder(path.parent) as folder:
             _check_folder(folder, path.parent)
-            descriptor = os.open(
-                path.name,
-                os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK,
-                0o600,
-                dir_fd=folder,
-            )
-            os.close(descriptor)
+            # Never opened when it is there: closing it again would let the locks go that another
+            # connection of this process has on it (sqlite.org/howtocorrupt.html, section 2.2).
+            with suppress(FileExistsError):
+                os.close(os.open(path.name, _NEW, 0o600, dir_fd=folder))
             for suffix in _COMPANIONS:
                 _check_file(folder, path.name + suffix, path.parent)
             found = os.lstat(path.name, dir_fd=folder)

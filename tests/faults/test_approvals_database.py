@@ -258,3 +258,23 @@ def test_one_that_hangs_at_the_start_does_not_hold_the_loop(path: Path) -> None:
         await database.close()
 
     asyncio.run(main())
+
+
+def test_what_else_we_open_lets_no_lock_of_ours_go(path: Path) -> None:
+    """POSIX drops a process's locks on a file with any descriptor of it that is closed.
+
+    Another process would then take itself for the last, and remove the log that we write
+    (sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    other = (
+        "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('PRAGMA user_version');"
+    )
+
+    async def main(store: SqliteStore) -> None:
+        first = await store.add(PENDING)
+        assert await store.find("a-1") == first  # the reader's connection opens here
+        subprocess.run([sys.executable, "-c", f"{other} d.close()", str(path)], check=True)
+        assert path.with_name(path.name + "-wal").exists()
+        assert await store.replace(first, next_record(first, Step.DENY))
+
+    with_store(path, main)

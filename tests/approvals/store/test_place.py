@@ -83,13 +83,13 @@ def file_as_folder(path: Path) -> None:
 @pytest.mark.parametrize(
     ("put", "why"),
     [
-        (linked, "symbolic link"),
-        (dangling, "symbolic link"),
+        (linked, "not a regular file"),
+        (dangling, "not a regular file"),
         (log_linked, "-wal: not a regular file"),
         (readable, "chmod 600"),
         (twice, "second name"),
         (fifo, "not a regular file"),
-        (folder, "directory"),
+        (folder, "not a regular file"),
         (foreign, "belongs to user 4242"),
         (open_folder, "chmod 700"),
         (foreign_folder, "belongs to user 4242"),
