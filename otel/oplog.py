@@ -59,6 +59,10 @@ class OperationalLog:
         else:
             self._log.info(text)
 
+    def detail(self, text: str) -> None:
+        """Say what only those want to read who look for a mistake."""
+        self._log.debug(text)
+
     def failed(self, text: str) -> None:
         """Say why the gateway is not there, or not any more."""
         self._log.critical(text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from approvals.http import holdings, questions, wire
+from approvals.http import holdings, questions, token_operations, wire
 from approvals.http.changes import stream_changes
 from approvals.http.identity import Permission
 from approvals.http.openapi import document_of
@@ -123,6 +123,40 @@ OPERATIONS: tuple[Operation, ...] = (
         permission=Permission.READ,
         perform=holdings.get_health,
         answer=wire.Health,
+    ),
+    Operation(
+        name="addToken",
+        method="POST",
+        path="/v1/tokens",
+        summary="Make a token for the API. Its secret is told this once.",
+        permission=Permission.RULES,
+        perform=token_operations.add_token,
+        answer=wire.NewToken,
+        body=wire.TokenBody,
+        problems=(409, 503),
+        only_local=True,
+    ),
+    Operation(
+        name="listTokens",
+        method="GET",
+        path="/v1/tokens",
+        summary="The tokens that are good now.",
+        permission=Permission.READ,
+        perform=token_operations.list_tokens,
+        answer=wire.TokenList,
+        problems=(503,),
+        only_local=True,
+    ),
+    Operation(
+        name="revokeToken",
+        method="DELETE",
+        path="/v1/tokens/{id}",
+        summary="Revoke a token, at once.",
+        permission=Permission.REVOKE,
+        perform=token_operations.revoke_token,
+        answer=wire.Token,
+        problems=(404, 503),
+        only_local=True,
     ),
 )
 

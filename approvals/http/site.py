@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from approvals.http.identity import Identity
     from approvals.ports import Clock, EventSink, Inbox, Surroundings
     from approvals.presence import Presence
+    from approvals.store.tokens import Tokens
 
 
 class Authenticate(Protocol):
@@ -36,6 +37,7 @@ class Site:
     authenticate: Authenticate
     log: Callable[[str], None]  # a line for each request
     report: Callable[[str], None]  # a line for each mistake of ours
+    tokens: Tokens | None = None  # None: there is no store that could keep any
 
 
 SITE = web.AppKey("site", Site)
