@@ -60,6 +60,7 @@ def prepare(path: Path) -> tuple[int, int]:
             # connection of this process has on it (sqlite.org/howtocorrupt.html, section 2.2).
             with suppress(FileExistsError):
                 os.close(os.open(path.name, _NEW, 0o600, dir_fd=folder))
+                os.fsync(folder)  # what was acknowledged needs a name, too
             for suffix in _COMPANIONS:
                 _check_file(folder, path.name + suffix, path.parent)
             found = os.lstat(path.name, dir_fd=folder)
@@ -98,6 +99,8 @@ def _make_folder(path: Path) -> None:
     if not path.exists():
         _make_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
+        with _folder(path.parent) as parent:
+            os.fsync(parent)
 
 
 def _check_folder(folder: int, path: Path) -> None:

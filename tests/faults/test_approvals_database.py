@@ -7,6 +7,7 @@ kept is an error of one line.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
 import signal
@@ -278,3 +279,23 @@ def test_what_else_we_open_lets_no_lock_of_ours_go(path: Path) -> None:
         assert await store.replace(first, next_record(first, Step.DENY))
 
     with_store(path, main)
+
+
+def test_a_service_with_a_damaged_store_says_so_and_serves_nobody(tmp_path: Path) -> None:
+    store = tmp_path / "netproxy" / "approvals.db"
+    store.parent.mkdir(0o700)
+    store.write_bytes(b"damaged " * 1000)
+    store.chmod(0o600)
+    command = [sys.executable, "-m", "netproxy", "serve", "--listen", "127.0.0.1:0"]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 125
+    assert done.stderr.splitlines()[-1].startswith(f"netproxy serve: {store}: is damaged (")
+    assert "listening" not in done.stderr
+    assert store.read_bytes() == b"damaged " * 1000
