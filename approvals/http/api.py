@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from approvals.http import holdings, questions, token_operations, wire
+from approvals.http import holdings, logins, questions, token_operations, wire
 from approvals.http.changes import stream_changes
 from approvals.http.identity import Permission
 from approvals.http.openapi import document_of
@@ -134,6 +134,17 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=wire.NewToken,
         body=wire.TokenBody,
         problems=(409, 503),
+        only_local=True,
+    ),
+    Operation(
+        name="addLogin",
+        method="POST",
+        path="/v1/logins",
+        summary="Make a link that signs one browser in at the web inbox, once and soon.",
+        permission=Permission.DECIDE,
+        perform=logins.add_login,
+        answer=wire.LoginLink,
+        problems=(503,),
         only_local=True,
     ),
     Operation(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from approvals.ports import Clock, EventSink, Inbox, Surroundings
     from approvals.presence import Presence
     from approvals.store.tokens import Tokens
+    from approvals.web.visitors import LoginLinks
 
 
 class Authenticate(Protocol):
@@ -38,6 +39,7 @@ class Site:
     log: Callable[[str], None]  # a line for each request
     report: Callable[[str], None]  # a line for each mistake of ours
     tokens: Tokens | None = None  # None: there is no store that could keep any
+    logins: LoginLinks | None = None  # None: there are no pages to sign in to
 
 
 SITE = web.AppKey("site", Site)

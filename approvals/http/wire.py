@@ -304,6 +304,13 @@ class TokenList(_Out):
     tokens: list[Token]
 
 
+class LoginLink(_Out):
+    """One way into the web inbox, for one browser."""
+
+    url: str
+    expires_at: str
+
+
 class FieldProblem(_Out):
     """One field that is wrong."""
 

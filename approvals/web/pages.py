@@ -5,26 +5,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from aiohttp import web
+from markupsafe import Markup
 
 from approvals.errors import StoreUnavailable
 from approvals.http.application import PROBLEM_PAGE
 from approvals.http.problems import Problem
 from approvals.http.site import SITE
 from approvals.web import answering, door, stream, views, words
-from approvals.web.door import DESK, Desk, page, visitor_of
-from approvals.web.visitors import LoginCodes, Visitors
+from approvals.web.door import DESK, page, visitor_of
+from approvals.web.rendering import render
 
 if TYPE_CHECKING:
     from approvals.http.site import Site
     from approvals.model import Record
+    from approvals.web.door import Desk
     from approvals.web.views import Wanted
+    from approvals.web.visitors import Visitor
 
 # More than these nobody answers before the first of them are over, and a page stays quick.
 _MOST_ROWS = 100
@@ -42,38 +45,9 @@ _STATIC = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginLink:
-    """One way in, for one browser, soon."""
-
-    url: str
-    expires_at: float  # seconds since the epoch
-
-
-class LoginLinks:
-    """Makes login links: for the terminal that asks on the control socket, and for the start."""
-
-    def __init__(self, codes: LoginCodes, base_url: str) -> None:
-        """`base_url`: where a browser finds the inbox, without a path."""
-        self._codes = codes
-        self._base_url = base_url.rstrip("/")
-
-    def issue(self, name: str) -> LoginLink:
-        """A link for this reviewer."""
-        code, expires_at = self._codes.issue(name)
-        return LoginLink(url=f"{self._base_url}/login?code={quote(code)}", expires_at=expires_at)
-
-
-def add_pages(
-    app: web.Application, *, base_url: str, public_url: str | None = None, desk: Desk | None = None
-) -> LoginLinks:
-    """Mount the inbox. Returns what signs people in.
-
-    `public_url`: under which a reverse proxy offers it; where there is none, `base_url` is it.
-    """
-    clock = app[SITE].clock
-    made = desk or Desk(visitors=Visitors(clock), codes=LoginCodes(clock), public_url=public_url)
-    app[DESK] = made
+def add_pages(app: web.Application, desk: Desk) -> None:
+    """Mount the inbox."""
+    app[DESK] = desk
     app[PROBLEM_PAGE] = door.problem_page
     app.add_routes(
         [
@@ -93,7 +67,6 @@ def add_pages(
             web.post("/grants/{grant_id}/revoke", answering.revoke),
         ]
     )
-    return LoginLinks(made.codes, public_url or base_url)
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -101,7 +74,9 @@ async def inbox(request: web.Request) -> web.Response:
     visitor = visitor_of(request)
     site = request.app[SITE]
     site.presence.polled()
-    return page(request, "inbox.html", visitor=visitor, ended=(), **_standing(site))
+    return page(
+        request, "inbox.html", visitor=visitor, ended=(), **await _standing(request, visitor)
+    )
 
 
 async def pending(request: web.Request) -> web.Response:
@@ -112,7 +87,8 @@ async def pending(request: web.Request) -> web.Response:
     ended: tuple[Record, ...] = ()
     with suppress(StoreUnavailable):  # then nobody is told who was faster, and all else goes on
         ended = await site.inbox.recent(limit=_RECENT)
-    return page(request, "fragment.html", visitor=visitor, ended=ended, **_standing(site))
+    standing = await _standing(request, visitor)
+    return page(request, "fragment.html", visitor=visitor, ended=ended, **standing)
 
 
 async def approval(request: web.Request) -> web.Response:
@@ -203,14 +179,20 @@ async def static(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type=kind, charset="utf-8")
 
 
-def _standing(site: Site) -> dict[str, Any]:
+async def _standing(request: web.Request, visitor: Visitor) -> dict[str, Any]:
+    """What waits, drawn block by block: who is relayed in this loop doesn't wait for a page."""
+    site, zone = request.app[SITE], request.app[DESK].zone
     now, every = site.clock.wall(), site.inbox.pending()
-    shown = every[:_MOST_ROWS]
+    drawn = []
+    for block in views.blocks(every[:_MOST_ROWS], now):
+        text = render("block.html", zone, block=block, visitor=visitor, now=now)
+        drawn.append(Markup(text))  # noqa: S704  # it comes out of a template, escaped
+        await asyncio.sleep(0)
     return {
         "now": now,
         "count": len(every),
-        "more": len(every) - len(shown),
-        "blocks": views.blocks(shown, now),
+        "more": max(0, len(every) - _MOST_ROWS),
+        "blocks": drawn,
     }
 
 

@@ -15,7 +15,7 @@ from approvals.web import words
 from approvals.web.choices import offered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from approvals.model import Key, Pending, Question, Record, Story
     from approvals.web.choices import Choice
@@ -123,13 +123,17 @@ class Block:
         return f"{len(hosts)} hosts of {self.name}"
 
 
-def blocks(pending: Iterable[Pending], now: float) -> tuple[Block, ...]:
-    """Open questions by session and owner, in the order in which each owner was first asked of."""
+def blocks(pending: Iterable[Pending], now: float) -> Iterator[Block]:
+    """Open questions by session and owner, in the order in which each owner was first asked of.
+
+    One after the other: with many of them, a caller wants to do something else in between.
+    """
     together: dict[tuple[str, str], list[Pending]] = {}
     for each in pending:
         asking = each.question.asking
         together.setdefault((asking.key.session, asking.group), []).append(each)
-    return tuple(_block(name, each, now) for (_, name), each in together.items())
+    for (_, name), found in together.items():
+        yield _block(name, found, now)
 
 
 def row(pending: Pending, now: float) -> Row:

@@ -79,6 +79,28 @@ class LoginCodes:
         return full and self._clock.monotonic() - self._wrong[0] < _WRONG_SECONDS
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginLink:
+    """One way in, for one browser, soon."""
+
+    url: str
+    expires_at: float  # seconds since the epoch
+
+
+class LoginLinks:
+    """Makes login links: at the start, and for the terminal that asks on the control socket."""
+
+    def __init__(self, codes: LoginCodes, base_url: str) -> None:
+        """`base_url`: where a browser finds the inbox, without a path."""
+        self.codes = codes
+        self.base_url = base_url.rstrip("/")
+
+    def issue(self, name: str) -> LoginLink:
+        """A link for this reviewer."""
+        code, expires_at = self.codes.issue(name)
+        return LoginLink(url=f"{self.base_url}/login?code={code}", expires_at=expires_at)
+
+
 class Visitors:
     """The sessions of browsers."""
 

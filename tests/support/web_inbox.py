@@ -16,7 +16,9 @@ from approvals.http.server import HttpServer
 from approvals.http.site import Site
 from approvals.model import Answer, ChangeKind, Grant, Scope, Status, Verdict
 from approvals.presence import Presence
+from approvals.web.door import Desk
 from approvals.web.pages import add_pages
+from approvals.web.visitors import LoginCodes, LoginLinks, Visitors
 from tests.support.approvals import ListSink, asking
 from tests.support.http_site import As, FakeSurroundings, listener
 from tests.support.inbox import FakeInbox, question
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from approvals.model import Pending, Question
-    from approvals.web.pages import LoginLinks
 
 
 class MovableClock:
@@ -200,7 +201,9 @@ async def _serve(started: Future[InboxServer], over: threading.Event) -> None:
     app = make_application(site)
     with listener() as socket:
         port = socket.getsockname()[1]
-        links = add_pages(app, base_url=f"http://127.0.0.1:{port}")
+        desk = Desk(visitors=Visitors(clock), codes=LoginCodes(clock), public_url=None)
+        add_pages(app, desk)
+        links = LoginLinks(desk.codes, f"http://127.0.0.1:{port}")
         async with HttpServer(app, [socket]) as server:
             loop = asyncio.get_running_loop()
             started.set_result(

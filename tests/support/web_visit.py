@@ -12,14 +12,13 @@ from approvals.http.application import make_application
 from approvals.http.hosts import Hosts
 from approvals.web.door import Desk
 from approvals.web.pages import add_pages
-from approvals.web.visitors import LoginCodes, Visitors
+from approvals.web.visitors import LoginCodes, LoginLinks, Visitors
 from tests.support.http_site import served, site
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from approvals.http.site import Site
-    from approvals.web.pages import LoginLinks
     from tests.support.http_site import Client, Reply
     from tests.support.inbox import FakeInbox
 
@@ -76,6 +75,7 @@ async def visit(
         beat_seconds=0.1,
         look_seconds=0.02,
     )
-    links = add_pages(app, base_url="http://127.0.0.1:1", public_url=public_url, desk=desk)
+    add_pages(app, desk)
+    links = LoginLinks(desk.codes, public_url or "http://127.0.0.1:1")
     async with served(app) as client:
         yield Visit(client, made, links, lines)

@@ -6,6 +6,9 @@ const LOST_MS = 35000; // the stream says something every 15 s
 const POLL_MS = 5000;
 // What moved under somebody's pointer must not be pressed by accident.
 const SETTLE_MS = 700;
+// A flood of questions must not make a flood of looks, least of all from tabs that nobody sees.
+const PAUSE_MS = 300;
+const HIDDEN_PAUSE_MS = 5000;
 
 const page = document.querySelector("[data-now]");
 const list = document.getElementById("pending");
@@ -145,7 +148,7 @@ function refresh() {
     while (again) {
       again = false;
       try { await look(); } catch { setLive(false, "Not live: the gateway doesn't answer."); }
-      await new Promise((done) => { setTimeout(done, 150); });
+      await new Promise((done) => { setTimeout(done, document.hidden ? HIDDEN_PAUSE_MS : PAUSE_MS); });
     }
     refreshing = null;
   })();

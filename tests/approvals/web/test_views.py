@@ -37,14 +37,12 @@ def pending(
 
 
 def test_hosts_of_one_owner_stand_together_in_the_order_of_asking() -> None:
-    made = blocks(
-        [
-            pending(1, "a.hosted.org", "hosted.org"),
-            pending(2, "pypi.org", "pypi.org"),
-            pending(3, "b.hosted.org", "hosted.org", command="curl"),
-        ],
-        now=0.0,
-    )
+    asked = [
+        pending(1, "a.hosted.org", "hosted.org"),
+        pending(2, "pypi.org", "pypi.org"),
+        pending(3, "b.hosted.org", "hosted.org", command="curl"),
+    ]
+    made = list(blocks(asked, now=0.0))
     assert [[each.id for each in block.rows] for block in made] == [["a-1", "a-3"], ["a-2"]]
     group, single = made
     assert (group.is_group, group.title) == (True, "2 hosts of hosted.org")
@@ -55,7 +53,7 @@ def test_hosts_of_one_owner_stand_together_in_the_order_of_asking() -> None:
 
 def test_two_ports_of_one_host_are_no_two_hosts() -> None:
     ways = [pending(1, "pypi.org", "pypi.org"), pending(2, "pypi.org", "pypi.org", port=80)]
-    assert blocks(ways, now=0.0)[0].title == "2 ways to pypi.org"
+    assert next(blocks(ways, now=0.0)).title == "2 ways to pypi.org"
 
 
 @pytest.mark.parametrize(
