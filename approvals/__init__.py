@@ -10,6 +10,7 @@ from approvals.errors import (
     ApprovalError,
     InvalidAnswer,
     ReviewerUnavailable,
+    RuleRefused,
     StoreUnavailable,
     UnknownApproval,
 )
@@ -26,7 +27,7 @@ from approvals.model import (
     Status,
     Verdict,
 )
-from approvals.ports import Clock, EventSink, Inquiry, Reviewer, Screen, Store
+from approvals.ports import Clock, EventSink, Inquiry, Reviewer, RuleWriter, Screen, Store
 from approvals.service import ApprovalService
 from approvals.store.memory import MemoryStore
 
@@ -50,6 +51,8 @@ __all__ = [
     "Resolution",
     "Reviewer",
     "ReviewerUnavailable",
+    "RuleRefused",
+    "RuleWriter",
     "Scope",
     "Screen",
     "Status",

@@ -35,6 +35,10 @@ class Config:
     # An install asks for a dozen hosts; who asks for hundreds within minutes makes names up.
     max_new: int = 240  # questions of one session within the window
     new_window_seconds: float = 600.0
+    # What comes beyond a limit is told once in this time, with its number.
+    flood_window_seconds: float = 60.0
+    # How late a change by another gateway takes effect: revoking must cut within a second.
+    poll_seconds: float = 0.5
     # What an administrator may narrow: how far a yes reaches, and how long it lives.
     widest_scope: Scope = Scope.SESSION
     grant_seconds: float | None = None  # None: as long as its scope

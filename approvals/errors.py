@@ -77,4 +77,4 @@ class NoOpinion(ReviewerUnavailable):
 
 
 class TooWide(InvalidAnswer):
-    """The answer reaches further than this reviewer's may."""
+    """The answer reaches further, or lasts longer, than it may here or than this reviewer's may."""

@@ -42,6 +42,10 @@ class Status(StrEnum):
     REVOKED = "revoked"
 
 
+# Whoever wants to allow something for longer than a day means a rule.
+LONGEST_SECONDS = 86_400.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """What a question is about. Two requests with one key share one question and its answer."""
@@ -74,6 +78,7 @@ class Asking:
     group: str  # whose host it is: the registrable domain, or the host itself
     hold_seconds: float | None = None  # that this connection is held; None: as the service's config
     session_name: str | None = None  # of a session that several clients have in common
+    rule_possible: bool = True  # whether a rule could be written for it, if somebody writes any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +108,16 @@ class Question:
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
-        """What a yes may be given for."""
+        """What a yes may be given for. A rule would outlive any time that a yes may have."""
         every = tuple(Scope)
         reached = every[: every.index(self.widest_scope) + 1]
-        return tuple(each for each in reached if each is not Scope.ALWAYS or self.writes_rules)
+        always = self.writes_rules and self.grant_seconds is None
+        return tuple(each for each in reached if each is not Scope.ALWAYS or always)
+
+    @property
+    def longest_seconds(self) -> float:
+        """The longest time that a yes may be given for."""
+        return LONGEST_SECONDS if self.grant_seconds is None else self.grant_seconds
 
     @property
     def denial_scopes(self) -> tuple[Scope, ...]:
@@ -272,15 +283,18 @@ class Grant:
         )
 
     @property
+    def bytes_left(self) -> int | None:
+        """What may still flow; None: as much as anybody likes."""
+        limit = None if self.budget is None else self.budget.bytes
+        return None if limit is None else max(0, limit - self.used_bytes)
+
+    @property
     def is_used_up(self) -> bool:
         """Whether its budget is spent."""
         if self.budget is None:
             return False
-        used = (
-            (self.budget.connections, self.used_connections),
-            (self.budget.bytes, self.used_bytes),
-        )
-        return any(limit is not None and spent >= limit for limit, spent in used)
+        limit = self.budget.connections
+        return self.bytes_left == 0 or (limit is not None and self.used_connections >= limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from approvals.model import Scope, Verdict
+
 if TYPE_CHECKING:
     from asyncio import Future
 
@@ -17,6 +19,14 @@ class Answered:
 
     answer: Answer
     reply: Future[Resolution] | None
+
+    def denies(self) -> bool:
+        """Whether it says no."""
+        return self.answer.verdict is Verdict.DENY
+
+    def denies_for_long(self) -> bool:
+        """Whether it says no to whatever comes, too."""
+        return self.denies() and self.answer.scope is not Scope.ONCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,4 +48,9 @@ class Withdrawn:
     why: str
 
 
-type Move = Answered | Expired | Unheard | Withdrawn
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledElsewhere:
+    """Another gateway changed the record: it is looked at anew."""
+
+
+type Move = Answered | Expired | Unheard | Withdrawn | SettledElsewhere

@@ -6,18 +6,36 @@ when the last one has failed, the question is unheard.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from approvals.errors import InvalidAnswer, NoOpinion, ReviewerUnavailable
+from approvals.errors import (
+    InvalidAnswer,
+    NoOpinion,
+    ReviewerUnavailable,
+    StaleAnswer,
+    TooWide,
+)
 from approvals.model import Answer, Scope, Verdict
 from approvals.moves import Answered, Unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from approvals.model import Question
     from approvals.moves import Move
     from approvals.ports import Inquiry, Reviewer
     from approvals.trail import Trail
+
+# A rule has no budget, and once is one already.
+_BUDGETED = frozenset({Scope.RUN, Scope.TIME, Scope.SESSION})
+_REACH = {
+    Scope.ONCE: "once",
+    Scope.RUN: "for the run",
+    Scope.TIME: "for a time",
+    Scope.SESSION: "for the session",
+    Scope.ALWAYS: "for always",
+}
 
 
 class Panel:
@@ -71,10 +89,36 @@ def check_answer(answer: Answer, inquiry: Inquiry) -> None:
         raise InvalidAnswer(f"not an answer: {type(answer).__name__}")
     if type(answer.verdict) is not Verdict or type(answer.scope) is not Scope:
         raise InvalidAnswer("unknown verdict or scope")
+    if answer.seen_version not in {None, inquiry.version}:
+        raise StaleAnswer("it was given on another version of the question")
+    if answer.seen_digest not in {None, inquiry.question.digest}:
+        raise StaleAnswer("it was given to something else than what is asked")
+    _check_reach(answer, inquiry.question)
+    _check_budget(answer)
     allows = answer.verdict is Verdict.ALLOW
-    if allows and answer.scope not in inquiry.question.scopes:
-        raise InvalidAnswer(f"a yes may not be given for the {answer.scope} here")
     if not 0 <= answer.seen_join_no <= inquiry.joined:
         raise InvalidAnswer("it speaks of requests that were never shown")
     if allows and answer.scope is Scope.ONCE and not answer.seen_join_no:
         raise InvalidAnswer("allow once covers the requests that were seen, and none was")
+
+
+def _check_reach(answer: Answer, question: Question) -> None:
+    allows = answer.verdict is Verdict.ALLOW
+    if answer.scope not in (question.scopes if allows else question.denial_scopes):
+        raise TooWide(f"a {'yes' if allows else 'no'} may not be given {_REACH[answer.scope]} here")
+    if (answer.seconds is not None) is not (answer.scope is Scope.TIME):
+        raise InvalidAnswer("seconds go with an answer for a time, and with no other")
+    if answer.seconds is not None:
+        if not (math.isfinite(answer.seconds) and answer.seconds > 0):
+            raise InvalidAnswer("a time is a number of seconds above zero")
+        if answer.seconds > question.longest_seconds:
+            raise TooWide(f"a yes may hold {question.longest_seconds:g} s at most here")
+
+
+def _check_budget(answer: Answer) -> None:
+    if (budget := answer.budget) is None:
+        return
+    if answer.verdict is not Verdict.ALLOW or answer.scope not in _BUDGETED:
+        raise InvalidAnswer("only a yes that is remembered can have a budget")
+    if any(limit is not None and limit < 1 for limit in (budget.connections, budget.bytes)):
+        raise InvalidAnswer("a budget is a number above zero")

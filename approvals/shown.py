@@ -26,7 +26,7 @@ _HOST_LIMIT = 2560
 
 def shown(question: Question) -> dict[str, Plain]:
     """The question as JSON's types. Nothing that changes while it stands, and no secret."""
-    asking, key, longest = question.asking, question.key, question.grant_seconds
+    asking, key = question.asking, question.key
     return {
         "approval_id": question.approval_id,
         "session": key.session,
@@ -45,7 +45,7 @@ def shown(question: Question) -> dict[str, Plain]:
         "stops_on_denial": asking.stops_on_denial,
         "allow_scopes": [scope.value for scope in question.scopes],
         "deny_scopes": [scope.value for scope in question.denial_scopes],
-        "longest_seconds": None if longest is None else int(longest),
+        "longest_seconds": int(question.longest_seconds),
         "created_at": rfc3339(question.created_at),
         "expires_at": rfc3339(question.expires_at),
     }

@@ -9,9 +9,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from approvals.model import GrantEnd
 from approvals.times import rfc3339
 from otel import AuditUnavailable
 from otel.events import (
+    ApprovalFlood,
     ApprovalRequested,
     ApprovalResolved,
     ApprovalReviewed,
@@ -19,11 +21,23 @@ from otel.events import (
     GrantCreated,
     GrantEnded,
     ReviewerFailed,
+    ReviewRejected,
     WaiterLeft,
 )
 
 if TYPE_CHECKING:
-    from approvals.model import Answer, Asking, Grant, GrantEnd, Leaving, Question, Status
+    from approvals.grants import Revoker
+    from approvals.model import (
+        Answer,
+        Asking,
+        Grant,
+        Leaving,
+        Limit,
+        Question,
+        Rejection,
+        Status,
+        Swept,
+    )
     from approvals.ports import Clock, EventSink
 
 
@@ -58,8 +72,26 @@ class Trail:
                 reviewer=answer.reviewer,
                 channel=answer.channel,
                 comment=answer.comment,
+                seconds=None if answer.seconds is None else round(answer.seconds),
+                budget_connections=None if answer.budget is None else answer.budget.connections,
+                budget_bytes=None if answer.budget is None else answer.budget.bytes,
             )
         )
+
+    def rejected(self, approval_id: str, reason: Rejection, answer: Answer) -> None:
+        """Record that an answer was turned away."""
+        self._written(
+            ReviewRejected(
+                approval_id=approval_id,
+                channel=answer.channel,
+                reviewer=answer.reviewer,
+                reason=reason,
+            )
+        )
+
+    def flood(self, limit: Limit, refused: int) -> None:
+        """Record how much a session asked beyond a limit."""
+        self._written(ApprovalFlood(limit=limit, refused=refused))
 
     def granted(self, grant: Grant) -> bool:
         """Whether what the session remembers from here on is safely on record."""
@@ -72,12 +104,24 @@ class Trail:
                 server_address=grant.key.host,
                 server_port=grant.key.port,
                 protocol=grant.key.protocol,
+                expires_at=None if grant.expires_at is None else rfc3339(grant.expires_at),
+                budget_connections=None if grant.budget is None else grant.budget.connections,
+                budget_bytes=None if grant.budget is None else grant.budget.bytes,
             )
         )
 
-    def grant_ended(self, grant: Grant, end_reason: GrantEnd) -> bool:
-        """Whether the end of a grant is on record."""
-        return self._written(GrantEnded(grant_id=grant.grant_id, end_reason=end_reason))
+    def grant_ended(self, grant: Grant, end_reason: GrantEnd, by: Revoker | None = None) -> bool:
+        """Whether the end of a grant is on record; synced, where somebody took it back."""
+        event = GrantEnded(
+            grant_id=grant.grant_id,
+            end_reason=end_reason,
+            reviewer=None if by is None else by.reviewer,
+            channel=None if by is None else by.channel,
+            comment=None if by is None else by.comment,
+            connections=grant.used_connections,
+            bytes=grant.used_bytes,
+        )
+        return self._written(event) if by is None else self._synced(event)
 
     def resolved(self, question: Question, status: Status, waiters: int) -> None:
         """Record how a question ended; its answer, where there was one, is on record already."""
@@ -109,6 +153,13 @@ class Trail:
         self._written(
             ReviewerFailed(approval_id=question.approval_id, channel=channel, error_type=why)
         )
+
+    def swept(self, swept: Swept) -> None:
+        """Record what was ended for gateways that could not say so themselves."""
+        for record in swept.withdrawn:
+            self.resolved(record.question, record.status, 0)
+        for grant in swept.ended:
+            self.grant_ended(grant, GrantEnd.GATEWAY_LOST)
 
     def _synced(self, event: Event) -> bool:
         with suppress(AuditUnavailable):

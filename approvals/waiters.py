@@ -17,8 +17,8 @@ class Waiters:
 
     def __init__(self) -> None:
         self.joined = 0
-        self._waiting: dict[int, Waiter] = {}
-        self._runs: set[str] = set()
+        self.runs: set[str] = set()  # that asked and have not ended
+        self._waiting: dict[int, tuple[str, Waiter]] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -26,9 +26,9 @@ class Waiters:
     def join(self, run: str) -> tuple[int, Waiter]:
         """Add a waiter: its number, and the future that releases it."""
         self.joined += 1
-        self._runs.add(run)
+        self.runs.add(run)
         waiter: Waiter = asyncio.get_running_loop().create_future()
-        self._waiting[self.joined] = waiter
+        self._waiting[self.joined] = run, waiter
         return self.joined, waiter
 
     def leave(self, number: int) -> None:
@@ -37,18 +37,29 @@ class Waiters:
 
     def end_run(self, run: str) -> bool:
         """Forget a run. True when it asked and no run that asked is left."""
-        if run not in self._runs:
+        if run not in self.runs:
             return False
-        self._runs.remove(run)
-        return not self._runs
+        self.runs.remove(run)
+        return not self.runs
 
     def any_up_to(self, number: int) -> bool:
         """Whether one of the first `number` waiters is still here."""
         return any(waiting <= number for waiting in self._waiting)
 
-    def release(self, up_to: int, outcome: Outcome) -> None:
-        """Wake everybody: the first `up_to` with the outcome, later ones to ask again."""
+    def covered(
+        self, *, up_to: int | None = None, run: str | None = None, most: int | None = None
+    ) -> frozenset[int]:
+        """Who an answer is for: those who joined first, of this run, and no more than so many."""
+        numbers = [
+            number
+            for number, (asking, _) in self._waiting.items()
+            if (up_to is None or number <= up_to) and (run is None or asking == run)
+        ]
+        return frozenset(numbers[:most])
+
+    def release(self, covered: frozenset[int], outcome: Outcome) -> None:
+        """Wake everybody: those who are covered with the outcome, the others to ask again."""
         waiting, self._waiting = self._waiting, {}
-        for number, waiter in waiting.items():
+        for number, (_, waiter) in waiting.items():
             if not waiter.done():
-                waiter.set_result(outcome if number <= up_to else None)
+                waiter.set_result(outcome if number in covered else None)

@@ -139,6 +139,8 @@ class GrantEnded(Event):
     # used | used_up | expired | revoked | run_ended | session_ended | gateway_lost
     end_reason: str = text(a.GRANT_END)
     reviewer: str | None = maybe_text(a.REVIEWER_ID, default=None)  # who took it back
+    channel: str | None = maybe_text(a.REVIEWER_CHANNEL, default=None)
+    comment: str | None = maybe_text(a.REVIEW_COMMENT, default=None)
     connections: int | None = maybe_number(a.GRANT_CONNECTIONS, default=None)
     bytes: int | None = maybe_number(a.GRANT_BYTES, default=None)
 

@@ -14,6 +14,7 @@ from approvals.errors import (
     InvalidAnswer,
     StaleAnswer,
     StoreUnavailable,
+    TooWide,
 )
 from approvals.model import Rejection, Status
 from otel import AuditUnavailable
@@ -48,6 +49,8 @@ def rejection_of(error: ApprovalError) -> Rejection:
             return Rejection.EXPIRED if expired else Rejection.ALREADY_RESOLVED
         case StaleAnswer():
             return Rejection.STALE
+        case TooWide():
+            return Rejection.SCOPE
         case InvalidAnswer():
             return Rejection.INVALID
         case StoreUnavailable():

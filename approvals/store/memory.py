@@ -77,7 +77,7 @@ class MemoryStore:
         kept = self._grants.get(grant.approval_id)
         if kept is None or kept.end is not None:
             return False
-        kept.end = end
+        kept.grant, kept.end = grant, end
         record = self._records[grant.approval_id]
         self._records[grant.approval_id] = after_grant(record, end)
         self._note(ChangeKind.GRANT_ENDED, grant.grant_id)

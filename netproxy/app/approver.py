@@ -87,7 +87,9 @@ class ServiceApprover:
             source=source,
             reason=reason,
             approval_id=None if approval is None else ApprovalId(approval),
-            message=sentence(where, outcome, self._service.grant(self._key(where))),
+            message=sentence(
+                where, outcome, self._service.grant(self._key(where), self._asker.run)
+            ),
             cancel=_cancel(outcome),
             retry_after_seconds=outcome.retry_after_seconds,
         )
@@ -105,7 +107,7 @@ class ServiceApprover:
 
     def grant(self, destination: Destination) -> ApprovalId | None:
         """The session's remembered yes."""
-        found = self._service.grant(self._key(destination))
+        found = self._service.grant(self._key(destination), self._asker.run)
         return None if found is None else ApprovalId(found.approval_id)
 
     def _key(self, destination: Destination) -> Key:

@@ -6,7 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from approvals.config import Config
-from approvals.hearing import Desk, Hearing
+from approvals.desk import Desk
+from approvals.docket import Docket
+from approvals.grants import Grants
+from approvals.hearing import Hearing
 from approvals.memory import SessionMemory
 from approvals.model import Ending, Question, Resolution, Scope, Status, Verdict
 from approvals.moves import Answered, Unheard, Withdrawn
@@ -15,7 +18,7 @@ from tests.support.approvals import ASKING, KEY, ListSink, Silent, SlowStore, an
 from tests.support.virtual_time import VirtualClock, run_virtual
 
 if TYPE_CHECKING:
-    from approvals.ports import Reviewer
+    from approvals.ports import RuleWriter, Store
 
 QUESTION = Question(
     approval_id="a-1",
@@ -28,33 +31,53 @@ QUESTION = Question(
 class Bench:
     """A hearing, what it uses, and what it said when it was settled."""
 
-    def __init__(self, *reviewers: Reviewer) -> None:
+    def __init__(self, store: Store | None = None, rules: RuleWriter | None = None) -> None:
         clock = VirtualClock()
         self.sink = ListSink()
         self.memory = SessionMemory()
-        desk = Desk(
-            reviewers=reviewers or (Silent(),),
-            store=SlowStore(),
-            trail=Trail(self.sink, clock),
+        self.store = store or SlowStore()
+        trail = Trail(self.sink, clock)
+        self.docket = Docket(8)
+        self.desk = Desk(
+            reviewers=(Silent(),),
+            store=self.store,
+            trail=trail,
             memory=self.memory,
+            grants=Grants(self.memory, self.store, trail, clock, lambda: None),
+            docket=self.docket,
+            rules=rules,
             clock=clock,
             config=Config(),
+            ready=self._ready,
+            changed=lambda: None,
         )
-        self.settled: list[Resolution | None] = []
-        self.hearing = Hearing(QUESTION, desk, lambda h: self.settled.append(h.resolution))
+        self.hearing = self.of(QUESTION)
+
+    def of(self, question: Question) -> Hearing:
+        hearing = Hearing(question, self.desk)
+        self.docket.put(hearing)
+        return hearing
+
+    @property
+    def settled(self) -> Resolution | None:
+        return self.docket.resolution("a-1")
+
+    @staticmethod
+    async def _ready() -> None:
+        pass
 
 
-def test_moves_are_taken_in_the_order_in_which_they_came() -> None:
+def test_a_no_is_taken_before_a_yes_that_waits_beside_it() -> None:
     async def main() -> None:
         bench = Bench()
         _, waiter = bench.hearing.waiters.join("r-1")
-        bench.hearing.submit(Answered(answer=answer(Verdict.DENY), reply=None))
         bench.hearing.submit(Answered(answer=answer(Verdict.ALLOW), reply=None))
+        bench.hearing.submit(Answered(answer=answer(Verdict.DENY), reply=None))
         await bench.hearing.run()
         outcome = waiter.result()
         assert outcome is not None
         assert outcome.ending is Ending.DENIED
-        assert len(bench.settled) == 1
+        assert bench.settled is not None
 
     run_virtual(main())
 
@@ -63,13 +86,13 @@ def test_it_is_closed_and_remembered_before_anybody_wakes() -> None:
     async def main() -> None:
         bench = Bench()
         _, waiter = bench.hearing.waiters.join("r-1")
-        seen: list[tuple[int, bool]] = []
+        seen: list[tuple[bool, bool]] = []
         waiter.add_done_callback(
-            lambda _: seen.append((len(bench.settled), bench.memory.grant(KEY) is not None))
+            lambda _: seen.append((bench.settled is not None, bench.memory.grant(KEY) is not None))
         )
         bench.hearing.submit(Answered(answer=answer(Verdict.ALLOW, Scope.SESSION), reply=None))
         await bench.hearing.run()
-        assert seen == [(1, True)]
+        assert seen == [(True, True)]
 
     run_virtual(main())
 
@@ -87,8 +110,8 @@ def test_a_denial_for_the_session_that_came_by_another_way_beats_the_answer() ->
         assert outcome is not None
         assert outcome.ending is Ending.DENIED_BY_SESSION
         assert bench.memory.grant(KEY) is None
-        assert bench.settled[0] is not None
-        assert bench.settled[0].status is Status.REVOKED
+        assert bench.settled is not None
+        assert bench.settled.status is Status.REVOKED
         assert "grant.created" not in bench.sink.names
 
     run_virtual(main())
@@ -104,7 +127,7 @@ def test_what_comes_after_the_end_changes_nothing() -> None:
         bench.hearing.submit(Answered(answer=answer(), reply=None))
         bench.hearing.submit(Withdrawn(why="again"))
         assert bench.hearing.resolution is before
-        assert bench.sink.names == ["approval.resolved"]
+        assert bench.sink.names == ["approval.resolved", "approval.review_rejected"]
 
     run_virtual(main())
 

@@ -7,7 +7,7 @@ from tests.support.virtual_time import run_virtual
 YES = Outcome(ending=Ending.APPROVED, approval_id="a-1", answer=None, explanation="yes")
 
 
-def test_a_number_is_never_used_twice_and_release_stops_at_its_mark() -> None:
+def test_a_number_is_never_used_twice_and_who_is_not_covered_asks_again() -> None:
     async def main() -> None:
         waiters = Waiters()
         first, second, third = (waiters.join("r-1") for _ in range(3))
@@ -15,13 +15,26 @@ def test_a_number_is_never_used_twice_and_release_stops_at_its_mark() -> None:
         fourth = waiters.join("r-1")
         assert [number for number, _ in (first, second, third, fourth)] == [1, 2, 3, 4]
         assert (len(waiters), waiters.joined) == (3, 4)
-        assert waiters.any_up_to(1)
-        waiters.release(3, YES)
+        waiters.release(waiters.covered(up_to=3), YES)
         assert (first[1].result(), third[1].result()) == (YES, YES)
         assert fourth[1].result() is None
         assert not second[1].done()
         assert len(waiters) == 0
-        assert not waiters.any_up_to(4)
+        assert waiters.covered() == frozenset()
+
+    run_virtual(main())
+
+
+def test_an_answer_covers_the_first_the_run_or_so_many() -> None:
+    async def main() -> None:
+        waiters = Waiters()
+        for run in ("r-1", "r-2", "r-1", "r-2"):
+            waiters.join(run)
+        assert waiters.covered() == {1, 2, 3, 4}
+        assert waiters.covered(up_to=2) == {1, 2}
+        assert waiters.covered(run="r-2") == {2, 4}
+        assert waiters.covered(most=3) == {1, 2, 3}
+        assert waiters.covered(run="r-2", most=1) == {2}
 
     run_virtual(main())
 
@@ -31,7 +44,7 @@ def test_a_waiter_that_was_given_up_is_left_alone() -> None:
         waiters = Waiters()
         _, waiter = waiters.join("r-1")
         waiter.cancel()
-        waiters.release(1, YES)
+        waiters.release(waiters.covered(), YES)
         assert waiter.cancelled()
 
     run_virtual(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,8 @@ from tests.support.approvals import ASKING, KEY, ListSink, Scripted, Silent, ans
 from tests.support.virtual_time import run_virtual
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from approvals.ports import Store
 
 
@@ -74,11 +77,13 @@ def asked(
 @pytest.mark.parametrize("scope", [Scope.ONCE, Scope.SESSION])
 @pytest.mark.parametrize(
     "store",
-    [Broken(Status.PENDING), Broken(Status.GRANTED), Overtaken(), Buggy()],
+    [partial(Broken, Status.PENDING), partial(Broken, Status.GRANTED), Overtaken, Buggy],
     ids=["no new records", "no grants", "settled elsewhere", "bug"],
 )
-def test_without_its_store_a_yes_is_a_no_that_cancels_nothing(store: Store, scope: Scope) -> None:
-    outcome, granted = asked(store, scope=scope)
+def test_without_its_store_a_yes_is_a_no_that_cancels_nothing(
+    store: Callable[[], Store], scope: Scope
+) -> None:
+    outcome, granted = asked(store(), scope=scope)
     assert outcome.ending is Ending.UNAVAILABLE
     assert outcome.answer is None
     assert not granted

@@ -8,6 +8,7 @@ from approvals.errors import (
     InvalidAnswer,
     StaleAnswer,
     StoreUnavailable,
+    TooWide,
     UnknownApproval,
 )
 from approvals.http.rejections import record_rejection, rejection_of
@@ -30,6 +31,7 @@ def resolved(status: Status, *, answered: bool) -> AlreadyResolved:
         (resolved(Status.EXPIRED, answered=True), Rejection.ALREADY_RESOLVED),
         (StaleAnswer(""), Rejection.STALE),
         (InvalidAnswer(""), Rejection.INVALID),
+        (TooWide(""), Rejection.SCOPE),
         (UnknownApproval(""), Rejection.UNKNOWN),
         (StoreUnavailable(""), Rejection.UNRECORDED),
     ],

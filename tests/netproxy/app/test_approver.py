@@ -112,7 +112,8 @@ def says(verdict: Verdict, scope: Scope = Scope.ONCE, *, cancel: bool = False) -
         ),
         (
             Silent(), 1, False, Source.DECIDER, Reason.APPROVAL_TIMEOUT, None,
-            "https://pypi.org:443 was not allowed: nobody answered in time.",
+            "https://pypi.org:443 was not allowed: nobody answered within 120 s; a yes within"
+             " the next 13 min serves another try.",
         ),
         (
             Absent(), 1, False, Source.DECIDER, Reason.APPROVAL_UNAVAILABLE, None,
