@@ -80,6 +80,7 @@ class ServiceApprover:
                 message=f"{where} was not allowed: the audit disk is almost full, nobody is asked.",
             )
         outcome = await self._service.ask(self._asking(request, judgement))
+        held = self._service.grant(self._key(where), self._asker.run)
         source, reason = _WORDS[outcome.ending]
         approval = outcome.approval_id
         return Answer(
@@ -87,9 +88,7 @@ class ServiceApprover:
             source=source,
             reason=reason,
             approval_id=None if approval is None else ApprovalId(approval),
-            message=sentence(
-                where, outcome, self._service.grant(self._key(where), self._asker.run)
-            ),
+            message=sentence(where, outcome, held),
             cancel=_cancel(outcome),
             retry_after_seconds=outcome.retry_after_seconds,
         )

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 WHERE = Destination(host="pypi.org", port=443, protocol=Protocol.HTTPS)
 
+NOBODY_ANSWERED = (
+    "https://pypi.org:443 was not allowed: nobody answered within 120 s; a yes within the next "
+    "13 min serves another try."
+)
+
 
 def request(where: Destination = WHERE) -> Request:
     return Request(
@@ -112,8 +117,7 @@ def says(verdict: Verdict, scope: Scope = Scope.ONCE, *, cancel: bool = False) -
         ),
         (
             Silent(), 1, False, Source.DECIDER, Reason.APPROVAL_TIMEOUT, None,
-            "https://pypi.org:443 was not allowed: nobody answered within 120 s; a yes within"
-             " the next 13 min serves another try.",
+            NOBODY_ANSWERED,
         ),
         (
             Absent(), 1, False, Source.DECIDER, Reason.APPROVAL_UNAVAILABLE, None,
