@@ -38,7 +38,7 @@ from otel import AuditMode, AuditTrail, Journal
 if TYPE_CHECKING:
     from approvals.ports import Inquiry
 
-QUESTIONS, WAITERS = 1000, 50
+QUESTIONS, WAITERS, ROUNDS = 1000, 50, 3
 # Issue 6: decide-to-release with all of these open, and an answer that the session remembers.
 BAR_RELEASE_MS, BAR_CACHED_US = 20.0, 5.0
 _LOOK_UPS = 100_000
@@ -70,7 +70,8 @@ class Figures(NamedTuple):
     """What came out."""
 
     put_ms: float  # until every question was in the store
-    release_ms: tuple[float, float]  # p50 and p99, from `decide` to the last of its waiters
+    p50_ms: float  # from `decide` to the last of its waiters
+    p99_ms: float
     group_ms: float  # from the first `decide` of a group to its last waiter
     cached_us: float
 
@@ -95,19 +96,24 @@ class Taking:
         raise AssertionError
 
 
-def approvals(questions: int = QUESTIONS, waiters: int = WAITERS) -> None:
-    """Measure and print. Raises `BenchFailed` below a bar."""
-    with tempfile.TemporaryDirectory(dir=PLACE) as folder:
-        commit = _commit_us(Path(folder) / "bare.db")
-        figures = uvloop.run(_measured(Path(folder), questions, waiters))
-    print(f"bare SQLite commit: {commit:.0f} us, fdatasync: {sync_us():.0f} us (median)")
-    print(f"{questions:,} questions with {waiters} waiters each, put in {figures.put_ms:,.0f} ms")
-    print("decide to release: p50 {:.2f} ms, p99 {:.2f} ms".format(*figures.release_ms))
-    print(f"{_AT_ONCE} answers at once: all released after {figures.group_ms:.1f} ms")
-    print(f"an answer that is remembered: {figures.cached_us:.2f} us, no await")
-    if figures.release_ms[1] > BAR_RELEASE_MS:
+def approvals(questions: int = QUESTIONS, waiters: int = WAITERS, rounds: int = ROUNDS) -> None:
+    """Measure and print the medians. Raises `BenchFailed` below a bar."""
+    commits, syncs, figures = [], [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(dir=PLACE) as folder:
+            commits.append(_commit_us(Path(folder) / "bare.db"))
+            syncs.append(sync_us())
+            figures.append(uvloop.run(_measured(Path(folder), questions, waiters)))
+    median = Figures(*(statistics.median(column) for column in zip(*figures, strict=True)))
+    commit, sync = statistics.median(commits), statistics.median(syncs)
+    print(f"bare SQLite commit: {commit:.0f} us, fdatasync: {sync:.0f} us")
+    print(f"{questions:,} questions with {waiters} waiters each, put in {median.put_ms:,.0f} ms")
+    print(f"decide to release: p50 {median.p50_ms:.2f} ms, p99 {median.p99_ms:.2f} ms")
+    print(f"{_AT_ONCE} answers at once: all released after {median.group_ms:.1f} ms")
+    print(f"an answer that is remembered: {median.cached_us:.2f} us, no await")
+    if median.p99_ms > BAR_RELEASE_MS:
         raise BenchFailed(f"not met: p99 of decide to release, at most {BAR_RELEASE_MS:g} ms")
-    if figures.cached_us > BAR_CACHED_US:
+    if median.cached_us > BAR_CACHED_US:
         raise BenchFailed(f"not met: a remembered answer, at most {BAR_CACHED_US:g} us")
 
 
@@ -155,7 +161,8 @@ async def _with(service: ApprovalService, taking: Taking, questions: int, waiter
     times = sorted([await _decided(service, *each) for each in singles])
     return Figures(
         put_ms=put * 1000,
-        release_ms=(statistics.median(times) * 1000, times[len(times) * 99 // 100] * 1000),
+        p50_ms=statistics.median(times) * 1000,
+        p99_ms=times[len(times) * 99 // 100] * 1000,
         group_ms=together * 1000,
         cached_us=_cached_us(service),
     )

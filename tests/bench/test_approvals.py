@@ -16,7 +16,7 @@ def test_few_questions_are_measured_whole(
     monkeypatch.setattr(module, "BAR_RELEASE_MS", 1e9)
     monkeypatch.setattr(module, "BAR_CACHED_US", 0.0)
     with pytest.raises(BenchFailed, match="remembered answer, at most 0 us"):
-        approvals(questions=110, waiters=2)
+        approvals(questions=110, waiters=2, rounds=1)
     out = capsys.readouterr().out
     for what in ("bare SQLite commit", "110 questions with 2", "decide to release", "100 answers"):
         assert what in out
