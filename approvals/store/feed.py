@@ -13,12 +13,22 @@ from approvals.model import Change, ChangeKind
 if TYPE_CHECKING:
     from approvals.store.engine import Transaction
 
+_TAKE: Final = "UPDATE last_change SET number = number WHERE one = 1"
 _NEXT: Final = "UPDATE last_change SET number = number + 1 WHERE one = 1 RETURNING number"
 _ADD: Final = "INSERT INTO changes (number, kind, ref, at) VALUES ($1, $2, $3, $4)"
 _LAST: Final = "SELECT number FROM last_change WHERE one = 1"
 _AFTER: Final = (
     "SELECT number, kind, ref, at FROM changes WHERE number > $1 ORDER BY number LIMIT $2"
 )
+
+
+def take(transaction: Transaction) -> None:
+    """Take the counter: before any row that is changed.
+
+    Transactions that change several rows then follow each other, and never wait for each other in a
+    circle, which PostgreSQL would break by failing one of them.
+    """
+    transaction.rows(_TAKE)
 
 
 def note(transaction: Transaction, kind: ChangeKind, ref: str, at: float) -> None:

@@ -13,6 +13,8 @@ from approvals.store import feed, gateways, grants, records
 from otel import new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from approvals.model import Change, Grant, Record, Swept
     from approvals.ports import Clock
     from approvals.store.engine import Engine, Transaction
@@ -42,7 +44,7 @@ class SqlStore:
             gateways.open_session(transaction, session, self.gateway, now)
             return records.add(transaction, record, self.gateway, now)
 
-        return await self._engine.write(work)
+        return await self._change(work)
 
     async def replace(self, old: Record, new: Record, *, grant: Grant | None = None) -> bool:
         """Put `new` where `old` still is the stored version, and the grant with it."""
@@ -54,11 +56,11 @@ class SqlStore:
                 grants.add(transaction, grant, asked_by, now)
             return asked_by is not None
 
-        return await self._engine.write(work)
+        return await self._change(work)
 
     async def end_grant(self, grant: Grant, end: GrantEnd) -> bool:
         """End a grant that holds, and its record with it."""
-        return await self._engine.write(lambda t: grants.end(t, grant, end, self._wall()))
+        return await self._change(lambda t: grants.end(t, grant, end, self._wall()))
 
     async def spend(self, grant: Grant) -> None:
         """Keep what it was used for."""
@@ -71,7 +73,7 @@ class SqlStore:
             now = self._introduced(transaction)
             return gateways.resume(transaction, session_name, self.gateway, now)
 
-        return await self._engine.write(work)
+        return await self._change(work)
 
     async def sweep(self) -> Swept:
         """End what gateways that died left, and remove some of what is too old."""
@@ -82,7 +84,7 @@ class SqlStore:
             gateways.prune(transaction, now - KEPT_SECONDS, _PRUNED_AT_ONCE)
             return swept
 
-        return await self._engine.write(work)
+        return await self._change(work)
 
     async def find(self, approval_id: str) -> Record | None:
         """One record, open or ended."""
@@ -121,7 +123,14 @@ class SqlStore:
             self._liveness.end(self.gateway)
             return swept
 
-        return await self._engine.write(work)
+        return await self._change(work)
+
+    async def _change[T](self, work: Callable[[Transaction], T]) -> T:
+        def in_turn(transaction: Transaction) -> T:
+            feed.take(transaction)
+            return work(transaction)
+
+        return await self._engine.write(in_turn)
 
     def _introduced(self, transaction: Transaction) -> float:
         """Whoever leaves something in the store can be found dead; the time is now."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from approvals.model import Scope, Verdict
+from approvals.model import GrantEnd, Scope, Verdict
 from approvals.store.sql import KEPT_SECONDS, SqlStore
 from tests.support.approvals import answer
 from tests.support.people import open_folder, remove
@@ -48,6 +48,13 @@ class Everybody:
     def end(self, gateway: str) -> None: ...
 
 
+class Nobody(Everybody):
+    """So that each sweep ends what the others are about to answer."""
+
+    def is_live(self, gateway: str) -> bool:
+        return False
+
+
 class TestPostgres(StoreContract):
     @pytest.fixture(autouse=True)
     def tables(self, server: str) -> None:
@@ -59,6 +66,53 @@ class TestPostgres(StoreContract):
         engine = PostgresEngine(self.name)
         yield SqlStore(engine, Everybody(), clock)
         await engine.close()
+
+
+async def answer_at_once(store: SqlStore, name: str) -> None:
+    """Ask three, sweep what others ask, answer what is left: over and over."""
+    for number in range(12):
+        asked = [pending(f"a-{name}-{number}-{n}", host=f"{n}.{name}.org") for n in range(3)]
+        records = await asyncio.gather(*(store.add(each) for each in asked))
+        for record in reversed(records):
+            after, left = granted(record, answer(Verdict.ALLOW, Scope.SESSION))
+            if await store.replace(record, after, grant=left):
+                await store.end_grant(left, GrantEnd.REVOKED)
+        await store.add(pending(f"a-{name}-{number}-open", host=f"open.{name}.org"))
+        await store.sweep()
+
+
+async def follow(store: SqlStore, writing: asyncio.Task[object]) -> None:
+    """Read the feed while it grows: no number is ever missing below one that was seen."""
+    seen = 0
+    while True:
+        was_done = writing.done()
+        found = await store.changes(seen, limit=1000)
+        assert [each.number for each in found] == list(range(seen + 1, seen + 1 + len(found)))
+        seen += len(found)
+        if was_done and not found:
+            assert seen == await store.last_change()
+            return
+
+
+def test_gateways_that_write_at_once_block_nobody_and_the_feed_skips_nothing(server: str) -> None:
+    migrated(server)
+
+    async def main() -> None:
+        engines = [PostgresEngine(server) for _ in range(5)]
+        reader, *writers = (SqlStore(engine, Nobody(), Hands()) for engine in engines)
+        async with asyncio.TaskGroup() as tasks:
+
+            async def write() -> None:
+                await asyncio.gather(
+                    *(answer_at_once(each, f"{n}") for n, each in enumerate(writers))
+                )
+
+            writing = tasks.create_task(write())
+            await follow(reader, writing)
+        for engine in engines:
+            await engine.close()
+
+    asyncio.run(main())
 
 
 def test_what_a_gateway_leaves_is_ended_and_removed_in_time_there_too(server: str) -> None:
