@@ -78,3 +78,11 @@ class NoOpinion(ReviewerUnavailable):
 
 class TooWide(InvalidAnswer):
     """The answer reaches further, or lasts longer, than it may here or than this reviewer's may."""
+
+
+class ForeignDecision(InvalidAnswer):
+    """A decision by somebody who was not sent the question."""
+
+
+class NotAllowedToSay(InvalidAnswer):
+    """A decision in the name of somebody whom its sender may not speak for."""

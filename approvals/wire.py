@@ -15,7 +15,7 @@ from approvals.model import Answer, Scope, Verdict
 from otel import visible
 
 if TYPE_CHECKING:
-    from approvals.ports import Inquiry
+    from approvals.model import Question
 
 # Somebody has to read it, in a record of 64 kB at most.
 COMMENT_CHARACTERS = 2000
@@ -43,10 +43,16 @@ class Said(BaseModel):
         return self
 
 
-def answer_of(
-    said: Said, inquiry: Inquiry, *, widest: Scope, reviewer: str, channel: str
+def answer_of(  # noqa: PLR0913  # a verdict, and all that it doesn't say itself
+    said: Said,
+    question: Question,
+    *,
+    seen_join_no: int,
+    widest: Scope,
+    reviewer: str,
+    channel: str,
 ) -> Answer:
-    """The answer that a verdict comes to, given on all that wait now.
+    """The answer that a verdict comes to.
 
     Raises `TooWide` where this reviewer may not say that, `NoOpinion` for an abstention.
     """
@@ -54,14 +60,14 @@ def answer_of(
         raise NoOpinion(f"{reviewer} has no opinion")
     verdict, scope = Verdict(said.verdict), Scope(said.scope)
     check_reach(verdict, scope, widest=widest)
-    cancel = inquiry.question.asking.stops_on_denial if said.cancel is None else said.cancel
+    cancel = question.asking.stops_on_denial if said.cancel is None else said.cancel
     return Answer(
         verdict=verdict,
         scope=scope,
         cancel=verdict is Verdict.DENY and cancel,
         reviewer=reviewer,
         channel=channel,
-        seen_join_no=inquiry.joined,
+        seen_join_no=seen_join_no,
         comment=None if said.comment is None else visible(said.comment, limit=COMMENT_CHARACTERS),
         seconds=said.seconds,
     )

@@ -125,7 +125,8 @@ class CommandReviewer:
             said = Said.model_validate(read_object(output))
             return answer_of(
                 said,
-                inquiry,
+                inquiry.question,
+                seen_join_no=inquiry.joined,
                 widest=self._settings.widest_scope,
                 reviewer=f"command {name}",
                 channel=self.channel,

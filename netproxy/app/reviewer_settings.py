@@ -5,18 +5,17 @@ Whatever is wrong with them is said before anything starts, each with its place 
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from approvals.config import AutoRule, CommandSettings, WebhookSettings
-from approvals.errors import InvalidSecret
+from approvals.errors import InvalidEndpoint, InvalidSecret
 from approvals.model import Scope, Verdict
 from approvals.webhook.signing import parse_secret
+from approvals.webhook.urls import is_loopback, parse_url
 from netproxy.app.places import config_home
 from netproxy.app.secret_file import read_secret
 from netproxy.errors import InvalidSettings
@@ -42,6 +41,9 @@ def reviewers_of(
     """Add the reviewers; what is wrong with one goes to `surface.problems`."""
     reader = _Reader(document, surface)
     reader.refuse_doubles(table)
+    if table.webhook and settings.store is None:
+        what = "is memory: what endpoints are told and answer has to outlive a crash"
+        surface.problems.append(document.problem(("approvals", "store"), what))
     return replace(
         settings,
         webhooks=tuple(reader.webhooks(table.webhook)),
@@ -166,26 +168,12 @@ def _secrets(text: str) -> Iterator[bytes]:
         raise InvalidSettings(("holds no whsec_ line",))
 
 
-def _strange_url(url: str, *, may_be_plain: bool) -> str | None:
+def _strange_url(text: str, *, may_be_plain: bool) -> str | None:
     """What is wrong with an endpoint's address, if anything is."""
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "is not a URL"
-    if not url.isprintable() or " " in url or not host or parts.scheme not in {"https", "http"}:
-        return "is not https://HOST/PATH"
-    if parts.username is not None or parts.password is not None:
-        return "holds a user name or password: the signature says who sends"
-    if parts.fragment:
-        return "holds a fragment, which is never sent"
-    if parts.scheme == "http" and not (may_be_plain and _is_loopback(host)):
-        return "is not https: plain http is for an address of loopback that allow_private names"
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        url = parse_url(text)
+    except InvalidEndpoint as invalid:
+        return str(invalid)
+    if url.is_encrypted or (may_be_plain and url.is_address and is_loopback(url.host)):
+        return None
+    return "is not https: plain http is for an address of loopback that allow_private names"

@@ -7,7 +7,7 @@ outbox, a socket. Each is built by its own module, imported only where the setti
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from approvals import ApprovalService, SystemClock
@@ -47,6 +47,8 @@ class Way:
     """One way by which reviewers are reached."""
 
     reviewers: tuple[Reviewer, ...] = ()
+    # What is open before the service is, and still when its questions end with it.
+    around: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
     # What runs as long as the service does. It raises what keeps the gateway from opening.
     hosted: Callable[[ApprovalService], AbstractAsyncContextManager[object]] = _nothing
 
@@ -71,6 +73,8 @@ async def reviewed(
         stack.push_async_callback(room.store.close)
         if opens_store and ways:
             await room.store.open()
+        for way in ways:
+            await stack.enter_async_context(way.around)
         await stack.enter_async_context(service)
         for way in ways:
             await stack.enter_async_context(way.hosted(service))
@@ -89,6 +93,8 @@ def _ways(room: Room) -> Iterator[Way]:
         yield _rules(room)
     if settings.commands:
         yield _commands(room)
+    if settings.webhooks:
+        yield _webhooks(room)
 
 
 def _terminal(room: Room) -> Way:
@@ -116,3 +122,17 @@ def _commands(room: Room) -> Way:
 
     programs = room.settings.approvals.commands
     return Way(reviewers=tuple(CommandReviewer(each, room.environ) for each in programs))
+
+
+def _webhooks(room: Room) -> Way:
+    from approvals.reviewers.webhook import WebhookReviewer
+    from netproxy.app.webhooks import courier_of, reply_base
+
+    courier, base = courier_of(room), reply_base(room.settings.approvals)
+    return Way(
+        reviewers=tuple(
+            WebhookReviewer(each, courier, base_url=base)
+            for each in room.settings.approvals.webhooks
+        ),
+        around=courier,
+    )

@@ -1,18 +1,26 @@
-"""What webhooks need of the gateway: its resolver, and its table of addresses."""
+"""What webhooks need of the gateway: its store, its resolver, and its table of addresses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from approvals.errors import LookupFailed
-from approvals.webhook.transport import Vetted
+from approvals.store.sqlite import SqliteStore
+from approvals.store.webhooks import WebhookStore
+from approvals.webhook.courier import Courier
+from approvals.webhook.transport import Transport, Vetted
+from netproxy.app.own_addresses import host_addresses
 from netproxy.errors import DestinationUnreachable
 from netproxy.policy.addresses import AddressClass, classify_with_own
 from netproxy.policy.blocks import NO_BLOCKS, Blocks, parse_address, parse_block, text_of
+from netproxy.transport.resolver import SystemResolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netproxy.app.approval_settings import ApprovalSettings
+    from netproxy.app.reviewing import Room
+    from netproxy.app.settings import Settings
     from netproxy.ports import Resolver
 
 # Where no receiver is, whatever a setting says: it hands out credentials, or is not one host.
@@ -20,6 +28,41 @@ _NEVER: Final = frozenset(
     {AddressClass.METADATA, AddressClass.MULTICAST, AddressClass.BROADCAST,
      AddressClass.UNSPECIFIED, AddressClass.UNRECOGNISED}
 )  # fmt: skip
+
+
+def courier_of(room: Room) -> Courier:
+    """What delivers to this gateway's endpoints. It opens nothing before it is needed."""
+    return Courier(
+        room.settings.approvals.webhooks,
+        store=webhook_store(room),
+        records=room.store,
+        transport=Transport(network_of(room.settings)),
+        sink=room.trail,
+        clock=room.clock,
+        report=room.report,
+    )
+
+
+def webhook_store(room: Room) -> WebhookStore:
+    """What endpoints were told, and said."""
+    assert isinstance(room.store, SqliteStore), "settings refuse endpoints without a file"
+    return WebhookStore(room.store.database)
+
+
+def network_of(settings: Settings) -> WebhookNetwork:
+    """The network as a gateway with these settings sees it."""
+    resolver = SystemResolver(
+        hosts=settings.resolver_hosts, timeout_seconds=settings.resolve_seconds
+    )
+    return WebhookNetwork(resolver, own=host_addresses)
+
+
+def reply_base(settings: ApprovalSettings) -> str | None:
+    """Where the inbox is, as others reach it; None where there is none."""
+    if settings.public_url is not None or settings.inbox is None:
+        return settings.public_url
+    host = f"[{settings.inbox.host}]" if ":" in settings.inbox.host else settings.inbox.host
+    return f"http://{host}:{settings.inbox.port}"
 
 
 class WebhookNetwork:

@@ -8,17 +8,27 @@ import pytest
 from pydantic import ValidationError
 
 from approvals.errors import NoOpinion, TooWide
-from approvals.model import Answer, Scope, Verdict
+from approvals.model import Answer, Question, Scope, Verdict
 from approvals.wire import Said, answer_of, invalid_of, problems_of
 from tests.support.approvals import ASKING
 from tests.support.inbox import question
-from tests.support.inquiries import FakeInquiry
 
 
-def answer(said: dict[str, object], *, widest: Scope = Scope.SESSION, joined: int = 2) -> Answer:
-    inquiry = FakeInquiry(joined=joined)
-    found = Said.model_validate(said)
-    return answer_of(found, inquiry, widest=widest, reviewer="bot", channel="command")
+def answer(
+    said: dict[str, object],
+    *,
+    widest: Scope = Scope.SESSION,
+    joined: int = 2,
+    asked: Question | None = None,
+) -> Answer:
+    return answer_of(
+        Said.model_validate(said),
+        question() if asked is None else asked,
+        seen_join_no=joined,
+        widest=widest,
+        reviewer="bot",
+        channel="command",
+    )
 
 
 def test_a_yes_is_for_all_that_wait_now_and_once_unless_it_says_more() -> None:
@@ -32,10 +42,8 @@ def test_a_yes_is_for_all_that_wait_now_and_once_unless_it_says_more() -> None:
 def test_a_no_ends_the_command_as_it_would_or_as_it_says() -> None:
     assert answer({"verdict": "deny"}).cancel
     assert not answer({"verdict": "deny", "cancel": False}).cancel
-    gentle = FakeInquiry(question=question(asking=replace(ASKING, stops_on_denial=False)))
-    said = Said.model_validate({"verdict": "deny"})
-    found = answer_of(said, gentle, widest=Scope.ONCE, reviewer="bot", channel="command")
-    assert not found.cancel
+    gentle = question(asking=replace(ASKING, stops_on_denial=False))
+    assert not answer({"verdict": "deny"}, asked=gentle).cancel
 
 
 def test_a_comment_is_made_visible() -> None:

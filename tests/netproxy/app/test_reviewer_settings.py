@@ -87,18 +87,23 @@ def test_an_endpoint_with_everything(home: Home) -> None:
     [
         pytest.param("http://desk.test/", "is not https", id="plain"),
         pytest.param("http://127.0.0.1:1/", "is not https", id="plain and not opened"),
-        pytest.param("ftp://desk.test/", "is not https://HOST/PATH", id="another scheme"),
-        pytest.param("https:///hook", "is not https://HOST/PATH", id="no host"),
-        pytest.param("https://a:b@desk.test/", "holds a user name", id="credentials"),
-        pytest.param("https://desk.test/#x", "holds a fragment", id="fragment"),
+        pytest.param("ftp://desk.test/", "does not begin with https://", id="another scheme"),
+        pytest.param("https:///hook", "has no host", id="no host"),
+        pytest.param("https://a:b@desk.test/", "has a user name", id="credentials"),
+        pytest.param("https://desk.test/#x", "has a fragment", id="fragment"),
         pytest.param("https://desk.test:99999/", "is not a URL", id="no port"),
-        pytest.param("https://desk.test/a b", "is not https://HOST/PATH", id="a space"),
+        pytest.param("https://desk.test/a b", "has characters", id="a space"),
     ],
 )
 def test_an_address_that_no_question_is_sent_to(home: Home, url: str, what: str) -> None:
     found = home.problem(WEBHOOK.replace("https://desk.test/hook", url))
     assert found.startswith("config.toml:3:1 approvals.webhook[0].url: ")
     assert what in found
+
+
+def test_an_endpoint_needs_a_store_that_outlives_the_gateway(home: Home) -> None:
+    found = home.problem(f'[approvals]\nstore = "memory"\n{WEBHOOK}')
+    assert found.startswith("config.toml:2:1 approvals.store: is memory")
 
 
 def test_plain_http_is_for_a_loopback_that_was_opened(home: Home) -> None:
