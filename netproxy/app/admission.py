@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from approvals import StoreUnavailable
 from netproxy.app.token_file import credentials_of
 from netproxy.errors import InvalidSettings
 from netproxy.model import CloseReason
@@ -53,7 +54,7 @@ class Admission[Server: Serving]:
         opened: Callable[[Holder, Session], AbstractAsyncContextManager[Server]],
         say: Callable[[str], None],
     ) -> None:
-        """`opened` may raise `AuditUnavailable`."""
+        """`opened` may raise `AuditUnavailable` and `StoreUnavailable`."""
         self._tokens = tokens
         self._opened = opened
         self._say = say
@@ -75,7 +76,7 @@ class Admission[Server: Serving]:
         try:
             holders, sessions = await asyncio.to_thread(self._read)
             await self._enter(sessions)
-        except (InvalidSettings, AuditUnavailable) as problem:
+        except (InvalidSettings, AuditUnavailable, StoreUnavailable) as problem:
             first, *more = getattr(problem, "problems", (str(problem),))
             others = f" (and {len(more)} more)" if more else ""
             self._say(f"the tokens stay as they were: {first}{others}")

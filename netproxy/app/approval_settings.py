@@ -56,9 +56,7 @@ class ApprovalSettings:
             **self.chosen,  # type: ignore[arg-type]  # whole numbers where numbers of things are meant
             grant_seconds=self.longest_seconds,
         )
-        if self.widest_scope is None:
-            return config
-        return replace(config, widest_scope=Scope(self.widest_scope))
+        return replace(config, widest_scope=Scope(self.widest_scope or Scope.ALWAYS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from approvals.store.sqlite import SqliteStore
 
 
+def resumed(path: Path, name: str, clock: Clock) -> str:
+    """The id of a named session, for whoever has no loop yet. Raises `StoreUnavailable`."""
+    import asyncio
+
+    async def look() -> str:
+        store = store_at(path, clock)
+        try:
+            session_id, _ = await store.resume(name)
+        finally:
+            await store.close()
+        return session_id
+
+    return asyncio.run(look())
+
+
 def store_at(path: Path | None, clock: Clock) -> SqliteStore | MemoryStore:
     """The store in this file; None: one that ends with the process."""
     if path is None:

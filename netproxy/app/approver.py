@@ -19,7 +19,7 @@ from netproxy.ports import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from approvals import ApprovalService, Outcome
+    from approvals import ApprovalService, Grant, Outcome
     from netproxy.app.approval_settings import ApprovalSettings
     from netproxy.model import Destination, Judgement, Request
 
@@ -35,6 +35,8 @@ _WORDS: dict[Ending, tuple[Source, Reason]] = {
     Ending.WITHDRAWN: (Source.DECIDER, Reason.APPROVAL_UNAVAILABLE),
     Ending.AUDIT_UNAVAILABLE: (Source.PROXY_STATE, Reason.AUDIT_UNAVAILABLE),
 }
+# Nothing waits for its record so long that this many more answers end meanwhile.
+_MOST_ENDED = 1024
 _OBEYED = frozenset({Ending.DENIED, Ending.DENIED_BY_SESSION})
 
 
@@ -54,7 +56,7 @@ class Asker:
 
 
 class ServiceApprover:
-    """`netproxy.ports.Approver` and `netproxy.ports.SessionCache` of one run."""
+    """`netproxy.ports.Approver`, `SessionCache` and `Ledger` of one run."""
 
     def __init__(
         self,
@@ -62,11 +64,18 @@ class ServiceApprover:
         asker: Asker,
         *,
         is_almost_full: Callable[[], bool] = lambda: False,
+        writes_rules: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_almost_full`: whether the audit disk has no room for what a question leaves."""
+        """`is_almost_full`: whether the audit disk has no room for what a question leaves.
+
+        `writes_rules`: whether an answer for always could be kept as a rule now.
+        """
         self._service = service
         self._asker = asker
         self._is_almost_full = is_almost_full
+        self._writes_rules = writes_rules
+        self._ended: dict[ApprovalId, None] = {}  # in the order in which that happened
+        self._metered: set[ApprovalId] = set()
 
     async def ask(self, request: Request, judgement: Judgement) -> Answer:
         """Ask, wait, and translate; every failure is an answer."""
@@ -80,7 +89,6 @@ class ServiceApprover:
                 message=f"{where} was not allowed: the audit disk is almost full, nobody is asked.",
             )
         outcome = await self._service.ask(self._asking(request, judgement))
-        held = self._service.grant(self._key(where), self._asker.run)
         source, reason = _WORDS[outcome.ending]
         approval = outcome.approval_id
         return Answer(
@@ -88,7 +96,7 @@ class ServiceApprover:
             source=source,
             reason=reason,
             approval_id=None if approval is None else ApprovalId(approval),
-            message=sentence(where, outcome, held),
+            message=sentence(where, outcome, self._granted(where)),
             cancel=_cancel(outcome),
             retry_after_seconds=outcome.retry_after_seconds,
         )
@@ -105,9 +113,42 @@ class ServiceApprover:
         return ApprovalId(found.approval_id) if found is not None and found.cancel else None
 
     def grant(self, destination: Destination) -> ApprovalId | None:
-        """The session's remembered yes."""
+        """The session's remembered yes, or this run's."""
         found = self._service.grant(self._key(destination), self._asker.run)
         return None if found is None else ApprovalId(found.approval_id)
+
+    def take(self, destination: Destination, approval_id: ApprovalId) -> bool:
+        """Count a connection that a remembered yes lets through; False: it holds no longer."""
+        found = self._granted(destination)
+        if found is None or found.approval_id != approval_id:
+            return False
+        return found.budget is None or self._service.spend(approval_id, connections=1)
+
+    def has_ended(self, approval_id: ApprovalId) -> bool:
+        """Whether what an answer left was taken back, or its time is over."""
+        return approval_id in self._ended
+
+    def is_metered(self, approval_id: ApprovalId) -> bool:
+        """Whether the bytes that it carries count."""
+        return approval_id in self._metered
+
+    def spend(self, approval_id: ApprovalId, count: int) -> None:
+        """Count so many bytes. When there are none left, the service says so to `note_end`."""
+        self._service.spend(approval_id, bytes=count)
+
+    def note_end(self, approval_id: ApprovalId) -> None:
+        """Let nothing more through by it: connections wait for their records when it ends."""
+        self._ended[approval_id] = None
+        self._metered.discard(approval_id)
+        if len(self._ended) > _MOST_ENDED:
+            del self._ended[next(iter(self._ended))]
+
+    def _granted(self, destination: Destination) -> Grant | None:
+        """The yes that holds; its bytes are counted from the first connection on."""
+        found = self._service.grant(self._key(destination), self._asker.run)
+        if found is not None and found.budget is not None and found.budget.bytes is not None:
+            self._metered.add(ApprovalId(found.approval_id))
+        return found
 
     def _key(self, destination: Destination) -> Key:
         return Key(
@@ -134,6 +175,7 @@ class ServiceApprover:
             group=registrable_domain(destination.host) or destination.host,
             hold_seconds=asker.hold_seconds.get(destination.protocol),
             session_name=asker.session_name,
+            rule_possible=self._writes_rules(),
         )
 
 

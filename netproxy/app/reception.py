@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from netproxy.app.file_watch import Identity
     from netproxy.app.policy_in_force import PolicyInForce
+    from netproxy.app.rule_file import Load
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial
     from netproxy.model import CloseReason
@@ -34,7 +35,7 @@ class Run:
     """What identifies one run, and what its parts share."""
 
     settings: Settings
-    load: Callable[[], Settings]  # reads all of them anew
+    load: Load  # reads all of them anew
     pinned: Mapping[Path, Identity]  # files of theirs in folders that the command can write
     policy: PolicyInForce
     digest: str  # of the policy that the run starts with

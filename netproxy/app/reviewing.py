@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from approvals.ports import Clock, Reviewer, Screen
     from approvals.store.memory import MemoryStore
     from approvals.store.sqlite import SqliteStore
+    from netproxy.app.rule_writer import RuleWriter
     from netproxy.app.settings import Settings
     from otel import AuditTrail
 
@@ -35,7 +36,13 @@ class Room:
     environ: Mapping[str, str]
     report: Callable[[str], None]  # one line for whoever looks after the gateway
     clock: Clock
+    rules: RuleWriter
     store: SqliteStore | MemoryStore  # closed with the service; the file is opened when it is used
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether anybody is asked at all."""
+        return self.settings.ask is not Ask.NEVER
 
 
 def _nothing(_: ApprovalService) -> AbstractAsyncContextManager[object]:
@@ -68,6 +75,7 @@ async def reviewed(
         clock=room.clock,
         store=room.store,
         config=room.settings.approvals.config(),
+        rules=room.rules,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(room.store.close)
@@ -83,7 +91,7 @@ async def reviewed(
 
 def ways_of(room: Room) -> tuple[Way, ...]:
     """Every way that the settings ask for; none where nobody is to be asked."""
-    return () if room.settings.ask is Ask.NEVER else tuple(_ways(room))
+    return tuple(_ways(room)) if room.is_asking else ()
 
 
 def _ways(room: Room) -> Iterator[Way]:

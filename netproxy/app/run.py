@@ -20,6 +20,7 @@ from netproxy.app.closing import closing_line
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
+from netproxy.app.settings import Ask
 from netproxy.app.trail import open_journal, record_start
 from netproxy.policy.origin import Layer
 from otel import (
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
     from netproxy.app.file_watch import Identity
     from netproxy.app.reception import Run
+    from netproxy.app.rule_file import Load
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
     from netproxy.transport.server import ProxyServer
@@ -75,7 +77,7 @@ _NESTED = (
 _INSIDE = ProxyAddresses(http=f"127.0.0.1:{HTTP_PORT}", socks=f"127.0.0.1:{SOCKS_PORT}")
 
 
-def run(settings: Settings, environ: Mapping[str, str], load: Callable[[], Settings]) -> int:
+def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
     """Run the command; return what to exit with. Prints at most a warning and closing lines.
 
     `load` reads the settings anew when their files change.
@@ -113,7 +115,7 @@ class _Execution:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        load: Callable[[], Settings],
+        load: Load,
         say: RunLog,
     ) -> None:
         self._settings = settings
@@ -121,7 +123,7 @@ class _Execution:
         self._environ = environ
         self._load = load
         self._began = time.monotonic()
-        self._session_id = new_id("s")
+        self._session_id = _session_id(settings, say)
         self._execution_id = new_id("r")
         self._directory = fencing.logical_directory(environ)
         self._streams = inspect_streams()
@@ -366,6 +368,21 @@ class _Execution:
             sys.stderr.write("\n")
         for each in lines:
             self._say(each)
+
+
+def _session_id(settings: Settings, say: Callable[[str], None]) -> str:
+    """A new one, or what a named session has had before: answers for it hold on."""
+    name, store = settings.session_name, settings.approvals.store
+    if name is None or store is None or settings.ask is Ask.NEVER:
+        return new_id("s")
+    from approvals import StoreUnavailable, SystemClock
+    from netproxy.app.approval_store import resumed
+
+    try:
+        return resumed(store, name, SystemClock())
+    except StoreUnavailable as lost:
+        say(f"warning: the session {name} begins anew: {lost}")
+        return new_id("s")
 
 
 def _user_name() -> str | None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 import signal
+from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,9 +20,11 @@ from netproxy.app.outside import outside
 from netproxy.app.reviewing import reviewed, ways_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.sessions import run_of, served
-from netproxy.app.wiring import Shared, addresses_of, room_of, written_by_turns
+from netproxy.app.settings import Ask
+from netproxy.app.wiring import Shared, addresses_of, inbox_of, room_of, written_by_turns
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.server import Crowd, ListenerKind
+from otel import new_id
 from otel.attributes import EXECUTION_ID, SESSION_ID
 
 if TYPE_CHECKING:
@@ -90,12 +93,12 @@ class Service:
         self._stopping, self._hurrying = asyncio.Event(), asyncio.Event()
         self._signalled = asyncio.Event()
         self._trail = trail
-        self._runs: dict[Holder | str | None, Run] = {
-            key: self._run_of(each) for key, each in self._sessions.items()
-        }
+        self._runs: dict[Holder | str | None, Run] = {}
         self._take_signals()
         async with AsyncExitStack() as stack:
             shared = await self._share(stack)
+            for key, each in self._sessions.items():
+                self._runs[key] = await self._run_of(each, shared)
             if self._tokens is None:
                 admission, servers = None, await self._open_to_all(stack, shared)
             else:
@@ -114,25 +117,39 @@ class Service:
             # Clients leave the first servers first.
             return await self._drain([*servers, *(admission.servers if admission else ())])
 
-    def _run_of(self, session: Session) -> Run:
-        run = run_of(session, self._trail, _user())
+    async def _run_of(self, session: Session, shared: Shared) -> Run:
+        """Raises `StoreUnavailable` for one that is to go on where it was left."""
+        name = self._name_of(session)
+        is_new = name is None or session.settings.ask is Ask.NEVER
+        session_id = new_id("s") if is_new else await shared.service.resume(name or "")
+        run = run_of(session, session_id, self._trail, _user())
         if self.tracing is not None:
             ids = {SESSION_ID: run.session_id, EXECUTION_ID: run.execution_id}
             run.trail.watch(self.tracing.watchers(ids))
         return run
 
+    def _name_of(self, session: Session) -> str | None:
+        """What a session is found by after a restart: each profile has answers of its own."""
+        name = session.settings.session_name
+        if name is None or self._tokens is not None or len(self._sessions) == 1:
+            return name
+        return f"{name}@{session.settings.profile or ''}"
+
     async def _share(self, stack: AsyncExitStack) -> Shared:
         """Open what all sessions use together."""
         stack.enter_context(written_by_turns(self._trail, self.log))
-        first = next(iter(self._runs.values()))
-        room = room_of(first, RelayScreen(), self._environ, self.log)
+        first = next(iter(self._sessions.values())).settings
+        screen = RelayScreen()
+        room = room_of(first, self._trail, _user(), screen, self._environ, self.log)
         return Shared(
             service=await stack.enter_async_context(
                 reviewed(room, ways_of(room), opens_store=True)
             ),
+            rules=room.rules,
+            open_sessions=Counter(),
             readiness=Readiness(asyncio.get_running_loop(), report=self.log),
             crowd=self.crowd,
-            own_listeners=addresses_of(self.listening.sockets()),
+            own_listeners=addresses_of(self.listening.sockets()) | inbox_of(first),
             environ=self._environ,
             report=self.log,
             tells_at_once=True,
@@ -155,7 +172,7 @@ class Service:
 
         @asynccontextmanager
         async def opened(holder: Holder, session: Session) -> AsyncIterator[ProxyServer]:
-            run = self._runs.get(holder) or self._run_of(session)
+            run = self._runs.get(holder) or await self._run_of(session, shared)
             self._runs[holder] = run
             try:
                 async with served(run, shared) as server:

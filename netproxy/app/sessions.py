@@ -26,9 +26,10 @@ from sandbox.loopback import is_same_user
 from sandbox.token import CancellationToken
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from netproxy.app.cli.run_options import RunOptions
+    from netproxy.app.rule_file import Load
     from netproxy.app.settings import Settings
     from netproxy.app.token_file import Holder
     from netproxy.app.wiring import Shared
@@ -46,7 +47,7 @@ class Session:
     """One scope of rules and remembered answers."""
 
     settings: Settings
-    load: Callable[[], Settings]  # reads all of them anew
+    load: Load  # reads all of them anew
 
 
 class NobodyToStop:
@@ -79,11 +80,11 @@ def session_of_holder(options: RunOptions, environ: Mapping[str, str], holder: H
     return session_of(options, environ, profile=holder.profile, name=holder.identity)
 
 
-def run_of(session: Session, trail: AuditTrail, user: str) -> Run:
-    """What the parts of the gateway know a session as, under ids of its own."""
+def run_of(session: Session, session_id: str, trail: AuditTrail, user: str) -> Run:
+    """What the parts of the gateway know a session as."""
     settings = session.settings
     policy = settings.policy(now=time.time())
-    session_id, execution_id = new_id("s"), new_id("r")
+    execution_id = new_id("r")
     own_trail = trail.with_attributes(**{"session.id": session_id, "execution.id": execution_id})
     return Run(
         settings=settings,

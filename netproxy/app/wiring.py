@@ -6,28 +6,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from approvals import SystemClock
+from approvals import StoreUnavailable, SystemClock
+from approvals.model import GrantEnd
 from netproxy.app.approval_store import store_at
 from netproxy.app.approver import Asker, ServiceApprover, holds
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.fencing import home_folder
 from netproxy.app.file_watch import MISSING, FileWatch, source_states
 from netproxy.app.own_addresses import host_addresses
-from netproxy.app.places import state_home
+from netproxy.app.places import config_home, state_home
 from netproxy.app.reload import Reloader
 from netproxy.app.reread import Held, Reread
-from netproxy.app.reviewing import Room, reviewed, ways_of
+from netproxy.app.reviewing import Room, Way, reviewed, ways_of
+from netproxy.app.rule_file import RuleFile
+from netproxy.app.rule_writer import RuleWriter
 from netproxy.app.settings import MANAGED_FILE
 from netproxy.app.supervisor import Denial
 from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
 from netproxy.connection.routes import RoutedJudge
+from netproxy.model import ApprovalId, CloseReason
 from netproxy.policy.engine import Host
 from netproxy.policy.origin import Layer
 from netproxy.transport.dialer import HappyEyeballs
@@ -39,9 +44,10 @@ from netproxy.transport.ways import Ways
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from approvals import ApprovalService
+    from approvals import ApprovalService, Grant
     from approvals.ports import Screen
     from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
@@ -52,6 +58,14 @@ if TYPE_CHECKING:
     from otel import AuditTrail
     from sandbox.process import Listeners
     from sandbox.token import CancellationToken
+
+
+# Why a connection ends when the yes that carried it does.
+_CUT_FOR = {
+    GrantEnd.REVOKED: CloseReason.REVOKED,
+    GrantEnd.EXPIRED: CloseReason.GRANT_EXPIRED,
+    GrantEnd.USED_UP: CloseReason.BYTE_LIMIT,
+}
 
 
 class RunToken:
@@ -85,19 +99,26 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     environ: Mapping[str, str],
     report: Callable[[str], None],
     crowd: Crowd,
+    ways: Callable[[Room], Sequence[Way]] = ways_of,
 ) -> AsyncIterator[ProxyServer]:
-    """Serve the run's listeners until the block ends; then every connection is closed."""
+    """Serve the run's listeners until the block ends; then every connection is closed.
+
+    `ways` says by which reviewers are reached.
+    """
     take_descriptors()
     # Listeners of a sandbox are in its network, not in ours.
     own = (listeners.http, listeners.socks) if run.settings.no_sandbox else ()
     with written_by_turns(run.trail, report):
-        room = room_of(run, screen, environ, report)
-        async with reviewed(room, ways_of(room)) as service:
+        room = room_of(run.settings, run.trail, run.user, screen, environ, report)
+        async with reviewed(room, ways(room)) as service:
+            await _resume(run, room, service)
             shared = Shared(
                 service=service,
+                rules=room.rules,
+                open_sessions=Counter(),
                 readiness=Readiness(asyncio.get_running_loop(), report=report),
                 crowd=crowd,
-                own_listeners=addresses_of(own),
+                own_listeners=addresses_of(own) | inbox_of(run.settings),
                 environ=environ,
                 report=report,
             )
@@ -128,6 +149,8 @@ class Shared:
     """What all runs of one process have in common."""
 
     service: ApprovalService
+    rules: RuleWriter
+    open_sessions: Counter[str]  # one that several clients have in common may be open twice
     readiness: Readiness
     crowd: Crowd
     own_listeners: frozenset[tuple[str, int]]  # so that nobody is let go round in circles
@@ -141,23 +164,67 @@ def addresses_of(listeners: Iterable[socket.socket]) -> frozenset[tuple[str, int
     return frozenset(listener.getsockname()[:2] for listener in listeners)
 
 
+def inbox_of(settings: Settings) -> frozenset[tuple[str, int]]:
+    """Where reviewers answer: no client may, whatever the rules open."""
+    inbox = settings.approvals.inbox
+    return frozenset() if inbox is None else frozenset({(inbox.host, inbox.port)})
+
+
 @asynccontextmanager
 async def data_plane(
     run: Run, shared: Shared, *, token: Token, limits: Limits, ports: Ports
 ) -> AsyncIterator[ProxyServer]:
     """Make the server of one run; its policy follows the files until the block ends."""
-    reloader = _reloader(run, shared)
-    server = _server(run, shared, token, limits, ports)
+    unmade: set[Path] = set()
+    shared.open_sessions[run.session_id] += 1
+    _keep_rules(run, shared, unmade)
+    reloader = _reloader(run, shared, unmade)
+    approver = ServiceApprover(
+        shared.service,
+        _asker(run),
+        is_almost_full=lambda: run.trail.is_almost_full,
+        writes_rules=lambda: shared.rules.is_open(run.session_id),
+    )
+    server = _server(run, shared, approver, token=token, limits=limits, ports=ports)
     run.policy.on_swap = server.judge_again
+    shared.service.on_ended(run.session_id, partial(_cut, server, approver))
     try:
         # It has looked once when it is entered: who is served meets what the files say now.
         async with reloader:
             yield server
     finally:
         shared.service.end_run(run.execution_id)
+        shared.open_sessions[run.session_id] -= 1
+        if not shared.open_sessions[run.session_id]:
+            shared.rules.close(run.session_id)
+            shared.service.end_session(run.session_id)
         await server.aclose()
         for notice in reloader.notices():
             shared.report(notice)
+
+
+def _cut(server: ProxyServer, approver: ServiceApprover, grant: Grant, end: GrantEnd) -> None:
+    """End what a yes carries that ended."""
+    approval_id = ApprovalId(grant.approval_id)
+    approver.note_end(approval_id)
+    server.close_approved(approval_id, _CUT_FOR[end])
+
+
+def _keep_rules(run: Run, shared: Shared, unmade: set[Path]) -> None:
+    """Let answers for always become rules of the user's file; they hold as soon as it is read."""
+    settings = run.settings
+    usual = config_home(shared.environ, home_folder(shared.environ)) / "config.toml"
+    path = settings.config_file or usual
+    if settings.config_file is None and not any(s.path == usual for s in settings.sources):
+        unmade.add(usual)
+
+    def written(is_new: bool) -> None:  # noqa: FBT001  # what `RuleWriter` says
+        if is_new:
+            unmade.discard(path)
+        run.reload_wanted.set()
+
+    file = RuleFile(path, run.load, is_own=settings.config_file is None)
+    shared.rules.open(run.session_id, file, sink=run.trail, written=written)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -165,7 +232,7 @@ def limits_of(settings: Settings) -> Limits:
     return settings.limits.over(Limits(resolve_seconds=settings.resolve_seconds))
 
 
-def _reloader(run: Run, shared: Shared) -> Reloader:
+def _reloader(run: Run, shared: Shared, unmade: set[Path]) -> Reloader:
     own_host = partial(_own_host, shared.own_listeners)
     policy = run.policy.current = replace(run.policy.current, host=own_host())
     # A managed file that appears is honoured; any other must have been there from the start: the
@@ -174,8 +241,10 @@ def _reloader(run: Run, shared: Shared) -> Reloader:
     trust = TrustStore(state_home(shared.environ, home_folder(shared.environ))).path
     beside = {trust} if any(s.layer is Layer.PROJECT for s in run.settings.sources) else set()
     states.update(FileWatch(beside).look())
+    states.update(dict.fromkeys(unmade, MISSING))
     held = Held(settings=run.settings, policy=policy, digest=run.digest, states=states)
-    reread = Reread(FileWatch(states, pinned=run.pinned), run.load, own_host, beside=beside)
+    watch = FileWatch(states, pinned=run.pinned)
+    reread = Reread(watch, run.load, own_host, beside=beside, unmade=unmade)
     return Reloader(
         reread,
         held,
@@ -197,20 +266,37 @@ def _own_host(listeners: frozenset[tuple[str, int]]) -> Host:
     return Host(addresses=host_addresses(), listeners=listeners)
 
 
-def room_of(
-    run: Run, screen: Screen, environ: Mapping[str, str], report: Callable[[str], None]
+async def _resume(run: Run, room: Room, service: ApprovalService) -> None:
+    """Let what a named session was told hold again. Without the store it has to ask anew."""
+    name = run.settings.session_name
+    if name is None or not room.is_asking:
+        return
+    try:
+        await service.resume(name)
+    except StoreUnavailable as lost:
+        room.report(f"the session {name} could not be resumed: {lost}")
+
+
+def room_of(  # noqa: PLR0913, PLR0917  # what a gateway has of its surroundings
+    settings: Settings,
+    trail: AuditTrail,
+    user: str,
+    screen: Screen,
+    environ: Mapping[str, str],
+    report: Callable[[str], None],
 ) -> Room:
-    """What those who review are reached from, by this run's settings."""
+    """What those who review are reached from, by the settings of a gateway's first session."""
     clock = SystemClock()
     return Room(
-        settings=run.settings,
-        trail=run.trail,
-        user=run.user,
+        settings=settings,
+        trail=trail,
+        user=user,
         screen=screen,
         environ=environ,
         report=report,
         clock=clock,
-        store=store_at(run.settings.approvals.store, clock),
+        store=store_at(settings.approvals.store, clock),
+        rules=RuleWriter(clock),
     )
 
 
@@ -227,11 +313,16 @@ def _asker(run: Run) -> Asker:
     )
 
 
-def _server(run: Run, shared: Shared, token: Token, limits: Limits, ports: Ports) -> ProxyServer:
+def _server(  # noqa: PLR0913  # a run, and what all of them share
+    run: Run,
+    shared: Shared,
+    approver: ServiceApprover,
+    *,
+    token: Token,
+    limits: Limits,
+    ports: Ports,
+) -> ProxyServer:
     settings, readiness = run.settings, shared.readiness
-    approver = ServiceApprover(
-        shared.service, _asker(run), is_almost_full=lambda: run.trail.is_almost_full
-    )
     routes = settings.routes
     dialer = HappyEyeballs(readiness, limits)
     resolver = SystemResolver(hosts=settings.resolver_hosts, timeout_seconds=limits.resolve_seconds)
@@ -244,6 +335,7 @@ def _server(run: Run, shared: Shared, token: Token, limits: Limits, ports: Ports
         approver=approver,
         audit=run.trail,
         token=token,
+        ledger=approver,
     )
     return ProxyServer(
         gate=gate,
@@ -257,6 +349,7 @@ def _server(run: Run, shared: Shared, token: Token, limits: Limits, ports: Ports
         report=shared.report,
         crowd=shared.crowd,
         ports=ports,
+        ledger=approver,
     )
 
 

@@ -205,7 +205,7 @@ class Gate:
         if approval_id is None:
             return False
         where = request.destination
-        if decision.source is not Source.SESSION_CACHE:
+        if decision.override:  # somebody was asked, and it is counted already
             return self._ledger is not None and self._ledger.has_ended(approval_id)
         if self._cache.grant(where) != approval_id:
             return True

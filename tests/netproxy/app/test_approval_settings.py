@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from approvals import Config
+from approvals import Config, Scope
 from netproxy.app.approval_settings import (
     ApprovalSettings,
     Surface,
@@ -40,7 +40,7 @@ def problem(text: str) -> str:
 def test_without_a_file_the_defaults_hold_and_nothing_listens() -> None:
     surface = Surface(environ={}, home=HOME, state=STATE, problems=[])
     found = chosen_approvals(None, None, None, surface)
-    assert found.config() == Config()
+    assert found.config() == Config(widest_scope=Scope.ALWAYS)
     assert found.store == STATE / "approvals.db"
     assert (found.inbox, found.webhooks, found.commands, found.rules) == (None, (), (), ())
 
@@ -52,7 +52,12 @@ def test_times_and_limits() -> None:
     )
     assert not problems
     assert found.config() == Config(
-        hold_seconds=30, answerable_seconds=300, lease_seconds=5, max_pending=3, max_new=9
+        hold_seconds=30,
+        answerable_seconds=300,
+        lease_seconds=5,
+        max_pending=3,
+        max_new=9,
+        widest_scope=Scope.ALWAYS,
     )
     assert (found.hold_seconds_http, found.hold_seconds_socks) == (20, 10)
 

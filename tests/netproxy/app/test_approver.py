@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from approvals import Answer as ReviewerAnswer
 from approvals import Config, Scope, Verdict
+from approvals.model import Budget, GrantEnd
 from netproxy.app.approval_settings import ApprovalSettings
 from netproxy.app.approver import Asker, ServiceApprover, holds
 from netproxy.model import (
+    ApprovalId,
     ConnectionId,
     Destination,
     Judgement,
@@ -294,3 +297,100 @@ def test_nobody_is_asked_while_the_audit_disk_is_almost_full() -> None:
     assert not found.allowed
     assert (found.source, found.reason) == (Source.PROXY_STATE, Reason.APPROVAL_UNAVAILABLE)
     assert "the audit disk is almost full" in found.message
+
+
+def remembered(**more: object) -> Scripted:
+    """Says yes for the session, with a budget or for a time."""
+    return Scripted(
+        lambda inquiry: replace(
+            answer(Verdict.ALLOW, Scope.SESSION, seen=inquiry.joined),
+            **more,  # type: ignore[arg-type]  # fields of an answer
+        )
+    )
+
+
+class TestLedger:
+    """What a remembered yes is used for, and when it lets nobody through any more."""
+
+    def test_connections_are_counted_as_they_are_let_through(self) -> None:
+        async def main() -> None:
+            async with service(remembered(budget=Budget(connections=3))) as running:
+                port = approver(running)
+                first = await port.ask(request(), judgement())
+                assert first.approval_id is not None
+                assert port.grant(WHERE) == first.approval_id
+                assert port.grant(WHERE) == first.approval_id, "looking counts nothing"
+                assert port.take(WHERE, first.approval_id)
+                assert port.take(WHERE, first.approval_id)
+                assert port.grant(WHERE) is None
+                assert not port.take(WHERE, first.approval_id)
+
+        run_virtual(main())
+
+    def test_without_a_budget_nothing_is_counted(self) -> None:
+        async def main() -> None:
+            async with service(remembered()) as running:
+                port = approver(running)
+                first = await port.ask(request(), judgement())
+                assert first.approval_id is not None
+                before = running.grants()
+                for _ in range(5):
+                    assert port.take(WHERE, first.approval_id)
+                assert running.grants() == before
+                assert not port.is_metered(first.approval_id)
+
+        run_virtual(main())
+
+    def test_bytes_are_metered_from_the_first_connection_on(self) -> None:
+        async def main() -> None:
+            ended: list[GrantEnd] = []
+            async with service(remembered(budget=Budget(bytes=100))) as running:
+                running.on_ended("s-1", lambda _, end: ended.append(end))
+                port = approver(running)
+                first = await port.ask(request(), judgement())
+                assert first.approval_id is not None
+                assert port.is_metered(first.approval_id)
+                port.spend(first.approval_id, 99)
+                assert (ended, port.grant(WHERE)) == ([], first.approval_id)
+                port.spend(first.approval_id, 1)
+                assert (ended, port.grant(WHERE)) == ([GrantEnd.USED_UP], None)
+
+        run_virtual(main())
+
+    def test_another_answer_is_not_taken_for_it(self) -> None:
+        async def main() -> None:
+            async with service(remembered()) as running:
+                port = approver(running)
+                await port.ask(request(), judgement())
+                assert not port.take(WHERE, ApprovalId("a-other"))
+
+        run_virtual(main())
+
+    def test_what_ended_lets_nobody_through_whose_yes_is_being_written(self) -> None:
+        async def main() -> None:
+            async with service(remembered()) as running:
+                port = approver(running)
+                gone = ApprovalId("a-1")
+                assert not port.has_ended(gone)
+                port.note_end(gone)
+                assert port.has_ended(gone)
+                for number in range(1024):
+                    port.note_end(ApprovalId(f"a-x{number}"))
+                assert not port.has_ended(gone), "it is forgotten when nothing can wait for it"
+
+        run_virtual(main())
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_always_is_offered_where_it_can_be_kept(writes: bool) -> None:
+    async def main() -> bool:
+        reviewer = Silent()
+        async with service(reviewer, config=Config(hold_seconds=1)) as running:
+            asker = Asker(
+                session="s-1", run="r-1", command="true", directory="/", on_denial=OnDenial.BLOCK
+            )
+            port = ServiceApprover(running, asker, writes_rules=lambda: writes)
+            await port.ask(request(), judgement())
+        return reviewer.inquiries[0].question.asking.rule_possible
+
+    assert run_virtual(main()) is writes

@@ -13,6 +13,7 @@ from approvals import Answer, ApprovalService, Ending, Outcome, StoreUnavailable
 from netproxy.app.approval_store import store_at
 from netproxy.app.cli.run_options import parse_run
 from netproxy.app.reviewing import Room, Way, reviewed, ways_of
+from netproxy.app.rule_writer import RuleWriter
 from netproxy.app.settings import load_settings
 from tests.support.approvals import ListSink, Scripted, Silent, answer, asking
 from tests.support.terminals import NotedScreen
@@ -41,6 +42,7 @@ def room(home: Path, *arguments: str) -> Room:
         environ=environ,
         report=lambda _: None,
         clock=clock,
+        rules=RuleWriter(clock),
         store=store_at(settings.approvals.store, clock),
     )
 

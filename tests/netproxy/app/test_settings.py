@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from approvals import Config, Scope
+from approvals import Scope
+from netproxy.app.approval_settings import ApprovalSettings
 from netproxy.app.cli.run_options import RunOptions, parse_run
 from netproxy.app.project import read
 from netproxy.app.settings import (
@@ -107,7 +108,10 @@ def test_without_a_file_everybody_is_asked_and_denials_cancel(home: Path) -> Non
         Ask.TERMINAL,
     )
     assert found.spec.on_denial is OnDenial.CANCEL
-    assert (found.approvals.config(), found.resolve_seconds) == (Config(), 10)
+    assert (found.approvals, found.resolve_seconds) == (
+        ApprovalSettings(store=home / ".local/state/netproxy/approvals.db"),
+        10,
+    )
     assert found.audit_directory == home / ".local/state/netproxy/audit"
     assert (found.sinks, found.timeout_seconds, found.session_name) == ((), None, None)
     assert (found.resolver_hosts, found.write_paths, found.no_sandbox) == ({}, (), False)
