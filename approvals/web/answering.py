@@ -14,6 +14,7 @@ from aiohttp import web
 
 from approvals.errors import AlreadyResolved, ApprovalError, StaleAnswer
 from approvals.http.problems import Problem, problem_of
+from approvals.http.rejections import record_rejection, rejection_of
 from approvals.http.site import SITE
 from approvals.model import Answer, Budget, Scope, Verdict
 from approvals.web import words
@@ -56,12 +57,20 @@ async def answer(request: web.Request) -> web.StreamResponse:
             status=HTTPStatus.SEE_OTHER,
             headers={"Location": f"/approvals/{back}" if back else "/"},
         )
-    errors = [each for each in results.values() if isinstance(each, ApprovalError)]
+    errors = {each: e for each, e in results.items() if isinstance(e, ApprovalError)}
+    for approval_id, error in errors.items():
+        record_rejection(
+            site.sink,
+            rejection_of(error),
+            channel=CHANNEL,
+            reviewer=visitor.name,
+            approval_id=approval_id,
+        )
     return page(
         request,
         "outcome.html",
         visitor=visitor,
-        status=problem_of(errors[0]).status,
+        status=problem_of(next(iter(errors.values()))).status,
         title="Not answered" if len(errors) == len(results) else "Not all were answered",
         texts=(),
         lines=lines,

@@ -16,13 +16,14 @@ from aiohttp import web
 
 from approvals.http.application import IDENTITY_NAME, body_of
 from approvals.http.problems import Problem
+from approvals.http.rejections import record_rejection
 from approvals.http.site import SITE
 from approvals.model import Rejection
 from approvals.web.origins import Here, here, is_own_form, is_strangers_link
 from approvals.web.rendering import render
 from approvals.web.visitors import LoginCodes, Visitor, Visitors, same
 from otel import AuditUnavailable
-from otel.events import ReviewerSignedIn, ReviewRejected
+from otel.events import ReviewerSignedIn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -224,10 +225,4 @@ async def _fields(request: web.Request) -> Form:
 
 
 def _reject(request: web.Request, reason: Rejection, reviewer: str | None = None) -> None:
-    """Put on record that somebody was turned away; without a trail they are all the same."""
-    site = request.app[SITE]
-    event = ReviewRejected(approval_id=None, channel=CHANNEL, reviewer=reviewer, reason=reason)
-    try:
-        site.sink.record(event)
-    except AuditUnavailable:
-        site.report("netproxy: that somebody was turned away could not be recorded")
+    record_rejection(request.app[SITE].sink, reason, channel=CHANNEL, reviewer=reviewer)

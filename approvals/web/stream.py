@@ -92,4 +92,4 @@ def _last_seen(request: web.Request) -> int | None:
 
 
 def _closable(feed: AsyncIterator[Change]) -> AsyncGenerator[Change]:
-    return feed  # type: ignore[return-value]  # the port promises an iterator; ours are generators
+    return feed  # type: ignore[return-value]  # an iterator that can be closed, as the port says

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from approvals.model import Status, Verdict
-from approvals.reviewers.terminal_text import said
+from approvals.model import Scope, Status, Verdict
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -29,6 +28,7 @@ _ENDINGS: dict[Status, Sign] = {
     Status.EXPIRED: ("open", "·", "nobody answered in time"),
     Status.WITHDRAWN: ("open", "·", "withdrawn"),
 }
+_SHORT, _LONG = (60, "minute"), (3600, "hour")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
 
@@ -48,6 +48,33 @@ def sign(record: Record) -> Sign:
 def verdict_sign(verdict: Verdict) -> Sign:
     """The same for a yes and a no."""
     return _ALLOWED if verdict is Verdict.ALLOW else _DENIED
+
+
+def said(answer: Answer) -> str:
+    """What an answer did: `allowed for 1 hour`."""
+    verb = "allowed" if answer.verdict is Verdict.ALLOW else "denied"
+    match answer.scope:
+        case Scope.ONCE:
+            return f"{verb} once" if answer.verdict is Verdict.ALLOW else verb
+        case Scope.RUN:
+            return f"{verb} for this command"
+        case Scope.TIME:
+            return f"{verb} for {duration(answer.seconds)}"
+        case Scope.SESSION:
+            return f"{verb} for this session"
+        case Scope.ALWAYS:
+            return f"{verb} always"
+        case _ as impossible:
+            assert_never(impossible)
+
+
+def duration(seconds: float | None) -> str:
+    """`1 hour`, `90 minutes`. None: it was not kept how long."""
+    if seconds is None:
+        return "a time"
+    size, unit = _LONG if seconds >= _LONG[0] and not seconds % _LONG[0] else _SHORT
+    number = max(1, round(seconds / size))
+    return f"{number} {unit}{'s' * (number != 1)}"
 
 
 def by(answer: Answer) -> str:

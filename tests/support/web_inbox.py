@@ -78,6 +78,7 @@ class InboxServer:
     presence: Presence
     port: int
     links: LoginLinks
+    visitors: Visitors
     loop: asyncio.AbstractEventLoop
     log: list[str]
     server: HttpServer
@@ -165,6 +166,10 @@ class InboxServer:
 
         self.do(clear)
 
+    def cookie(self, name: str) -> tuple[str, str]:
+        """What a browser has after a login: name and value."""
+        return f"netproxy-{self.port}", self.do(lambda: self.visitors.admit(name))
+
     def login(self, name: str) -> str:
         """A login link."""
         return self.do(lambda: self.links.issue(name).url)
@@ -207,6 +212,8 @@ async def _serve(started: Future[InboxServer], over: threading.Event) -> None:
         async with HttpServer(app, [socket]) as server:
             loop = asyncio.get_running_loop()
             started.set_result(
-                InboxServer(inbox, sink, clock, presence, port, links, loop, log, server)
+                InboxServer(
+                    inbox, sink, clock, presence, port, links, desk.visitors, loop, log, server
+                )
             )
             await asyncio.to_thread(over.wait)

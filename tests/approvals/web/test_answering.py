@@ -10,14 +10,22 @@ import pytest
 from approvals.errors import InvalidAnswer, StoreUnavailable
 from approvals.model import Budget, Scope, Status, Verdict
 from approvals.web.views import Item
-from tests.support.approvals import answer, asking, grant
+from otel.events import ReviewRejected
+from tests.support.approvals import ListSink, answer, asking, grant
 from tests.support.inbox import FakeInbox, question
 from tests.support.web_visit import visit
 
 if TYPE_CHECKING:
     from approvals.errors import ApprovalError
+    from tests.support.web_visit import Visit
 
 HOSTS = {"a-1": "pypi.org", "a-2": "files.example.org"}
+
+
+def sink(visited: Visit) -> ListSink:
+    made = visited.site.sink
+    assert isinstance(made, ListSink)
+    return made
 
 
 def two() -> FakeInbox:
@@ -111,6 +119,10 @@ def test_a_group_is_answered_one_by_one_inside() -> None:
             assert "Not all were answered" in page
             assert "allowed once by anna (web)" in page
             assert "is over already: denied by &lt;ben&gt; (fake)" in page
+            (event,) = sink(anna).events[1:]  # behind the sign-in
+            assert event == ReviewRejected(
+                approval_id="a-2", channel="web", reviewer="anna", reason="already_resolved"
+            )
         assert [one for one, _ in inbox.decided] == ["a-1"]
 
     asyncio.run(main())

@@ -99,7 +99,6 @@ def test_without_a_record_nobody_gets_in() -> None:
             assert "set-cookie" not in refused.fields
             # A rejection that can't be recorded is a rejection.
             assert (await anna.post("/login", [("code", "x")])).status == 401
-            assert any("could not be recorded" in line for line in anna.lines)
 
     asyncio.run(main())
 

@@ -78,5 +78,21 @@ def test_a_moment_is_on_a_clock() -> None:
     assert words.moment(0.0, None).timestamp() == 0.0
 
 
-def test_scopes_are_told() -> None:
-    assert words.by(answer(scope=Scope.SESSION)) == "allowed for this session by anna (fake)"
+@pytest.mark.parametrize(
+    ("verdict", "scope", "seconds", "told"),
+    [
+        (Verdict.ALLOW, Scope.ONCE, None, "allowed once"),
+        (Verdict.DENY, Scope.ONCE, None, "denied"),
+        (Verdict.ALLOW, Scope.RUN, None, "allowed for this command"),
+        (Verdict.ALLOW, Scope.TIME, 3600.0, "allowed for 1 hour"),
+        (Verdict.ALLOW, Scope.TIME, 28800.0, "allowed for 8 hours"),
+        (Verdict.ALLOW, Scope.TIME, 5400.0, "allowed for 90 minutes"),
+        (Verdict.ALLOW, Scope.TIME, 10.0, "allowed for 1 minute"),
+        (Verdict.ALLOW, Scope.TIME, None, "allowed for a time"),
+        (Verdict.DENY, Scope.SESSION, None, "denied for this session"),
+        (Verdict.ALLOW, Scope.ALWAYS, None, "allowed always"),
+    ],
+)
+def test_scopes_are_told(verdict: Verdict, scope: Scope, seconds: float | None, told: str) -> None:
+    given = replace(answer(verdict, scope), seconds=seconds)
+    assert words.by(given) == f"{told} by anna (fake)"
