@@ -39,6 +39,8 @@ class Config:
     flood_window_seconds: float = 60.0
     # How late a change by another gateway takes effect: revoking must cut within a second.
     poll_seconds: float = 0.5
+    # How long a question stands that a killed gateway left. One look is a commit.
+    sweep_seconds: float = 30.0
     # What an administrator may narrow: how far a yes reaches, and how long it lives.
     widest_scope: Scope = Scope.SESSION
     grant_seconds: float | None = None  # None: as long as its scope

@@ -76,6 +76,7 @@ class ApprovalService:
         trail, memory = Trail(sink, clock), SessionMemory()
         self._flood = Flood(config)
         self._feed = Feed(store, clock, self._wanted.set)
+        opening = Opening(store, trail, self._feed, clock, sweep_seconds=config.sweep_seconds)
         self._desk = Desk(
             reviewers=reviewers,
             store=store,
@@ -86,7 +87,7 @@ class ApprovalService:
             rules=rules,
             clock=clock,
             config=config,
-            ready=Opening(store, trail, self._feed).ready,
+            ready=opening.ready,
             changed=self._feed.changed,
         )
         self._keeper = Keeper(self._desk, self._feed, self._flood, self._wanted)

@@ -90,6 +90,21 @@ def test_what_dead_gateways_left_is_ended_and_on_record_before_the_first_questio
     run_virtual(main())
 
 
+def test_what_dies_later_is_found_while_anything_depends_on_the_store() -> None:
+    async def main() -> None:
+        store = Watched()
+        async with service(Silent(), store=store) as approvals:
+            asked = later(approvals, ASKING)
+            await asyncio.sleep(95)
+            assert store.sweeps == 4
+            asked.cancel()
+            approvals.end_run("r-1")
+            await asyncio.sleep(600)
+            assert store.sweeps <= 5
+
+    run_virtual(main())
+
+
 def test_a_store_that_does_not_open_is_a_no_and_is_tried_again() -> None:
     async def main() -> None:
         store = Watched()
