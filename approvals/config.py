@@ -75,7 +75,7 @@ class WebhookSettings:
 
     name: str
     url: str
-    # Bytes of `whsec_` secrets: the first signs, all of them verify.
+    # Bytes of `whsec_` secrets. Several while one is rotated: all sign, all verify.
     secrets: tuple[bytes, ...]  # of what is sent
     reply_secrets: tuple[bytes, ...]  # of its answers; empty: it may not answer
     # Blocks of private addresses that it may be at, `10.0.0.0/8`; public ones it always may.

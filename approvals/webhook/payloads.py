@@ -105,7 +105,7 @@ def _options(question: Question, widest: Scope) -> list[dict[str, str | float | 
     offered = {Verdict.ALLOW: question.scopes, Verdict.DENY: question.denial_scopes}
     return [
         {"verdict": verdict, "scope": scope}
-        | ({"most_seconds": question.grant_seconds} if scope is Scope.TIME else {})
+        | ({"most_seconds": question.longest_seconds} if scope is Scope.TIME else {})
         for verdict, scopes in offered.items()
         for scope in scopes
         if order.index(scope) <= order.index(most[verdict])

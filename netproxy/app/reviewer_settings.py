@@ -25,7 +25,7 @@ from netproxy.policy.index import RuleIndex
 from netproxy.policy.rules import Effect, Rule, parse_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from approvals.model import Key
     from netproxy.app.approval_settings import ApprovalSettings, Surface
@@ -84,7 +84,7 @@ class _Reader:
 
     def webhooks(self, tables: list[WebhookTable]) -> Iterator[WebhookSettings]:
         for index, table in enumerate(tables):
-            if what := _strange_url(table.url, may_be_plain=bool(table.allow_private)):
+            if what := url_problem(table.url, may_be_plain=bool(table.allow_private)):
                 self._report(("webhook", index, "url"), f"{shown(table.url)} {what}")
             secrets = self._secrets(("webhook", index, "secret_file"), table.secret_file)
             replies = self._secrets(
@@ -140,10 +140,8 @@ class _Reader:
         if text is None:
             return ()
         path = self.surface.home / text[2:] if text.startswith("~/") else Path(text)
-        folder = config_home(self.surface.environ, self.surface.home)
         try:
-            lines = read_secret(str(key[-1]), path, folder=folder).decode("ascii", "replace")
-            return tuple(_secrets(lines))
+            return secret_keys(str(key[-1]), path, self.surface.environ, home=self.surface.home)
         except InvalidSettings as invalid:
             for problem in invalid.problems:
                 self._report(key, problem.removeprefix(f"{key[-1]}: ").removeprefix(f"{key[-1]} "))
@@ -151,6 +149,15 @@ class _Reader:
 
     def _report(self, key: tuple[str | int, ...], what: str) -> None:
         self.surface.problems.append(self.document.problem(("approvals", *key), what))
+
+
+def secret_keys(
+    key: str, path: Path, environ: Mapping[str, str], *, home: Path
+) -> tuple[bytes, ...]:
+    """The keys in a secret file. Raises `InvalidSettings` in lines that begin with `key`."""
+    folder = config_home(environ, home)
+    lines = read_secret(key, path, folder=folder).decode("ascii", "replace")
+    return tuple(_secrets(lines))
 
 
 def _secrets(text: str) -> Iterator[bytes]:
@@ -168,8 +175,8 @@ def _secrets(text: str) -> Iterator[bytes]:
         raise InvalidSettings(("holds no whsec_ line",))
 
 
-def _strange_url(text: str, *, may_be_plain: bool) -> str | None:
-    """What is wrong with an endpoint's address, if anything is."""
+def url_problem(text: str, *, may_be_plain: bool) -> str | None:
+    """What is wrong with an endpoint's URL, if anything is: a clause after its text."""
     try:
         url = parse_url(text)
     except InvalidEndpoint as invalid:

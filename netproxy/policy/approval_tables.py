@@ -72,7 +72,7 @@ class WebhookTable(Strict):
     name: BundleName
     url: Annotated[str, Field(description="https://…; http only to a block of allow_private")]
     secret_file: Annotated[
-        str, Field(description="holds whsec_… lines: the first signs. Absolute or below ~/")
+        str, Field(description="holds whsec_… lines: each signs. Absolute or below ~/")
     ]
     reply_secret_file: (
         Annotated[str, Field(description="holds those of its answers; without: it only listens")]

@@ -6,7 +6,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from approvals.config import Config, WebhookSettings
 from approvals.http.application import make_application
@@ -26,8 +26,6 @@ from tests.support.receivers import FakeNetwork, Receiver, receiver
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
-
-    from approvals.ports import Inbox
 
 KEY, REPLY_KEY, OTHER_KEY = b"k" * 32, b"r" * 32, b"o" * 32
 
@@ -108,32 +106,6 @@ class World:
         return [getattr(each, "reason", "") for each in self.sink.events if "rejected" in each.name]
 
 
-class Shim:
-    """Until the service fills `Inbox` itself."""
-
-    def __init__(self, service: Any, records: SqliteStore) -> None:
-        self._service, self._records = service, records
-        self.decide = service.decide
-
-    def find(self, approval_id: str) -> Any:
-        from approvals.model import Pending
-
-        found = self._service._by_id.get(approval_id)
-        if found is None or found.resolution is not None:
-            return None
-        return Pending(
-            question=found.question, version=1, waiting=1, joined=found.joined, seconds_left=9.0
-        )
-
-    async def story(self, approval_id: str) -> Any:
-        from approvals.model import Story
-
-        found = await self._records.find(approval_id)
-        return (
-            None if found is None else Story(record=found, grant=None, earlier=(), first_seen=False)
-        )
-
-
 @asynccontextmanager
 async def world(
     folder: Path, *answers: bytes, config: Config | None = None, **changed: Any
@@ -163,9 +135,7 @@ async def world(
             config=config or Config(),
         )
         made, lines = site()
-        app = make_application(
-            replace(made, inbox=cast("Inbox", Shim(service, records)), sink=sink, clock=clock)
-        )
+        app = make_application(replace(made, inbox=service, sink=sink, clock=clock))
         other = endpoint(hook.url(), name="other", reply_secrets=(OTHER_KEY,))
         mute = endpoint(hook.url(), name="mute", reply_secrets=())
         add_callback(app, [settings, other, mute], store)

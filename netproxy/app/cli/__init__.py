@@ -15,6 +15,7 @@ VERBS = {
     "connect": "open one tunnel through the sandbox's proxy (for ssh's ProxyCommand)",
     "policy": "check, test and explain rules, and read those of other tools",
     "trust": "let a project's own netproxy.toml take part",
+    "webhook": "try the endpoints that are told of questions",
     "audit": "read and verify the audit journal",
     "doctor": "say what this host can and can't enforce",
     "demo": "show the main job on local origins",

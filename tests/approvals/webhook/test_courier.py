@@ -45,7 +45,9 @@ async def test_a_question_its_answer_and_the_end_of_the_grant_arrive_in_order(
         assert outcome.ending is Ending.APPROVED
         end = await here.asked(2)
         assert (end["data"]["status"], end["data"]["answer"]["reviewer"]) == ("granted", "anna")
-    assert kinds(here)[:2] == ["approval.requested", "approval.resolved"]
+    # The session ended with the gateway.
+    assert kinds(here) == ["approval.requested", "approval.resolved", "grant.ended"]
+    assert here.hook.got[2].json["data"]["reason"] == "session_ended"
     assert notified(here) == [(True, None)]
     for got in here.hook.got:
         verify(got.headers, got.body, [KEY], now=here.clock.wall())
