@@ -129,7 +129,7 @@ class SessionStarted(Event):
 
 
 class SessionEnded(Event):
-    """Every grant of the session is gone with it."""
+    """Nobody is served in the session any more; only one with a name remembers its answers."""
 
     name: ClassVar[str] = "netproxy.session.ended"
     session_name: str | None = maybe_text(a.SESSION_NAME, default=None)

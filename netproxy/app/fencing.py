@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netproxy.app.places import config_home, runtime_dir, state_home
+from netproxy.app.control_socket import control_folder
+from netproxy.app.places import config_home, state_home
 from sandbox.model import SandboxSpec
 from sandbox.plan import writable_roots
 
@@ -45,8 +46,9 @@ def sandbox_spec(
     if settings.approvals.store is not None:  # who writes it allows himself everything
         made.append(settings.approvals.store.parent)
         ours.append(settings.approvals.store.parent)
-    if (runtime := runtime_dir(environ)) is not None:
-        ours.append(runtime)
+    # Also where no gateway listens yet: a socket that comes later would be seen.
+    made.append(control_folder(environ, home))
+    ours.append(control_folder(environ, home))
     # The usual policy file, read or not: it may be a link into a folder that is worked on.
     policy = settings.config_file or config_home(environ, home) / "config.toml"
     files = dict.fromkeys([policy, *(source.path for source in settings.sources)])
@@ -111,8 +113,8 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
     """The folders of ours that exist, and those that the command could otherwise create.
 
     A configuration that isn't there yet, in a folder that the command may write, would be its own
-    to write for the next run; so it is made now, empty and ours. Those of the journal and of the
-    approvals always are: this run's go there, and what is made later would be seen.
+    to write for the next run; so it is made now, empty and ours. Those of the journal, the
+    approvals and the control sockets always are: what is made later would be seen.
     """
     found = [os.path.realpath(_MANAGED)] if _MANAGED.is_dir() else []
     for path in ours:

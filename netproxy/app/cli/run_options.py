@@ -256,7 +256,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "leave out the project's netproxy.toml, trusted or not",
     },
-    "--session": {"metavar": "NAME", "type": _session, "help": "a label for the records"},
+    "--session": {
+        "metavar": "NAME",
+        "type": _session,
+        "help": "a name for the records; what is answered for the session holds under it again",
+    },
     "--inbox": {
         "metavar": "ADDRESS",
         "type": _one(parse_inbox),
