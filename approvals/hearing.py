@@ -373,6 +373,6 @@ class Hearing:
             # A reviewer's own task. Who comes by `decide` is told, and its channel records that.
             expired = winner.status is Status.EXPIRED
             reason = Rejection.EXPIRED if expired else Rejection.ALREADY_RESOLVED
-            self._desk.trail.rejected(winner.approval_id, reason, move.answer)
+            self._desk.trail.rejected(self.question, reason, move.answer)
         elif not move.reply.done():
             move.reply.set_exception(AlreadyResolved(winner))

@@ -83,7 +83,7 @@ class Keeper:
     def tell_storms(self, *, everything: bool = False) -> None:
         """Record the storms whose window is over, or all that are left."""
         for storm in self._flood.over(None if everything else self._desk.clock.monotonic()):
-            self._desk.trail.flood(storm.limit, storm.refused)
+            self._desk.trail.flood(storm.session, storm.limit, storm.refused)
 
     def _patience(self) -> float | None:
         """How long nothing can come due unless somebody says so."""

@@ -71,9 +71,11 @@ class ApprovalService:
         store: Store,
         config: Config,
         rules: RuleWriter | None = None,
+        sink_of: Callable[[str], EventSink | None] = lambda _: None,
     ) -> None:
+        """`sink_of` knows the sink of a session that has one of its own, by the session's id."""
         self._wanted = asyncio.Event()
-        trail, memory = Trail(sink, clock), SessionMemory()
+        trail, memory = Trail(sink, clock, sink_of=sink_of), SessionMemory()
         self._flood = Flood(config)
         self._feed = Feed(store, clock, self._wanted.set)
         opening = Opening(store, trail, self._feed, clock, sweep_seconds=config.sweep_seconds)

@@ -26,6 +26,8 @@ from otel.events import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from approvals.grants import Revoker
     from approvals.model import (
         Answer,
@@ -44,14 +46,22 @@ if TYPE_CHECKING:
 class Trail:
     """The approval service's pen."""
 
-    def __init__(self, sink: EventSink, clock: Clock) -> None:
-        self._sink = sink
+    def __init__(
+        self,
+        sink: EventSink,
+        clock: Clock,
+        *,
+        sink_of: Callable[[str], EventSink | None] = lambda _: None,
+    ) -> None:
+        """`sink_of` knows the sink of a session that has one of its own."""
+        self._usual = sink
+        self._sink_of = sink_of
         self._clock = clock
 
     def requested(self, question: Question) -> None:
         """Record that a question is about to be put. Raises `AuditUnavailable`: then it isn't."""
         key = question.key
-        self._sink.record(
+        self._sink(key.session).record(
             ApprovalRequested(
                 approval_id=question.approval_id,
                 server_address=key.host,
@@ -65,6 +75,7 @@ class Trail:
     def reviewed(self, question: Question, answer: Answer) -> bool:
         """Whether the answer is safely on record; an allow without that takes no effect."""
         return self._synced(
+            question.key.session,
             ApprovalReviewed(
                 approval_id=question.approval_id,
                 verdict=answer.verdict,
@@ -75,27 +86,29 @@ class Trail:
                 seconds=None if answer.seconds is None else round(answer.seconds),
                 budget_connections=None if answer.budget is None else answer.budget.connections,
                 budget_bytes=None if answer.budget is None else answer.budget.bytes,
-            )
+            ),
         )
 
-    def rejected(self, approval_id: str, reason: Rejection, answer: Answer) -> None:
+    def rejected(self, question: Question, reason: Rejection, answer: Answer) -> None:
         """Record that an answer was turned away."""
         self._written(
+            question.key.session,
             ReviewRejected(
-                approval_id=approval_id,
+                approval_id=question.approval_id,
                 channel=answer.channel,
                 reviewer=answer.reviewer,
                 reason=reason,
-            )
+            ),
         )
 
-    def flood(self, limit: Limit, refused: int) -> None:
+    def flood(self, session: str, limit: Limit, refused: int) -> None:
         """Record how much a session asked beyond a limit."""
-        self._written(ApprovalFlood(limit=limit, refused=refused))
+        self._written(session, ApprovalFlood(limit=limit, refused=refused))
 
     def granted(self, grant: Grant) -> bool:
         """Whether what the session remembers from here on is safely on record."""
         return self._synced(
+            grant.key.session,
             GrantCreated(
                 grant_id=grant.grant_id,
                 approval_id=grant.approval_id,
@@ -107,7 +120,7 @@ class Trail:
                 expires_at=None if grant.expires_at is None else rfc3339(grant.expires_at),
                 budget_connections=None if grant.budget is None else grant.budget.connections,
                 budget_bytes=None if grant.budget is None else grant.budget.bytes,
-            )
+            ),
         )
 
     def grant_ended(self, grant: Grant, end_reason: GrantEnd, by: Revoker | None = None) -> bool:
@@ -121,18 +134,20 @@ class Trail:
             connections=grant.used_connections,
             bytes=grant.used_bytes,
         )
-        return self._written(event) if by is None else self._synced(event)
+        session = grant.key.session
+        return self._written(session, event) if by is None else self._synced(session, event)
 
     def resolved(self, question: Question, status: Status, waiters: int) -> None:
         """Record how a question ended; its answer, where there was one, is on record already."""
         elapsed_seconds = max(0.0, self._clock.wall() - question.created_at)
         self._written(
+            question.key.session,
             ApprovalResolved(
                 approval_id=question.approval_id,
                 state=status,
                 waiters=waiters,
                 duration_ms=round(elapsed_seconds * 1000),
-            )
+            ),
         )
 
     def left(
@@ -140,19 +155,19 @@ class Trail:
     ) -> None:
         """Record that a request no longer waits for the answer to a question that stands."""
         self._written(
+            question.key.session,
             WaiterLeft(
                 approval_id=question.approval_id,
                 connection_id=asking.connection,
                 reason=reason,
                 duration_ms=round(waited_seconds * 1000),
-            )
+            ),
         )
 
     def reviewer_failed(self, question: Question, channel: str, why: str) -> None:
         """Record that a reviewer could not be asked: nobody saw the question there."""
-        self._written(
-            ReviewerFailed(approval_id=question.approval_id, channel=channel, error_type=why)
-        )
+        event = ReviewerFailed(approval_id=question.approval_id, channel=channel, error_type=why)
+        self._written(question.key.session, event)
 
     def swept(self, swept: Swept) -> None:
         """Record what was ended for gateways that could not say so themselves."""
@@ -161,14 +176,17 @@ class Trail:
         for grant in swept.ended:
             self.grant_ended(grant, GrantEnd.GATEWAY_LOST)
 
-    def _synced(self, event: Event) -> bool:
+    def _synced(self, session: str, event: Event) -> bool:
         with suppress(AuditUnavailable):
-            self._sink.record_synced(event)
+            self._sink(session).record_synced(event)
             return True
         return False
 
-    def _written(self, event: Event) -> bool:
+    def _written(self, session: str, event: Event) -> bool:
         with suppress(AuditUnavailable):
-            self._sink.record(event)
+            self._sink(session).record(event)
             return True
         return False
+
+    def _sink(self, session: str) -> EventSink:
+        return self._sink_of(session) or self._usual

@@ -37,6 +37,7 @@ class Room:
     report: Callable[[str], None]  # one line for whoever looks after the gateway
     clock: Clock
     rules: RuleWriter
+    trails: dict[str, AuditTrail] = field(default_factory=dict)  # of sessions, by their ids
     store: SqliteStore | MemoryStore  # closed with the service; the file is opened when it is used
 
     @property
@@ -76,6 +77,7 @@ async def reviewed(
         store=room.store,
         config=room.settings.approvals.config(),
         rules=room.rules,
+        sink_of=room.trails.get,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(room.store.close)

@@ -146,6 +146,7 @@ class Service:
                 reviewed(room, ways_of(room), opens_store=True)
             ),
             rules=room.rules,
+            trails=room.trails,
             open_sessions=Counter(),
             readiness=Readiness(asyncio.get_running_loop(), report=self.log),
             crowd=self.crowd,

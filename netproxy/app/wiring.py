@@ -115,6 +115,7 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
             shared = Shared(
                 service=service,
                 rules=room.rules,
+                trails=room.trails,
                 open_sessions=Counter(),
                 readiness=Readiness(asyncio.get_running_loop(), report=report),
                 crowd=crowd,
@@ -150,6 +151,7 @@ class Shared:
 
     service: ApprovalService
     rules: RuleWriter
+    trails: dict[str, AuditTrail]  # what is asked for a session is recorded under its ids
     open_sessions: Counter[str]  # one that several clients have in common may be open twice
     readiness: Readiness
     crowd: Crowd
@@ -177,6 +179,7 @@ async def data_plane(
     """Make the server of one run; its policy follows the files until the block ends."""
     unmade: set[Path] = set()
     shared.open_sessions[run.session_id] += 1
+    shared.trails[run.session_id] = run.trail
     _keep_rules(run, shared, unmade)
     reloader = _reloader(run, shared, unmade)
     approver = ServiceApprover(
@@ -199,6 +202,8 @@ async def data_plane(
             shared.rules.close(run.session_id)
             shared.service.end_session(run.session_id)
         await server.aclose()
+        if not shared.open_sessions[run.session_id]:
+            shared.trails.pop(run.session_id, None)
         for notice in reloader.notices():
             shared.report(notice)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from approvals.model import GrantEnd, Question, Status
+from approvals.model import GrantEnd, Limit, Question, Rejection, Status
 from approvals.trail import Trail
 from otel import AuditUnavailable
 from tests.support.approvals import ASKING, ListSink, answer, grant
@@ -49,5 +49,27 @@ def test_a_broken_trail_says_so_where_it_matters_and_is_silent_elsewhere() -> No
         assert not trail.granted(grant())
         assert not trail.grant_ended(grant(), GrantEnd.USED)
         trail.resolved(QUESTION, Status.DENIED, 1)
+
+    run_virtual(main())
+
+
+def test_what_is_asked_for_a_session_is_recorded_where_the_session_is() -> None:
+    """A service that several sessions share must not record one under another's ids."""
+
+    async def main() -> None:
+        usual, own = ListSink(), ListSink()
+        known = {QUESTION.key.session: own}
+        trail = Trail(usual, VirtualClock(), sink_of=known.get)
+        trail.requested(QUESTION)
+        trail.reviewed(QUESTION, answer())
+        trail.granted(grant())
+        trail.grant_ended(grant(), GrantEnd.USED)
+        trail.resolved(QUESTION, Status.GRANTED, 1)
+        trail.rejected(QUESTION, Rejection.ALREADY_RESOLVED, answer())
+        trail.reviewer_failed(QUESTION, "terminal", "no terminal")
+        trail.flood(QUESTION.key.session, Limit.RATE, 3)
+        assert (len(own.events), usual.events) == (8, [])
+        trail.flood("s-other", Limit.RATE, 3)
+        assert len(usual.events) == 1
 
     run_virtual(main())

@@ -75,6 +75,8 @@ def test_a_killed_service_remembers_what_a_named_session_was_told_and_only_that(
     with Service(netproxy) as service:
         assert "approval_unavailable" in fetched(service, url)
     first, again, unnamed = sessions(netproxy)
+    asked = netproxy.events("netproxy.approval.requested")
+    assert [each["session.id"] for each in asked] == [first, unnamed]
     assert first == again != unnamed
     decided = [
         each["network.policy.reason"] for each in netproxy.events("netproxy.policy_decision")
