@@ -36,7 +36,7 @@ def test_a_question_that_can_not_be_recorded_is_not_put() -> None:
     run_virtual(main())
 
 
-@pytest.mark.parametrize("scope", [Scope.ONCE, Scope.SESSION])
+@pytest.mark.parametrize("scope", [Scope.ONCE, Scope.RUN, Scope.SESSION])
 def test_a_yes_that_can_not_be_recorded_has_no_effect(scope: Scope) -> None:
     sink = ListSink("netproxy.approval.reviewed")
     outcome, granted, _ = asked(sink, Verdict.ALLOW, scope)

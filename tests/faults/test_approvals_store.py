@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from approvals.config import Config
 from approvals.errors import AlreadyResolved, StoreUnavailable
 from approvals.lifecycle import Step, after_grant, next_record
-from approvals.model import Ending, Grant, GrantEnd, Outcome, Record, Scope, Status, Verdict
+from approvals.model import (
+    Answer,
+    Ending,
+    Grant,
+    GrantEnd,
+    Outcome,
+    Question,
+    Record,
+    Scope,
+    Status,
+    Verdict,
+)
 from approvals.store.memory import MemoryStore
 from tests.support.approvals import ASKING, KEY, ListSink, Scripted, Silent, answer, service
 from tests.support.virtual_time import run_virtual
@@ -60,21 +73,34 @@ class Buggy(MemoryStore):
         raise ZeroDivisionError
 
 
+ALWAYS = Config(widest_scope=Scope.ALWAYS)
+
+
+class Pen:
+    async def write(self, question: Question, answer: Answer) -> None:
+        """It always can."""
+
+
+def given(verdict: Verdict, scope: Scope) -> Answer:
+    seconds = 60.0 if scope is Scope.TIME else None
+    return replace(answer(verdict, scope, cancel=True), seconds=seconds)
+
+
 def asked(
     store: Store, verdict: Verdict = Verdict.ALLOW, scope: Scope = Scope.ONCE
 ) -> tuple[Outcome, bool]:
     """The outcome, and whether the session remembers a yes."""
 
     async def main() -> tuple[Outcome, bool]:
-        reviewer = Scripted(lambda _: answer(verdict, scope, cancel=True))
-        async with service(reviewer, store=store) as approvals:
+        reviewer = Scripted(lambda _: given(verdict, scope))
+        async with service(reviewer, store=store, config=ALWAYS, rules=Pen()) as approvals:
             outcome = await approvals.ask(ASKING)
-            return outcome, approvals.grant(KEY) is not None
+            return outcome, approvals.grant(KEY, ASKING.run) is not None
 
     return run_virtual(main())
 
 
-@pytest.mark.parametrize("scope", [Scope.ONCE, Scope.SESSION])
+@pytest.mark.parametrize("scope", Scope)
 @pytest.mark.parametrize(
     "store",
     [partial(Broken, Status.PENDING), partial(Broken, Status.GRANTED), Overtaken, Buggy],
@@ -89,8 +115,9 @@ def test_without_its_store_a_yes_is_a_no_that_cancels_nothing(
     assert not granted
 
 
-def test_without_its_store_a_no_is_still_a_no() -> None:
-    outcome, _ = asked(Broken(Status.DENIED), Verdict.DENY)
+@pytest.mark.parametrize("scope", [Scope.ONCE, Scope.SESSION, Scope.ALWAYS])
+def test_without_its_store_a_no_is_still_a_no(scope: Scope) -> None:
+    outcome, _ = asked(Broken(Status.DENIED), Verdict.DENY, scope)
     assert outcome.ending is Ending.DENIED
     assert outcome.answer is not None
     assert outcome.answer.cancel
@@ -151,3 +178,38 @@ def test_a_session_grant_that_can_not_be_ended_in_the_store_ends_anyway() -> Non
     outcome, granted = asked(Broken(Status.EXPIRED), scope=Scope.SESSION)
     assert outcome.ending is Ending.APPROVED
     assert granted
+
+
+def test_a_question_whose_end_could_not_be_stored_is_put_anew_and_to_reviewers() -> None:
+    """What the store still has as open was settled here: nobody waits for its answer."""
+
+    async def main() -> None:
+        store = Broken(Status.GRANTED)
+        reviewer = Scripted(lambda _: answer())
+        async with service(reviewer, store=store) as approvals:
+            assert (await approvals.ask(ASKING)).ending is Ending.UNAVAILABLE
+            store.statuses = ()
+            assert (await approvals.ask(ASKING)).ending is Ending.APPROVED
+        assert len(reviewer.asked) == 2
+
+    run_virtual(main())
+
+
+def test_revoking_without_a_store_holds_here_and_is_stored_when_that_is_possible() -> None:
+    async def main() -> None:
+        store = Broken()
+        yes = answer(scope=Scope.SESSION)
+        async with service(Scripted(lambda _: yes), store=store) as approvals:
+            await approvals.ask(ASKING)
+            (grant,) = approvals.grants()
+            store.statuses = (Status.REVOKED,)
+            await approvals.revoke(grant.grant_id, reviewer="bea", channel="web")
+            assert approvals.grant(KEY) is None
+            assert len(await store.held()) == 1
+            await asyncio.sleep(2)
+            assert len(await store.held()) == 1
+            store.statuses = ()
+            await asyncio.sleep(1)
+            assert await store.held() == ()
+
+    run_virtual(main())

@@ -18,7 +18,7 @@ from tests.support.virtual_time import VirtualClock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from approvals.ports import Clock, EventSink, Inquiry, Reviewer, Store
+    from approvals.ports import Clock, EventSink, Inquiry, Reviewer, RuleWriter, Store
     from otel.events import Event
 
 KEY = Key(session="s-1", host="pypi.org", protocol="https", port=443)
@@ -169,6 +169,7 @@ async def service(
     store: Store | None = None,
     config: Config | None = None,
     clock: Clock | None = None,
+    rules: RuleWriter | None = None,
 ) -> AsyncIterator[ApprovalService]:
     async with ApprovalService(
         reviewers=reviewers,
@@ -176,5 +177,6 @@ async def service(
         clock=clock or VirtualClock(),
         store=store or SlowStore(),
         config=config or Config(),
+        rules=rules,
     ) as running:
         yield running
