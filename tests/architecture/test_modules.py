@@ -172,6 +172,8 @@ def test_every_test_file_mirrors_a_module() -> None:
     # What several modules of one package promise together.
     joint = {
         "tests/otel/test_public_names.py",
+        "tests/approvals/test_answers.py",
+        "tests/approvals/test_races.py",
         "tests/netproxy/transport/test_garbage.py",
         "tests/netproxy/transport/test_no_early_lookup.py",
         "tests/netproxy/transport/test_upgrade.py",
