@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from approvals.config import WebhookSettings
     from approvals.http.site import Site
     from approvals.model import Answer
-    from approvals.store.webhooks import WebhookStore
+    from approvals.store.webhooks import Asked, WebhookStore
 
 # Of those that nobody vouches for, each costs a record; more of them is noise, or an attack on the
 # journal. What is signed well is never counted among them.
@@ -185,7 +185,7 @@ class _Hearing:
         inbox = self._site.inbox
         pending = inbox.find(decision.approval_id)
         if pending is None:
-            return await self._late(decision)
+            return await self._late(decision, message_id, asked)
         answer = decided(decision, pending.question, asked, self._settings)
         if not await self._store.use(message_id, self._reply_id):
             self._reject(Rejection.REPLAYED)
@@ -195,7 +195,7 @@ class _Hearing:
         except AlreadyResolved as late:
             return self._own(late.resolution, answer)
 
-    async def _late(self, decision: Decision) -> Resolution:
+    async def _late(self, decision: Decision, message_id: str, asked: Asked) -> Resolution:
         """The question is over, or another gateway's."""
         story = await self._site.inbox.story(decision.approval_id)
         if story is None or story.record.status is Status.PENDING:
@@ -207,9 +207,9 @@ class _Hearing:
             answer=record.answer,
             explanation=f"it is {record.status}",
         )
-        found = await self._store.asked(self._place, decision.approval_id)
-        assert found is not None
-        answer = decided(decision, record.question, found[1], self._settings)
+        answer = decided(decision, record.question, asked, self._settings)
+        if not await self._store.use(message_id, self._reply_id):
+            raise AlreadyResolved(winner)
         return self._own(winner, answer)
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from approvals.config import Config, WebhookSettings
 from approvals.http.application import make_application
-from approvals.model import Scope
+from approvals.model import Outcome, Scope
 from approvals.reviewers.webhook import WebhookReviewer
 from approvals.service import ApprovalService
 from approvals.store.sqlite import SqliteStore
@@ -19,7 +20,7 @@ from approvals.webhook.callback import add_callback
 from approvals.webhook.courier import Courier
 from approvals.webhook.signing import signed_headers
 from approvals.webhook.transport import Transport
-from tests.support.approvals import ListSink
+from tests.support.approvals import ListSink, asking
 from tests.support.http_site import Client, Reply, served, site
 from tests.support.receivers import FakeNetwork, Receiver, receiver
 
@@ -95,10 +96,11 @@ class World:
         webhook_id: str = "reply-0001",
         key: bytes = REPLY_KEY,
         name: str = "ops",
+        seconds_ago: float = 0,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        fields = signed_headers(webhook_id, int(self.clock.wall()), body, [key])
+        fields = signed_headers(webhook_id, int(self.clock.wall() - seconds_ago), body, [key])
         path = f"/v1/webhooks/{name}/decisions"
         return await self.client.ask("POST", path, body, fields=fields | dict(headers or {}))
 
@@ -154,3 +156,14 @@ async def world(
                 reports=reports,
             )
     await records.close()
+
+
+@asynccontextmanager
+async def asked(
+    folder: Path, **changed: Any
+) -> AsyncIterator[tuple[World, dict[str, Any], asyncio.Task[Outcome]]]:
+    """A question that stands, as the endpoint was told of it, and who waits."""
+    async with world(folder, **changed) as here, asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(here.service.ask(asking()))
+        yield here, await here.asked(), waiting
+        waiting.cancel()

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from approvals.config import Config
-from approvals.model import Ending, Outcome, Scope, Verdict
+from approvals.model import Ending, Scope, Verdict
 from tests.support.approvals import asking
 from tests.support.loops import on_a_loop
-from tests.support.webhook_world import OTHER_KEY, World, world
+from tests.support.webhook_world import asked, world
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
-
-
-@asynccontextmanager
-async def asked(
-    folder: Path, **changed: Any
-) -> AsyncIterator[tuple[World, dict[str, Any], asyncio.Task[Outcome]]]:
-    """A question that stands, as the endpoint was told of it, and who waits."""
-    async with world(folder, **changed) as here, asyncio.TaskGroup() as tasks:
-        waiting = tasks.create_task(here.service.ask(asking()))
-        yield here, await here.asked(), waiting
-        waiting.cancel()
 
 
 @on_a_loop
@@ -141,75 +128,6 @@ async def test_an_answer_after_the_end_of_the_question_is_too_late(tmp_path: Pat
 
 
 @on_a_loop
-async def test_nobody_else_learns_more_than_that_he_is_nobody(tmp_path: Path) -> None:
-    async with asked(tmp_path) as (here, told, waiting):
-        good = here.decision(told)
-        replies = [
-            await here.send(good, key=b"x" * 32),
-            await here.send(good, name="nobody"),
-            await here.send(good, name="mute"),
-            await here.send(good, headers={"webhook-timestamp": "1"}),
-            await here.send(good, key=OTHER_KEY),
-        ]
-        assert {each.status for each in replies} == {401}
-        documents = [dict(each.document) for each in replies]
-        for each in documents:
-            del each["instance"]
-        assert all(each == documents[0] for each in documents)
-        assert here.rejected() == ["unauthenticated"] * 5
-        assert any("no signature" in line for line in here.lines), "why is in the log"
-        assert not waiting.done()
-
-
-@on_a_loop
-async def test_another_endpoints_good_signature_opens_nothing(tmp_path: Path) -> None:
-    async with asked(tmp_path) as (here, told, waiting):
-        reply = await here.send(here.decision(told), name="other", key=OTHER_KEY)
-        assert (reply.status, here.rejected()) == (404, ["unknown"])
-        assert not waiting.done()
-
-
-@on_a_loop
 async def test_a_long_body_is_not_read(tmp_path: Path) -> None:
     async with asked(tmp_path) as (here, _, _waiting):
         assert (await here.send(b" " * 20_001)).status == 413
-
-
-@on_a_loop
-async def test_strangers_do_not_fill_the_journal_nor_keep_others_out(tmp_path: Path) -> None:
-    async with asked(tmp_path) as (here, told, waiting):
-        good = here.decision(told)
-        replies = [await here.send(good, key=b"x" * 32) for _ in range(33)]
-        assert [each.status for each in replies] == [401] * 30 + [429] * 3
-        assert int(replies[-1].fields["retry-after"]) <= 61
-        assert len(here.rejected()) == 30
-        assert (await here.send(good)).status == 200
-        await waiting
-
-
-@on_a_loop
-async def test_killed_over_the_first_the_same_again_is_told_what_it_did(tmp_path: Path) -> None:
-    """What was decided stands in the store; only its answer was lost."""
-    async with asked(tmp_path) as (here, told, waiting):
-        wish = here.decision(told)
-        first = await here.send(wish)
-        await waiting
-
-        def lose(transaction: Any) -> None:
-            transaction.rows("UPDATE webhook_replies SET status = NULL, response = NULL")
-
-        await here.records.database.write(lose)
-        again = await here.send(wish)
-        assert again.status == 200
-        assert again.document["answer"] == first.document["answer"]
-        reviewed = [each for each in here.sink.names if each == "approval.reviewed"]
-        assert len(reviewed) == 1
-
-
-@on_a_loop
-async def test_a_store_that_is_gone_is_no_answer_that_is_kept(tmp_path: Path) -> None:
-    async with asked(tmp_path) as (here, told, waiting):
-        await here.records.database.close()
-        reply = await here.send(here.decision(told))
-        assert reply.status == 503
-        assert not waiting.done() or not waiting.result().allowed
