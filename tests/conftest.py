@@ -33,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # workers inherit it
         state = tempfile.mkdtemp(prefix="netproxy-state-", dir="/var/tmp")
         os.environ["XDG_STATE_HOME"] = state
+        # And control sockets out of the folder where the user's own gateways are.
+        os.environ["XDG_RUNTIME_DIR"] = state
         config.add_cleanup(lambda: shutil.rmtree(state, ignore_errors=True))
 
 

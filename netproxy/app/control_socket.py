@@ -61,9 +61,11 @@ def make_folder(folder: Path) -> None:
 class ControlSocket:
     """A listening socket, and the name that goes with it."""
 
-    def __init__(self, listener: socket.socket, path: Path) -> None:
+    def __init__(self, listener: socket.socket, path: Path, folder: int) -> None:
+        """`folder`: its descriptor, which a long name leads through as long as this is open."""
         self.listener = listener
         self.path = path
+        self._folder = folder
         found = path.lstat()
         self._identity = found.st_dev, found.st_ino
 
@@ -74,6 +76,7 @@ class ControlSocket:
             found = self.path.lstat()
             if (found.st_dev, found.st_ino) == self._identity:
                 self.path.unlink()
+        os.close(self._folder)
 
 
 def open_control(folder: Path) -> ControlSocket:
@@ -86,7 +89,13 @@ def open_control(folder: Path) -> ControlSocket:
                 _sweep(folder, descriptor)
             is_first = is_ours_alone and not _exists(descriptor, FIRST)
             name = FIRST if is_first else f"{_OTHERS}{os.urandom(6).hex()}{_SUFFIX}"
-            return ControlSocket(_listen(folder, descriptor, name), folder / name)
+            # Opened anew: a copy (dup) would hold the folder's lock as long as this gateway lives.
+            kept = os.open(f"/proc/self/fd/{descriptor}", _FOLDER & ~os.O_NOFOLLOW)
+            try:
+                return ControlSocket(_listen(folder, kept, name), folder / name, kept)
+            except BaseException:
+                os.close(kept)
+                raise
     except OSError as error:
         what = error.strerror or str(error)
         raise ControlRefused(f"{folder}: no control socket can be had there: {what}") from None

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from approvals.ports import Clock, Reviewer, Screen
+    from approvals.ports import Clock, Reviewer, Screen, Surroundings
+    from approvals.presence import Presence
     from approvals.store.memory import MemoryStore
     from approvals.store.sqlite import SqliteStore
+    from netproxy.app.control_socket import ControlSocket
     from netproxy.app.rule_writer import RuleWriter
     from netproxy.app.settings import Settings
     from otel import AuditTrail
@@ -39,6 +41,10 @@ class Room:
     rules: RuleWriter
     trails: dict[str, AuditTrail] = field(default_factory=dict)  # of sessions, by their ids
     store: SqliteStore | MemoryStore  # closed with the service; the file is opened when it is used
+    presence: Presence  # of those who answer by page, API or `approvals watch`
+    surroundings: Surroundings
+    control: ControlSocket | None = None  # None: there is none
+    detail: Callable[[str], None] = lambda _: None  # what only those want who look for a mistake
 
     @property
     def is_asking(self) -> bool:
@@ -99,6 +105,10 @@ def ways_of(room: Room) -> tuple[Way, ...]:
 def _ways(room: Room) -> Iterator[Way]:
     settings = room.settings.approvals
     yield _terminal(room)
+    if room.control is not None:
+        yield _control(room, room.control)
+    if room.control is not None or settings.inbox is not None:
+        yield _readers(room)
     if settings.rules:
         yield _rules(room)
     if settings.commands:
@@ -119,6 +129,20 @@ def _terminal(room: Room) -> Way:
         environment=room.environ,
     )
     return Way(reviewers=(reviewer,))
+
+
+def _control(room: Room, control: ControlSocket) -> Way:
+    from netproxy.app.control import controlled
+
+    return Way(hosted=lambda service: controlled(room, control, service))
+
+
+def _readers(room: Room) -> Way:
+    """Everybody who reads the inbox, wherever: together they are one reviewer."""
+    from approvals.reviewers.inbox import InboxReviewer
+
+    has_pages = room.settings.approvals.inbox is not None
+    return Way(reviewers=(InboxReviewer(room.presence, awaits_arrival=has_pages),))
 
 
 def _rules(room: Room) -> Way:

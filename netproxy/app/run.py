@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.closing import closing_line
+from netproxy.app.control_socket import control_of
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from netproxy.app.control_socket import ControlSocket
     from netproxy.app.file_watch import Identity
     from netproxy.app.reception import Run
     from netproxy.app.rule_file import Load
@@ -84,7 +86,9 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
     """
     log = RunLog(settings.telemetry, say)
     try:
-        return _Execution(settings, environ, load, log).perform()
+        # Before the plan: the folder that it lies in is hidden from the command.
+        with control_of(environ, fencing.home_folder(environ), log) as control:
+            return _Execution(settings, environ, load, log, control).perform()
     except (fencing.FolderMissing, PlanRefused) as refused:
         return _fail(log, str(refused), os.EX_USAGE)
     except FenceUnavailable as unavailable:
@@ -117,7 +121,9 @@ class _Execution:
         environ: Mapping[str, str],
         load: Load,
         say: RunLog,
+        control: ControlSocket | None,
     ) -> None:
+        self._control = control
         self._settings = settings
         self._say = say
         self._environ = environ
@@ -338,6 +344,7 @@ class _Execution:
             environ=self._environ,
             report=self._notices.append,
             crowd=crowd,
+            control=self._control,
         )
 
     def _started(self, plan: Plan | None) -> RunStarted:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from approvals import StoreUnavailable
 from netproxy.app.admission import Tokens
 from netproxy.app.advice import advice
+from netproxy.app.control_socket import control_of
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.listening import ListenRefused, listen
 from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, session_of_holder
+from netproxy.app.settings import home_of
 from netproxy.app.telemetry import Measures, Watched, measured, traced
 from netproxy.app.token_file import read_token_file
 from netproxy.app.trail import open_journal, record_start
@@ -72,6 +74,7 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
                 environ=environ,
                 log=log,
             )
+            service.control = stack.enter_context(control_of(environ, home_of(environ), log))
             return _on_record(service, settings[0])
     except (ListenRefused, AuditError, StoreUnavailable, OSError) as failed:
         log.failed(str(failed))

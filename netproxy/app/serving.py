@@ -8,7 +8,7 @@ import pwd
 import signal
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.app.admission import Admission
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from netproxy.app.admission import Tokens
+    from netproxy.app.control_socket import ControlSocket
     from netproxy.app.reception import Run
     from netproxy.app.sessions import Session
     from netproxy.app.telemetry import Page
@@ -84,6 +85,7 @@ class Service:
         self._environ = environ
         self.log = log
         self.crowd = Crowd()
+        self.control: ControlSocket | None = None
         # What comes with the journal; None: nobody asked for it.
         self.page: Page | None = None
         self.tracing: Tracing | None = None
@@ -139,8 +141,9 @@ class Service:
         """Open what all sessions use together."""
         stack.enter_context(written_by_turns(self._trail, self.log))
         first = next(iter(self._sessions.values())).settings
-        screen = RelayScreen()
-        room = room_of(first, self._trail, _user(), screen, self._environ, self.log)
+        screen, runs = RelayScreen(), self._runs.values
+        room = room_of(first, self._trail, _user(), screen, self._environ, self.log, runs)
+        room = replace(room, control=self.control, detail=self.log.detail)
         return Shared(
             service=await stack.enter_async_context(
                 reviewed(room, ways_of(room), opens_store=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from approvals import StoreUnavailable, SystemClock
 from approvals.model import GrantEnd
+from approvals.presence import Presence
 from netproxy.app.approval_store import store_at
 from netproxy.app.approver import Asker, ServiceApprover, holds
 from netproxy.app.descriptors import take_descriptors
@@ -28,6 +29,7 @@ from netproxy.app.rule_file import RuleFile
 from netproxy.app.rule_writer import RuleWriter
 from netproxy.app.settings import MANAGED_FILE
 from netproxy.app.supervisor import Denial
+from netproxy.app.surroundings import GatewaySurroundings
 from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
 from netproxy.connection.gate import Gate
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
     from approvals import ApprovalService, Grant
     from approvals.ports import Screen
+    from netproxy.app.control_socket import ControlSocket
     from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
     from netproxy.model import Decision, Request
@@ -100,6 +103,7 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     report: Callable[[str], None],
     crowd: Crowd,
     ways: Callable[[Room], Sequence[Way]] = ways_of,
+    control: ControlSocket | None = None,
 ) -> AsyncIterator[ProxyServer]:
     """Serve the run's listeners until the block ends; then every connection is closed.
 
@@ -109,7 +113,10 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     # Listeners of a sandbox are in its network, not in ours.
     own = (listeners.http, listeners.socks) if run.settings.no_sandbox else ()
     with written_by_turns(run.trail, report):
-        room = room_of(run.settings, run.trail, run.user, screen, environ, report)
+        room = room_of(
+            run.settings, run.trail, run.user, screen, environ, report, runs=lambda: (run,)
+        )
+        room = replace(room, control=control)
         async with reviewed(room, ways(room)) as service:
             await _resume(run, room, service)
             shared = Shared(
@@ -289,8 +296,12 @@ def room_of(  # noqa: PLR0913, PLR0917  # what a gateway has of its surroundings
     screen: Screen,
     environ: Mapping[str, str],
     report: Callable[[str], None],
+    runs: Callable[[], Iterable[Run]],
 ) -> Room:
-    """What those who review are reached from, by the settings of a gateway's first session."""
+    """What those who review are reached from, by the settings of a gateway's first session.
+
+    `runs`: all that are served now.
+    """
     clock = SystemClock()
     return Room(
         settings=settings,
@@ -302,6 +313,8 @@ def room_of(  # noqa: PLR0913, PLR0917  # what a gateway has of its surroundings
         clock=clock,
         store=store_at(settings.approvals.store, clock),
         rules=RuleWriter(clock),
+        presence=Presence(clock),
+        surroundings=GatewaySurroundings(settings, trail, runs),
     )
 
 

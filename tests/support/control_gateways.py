@@ -14,6 +14,8 @@ from approvals.http.peer import PeerCredentials
 from approvals.http.server import HttpServer
 from approvals.http.site import Site
 from approvals.presence import Presence
+from approvals.store.database import Database
+from approvals.store.tokens import Tokens
 from netproxy.app.control_socket import open_control
 from tests.support.approvals import ListSink
 from tests.support.http_site import FakeSurroundings, RunningClock
@@ -27,7 +29,14 @@ if TYPE_CHECKING:
 class ControlGateway:
     """One of them. What a test does to the inbox is done in its loop."""
 
-    def __init__(self, folder: Path, inbox: FakeInbox, is_own: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        inbox: FakeInbox,
+        is_own: Callable[[int], bool],
+        store: Path | None = None,
+    ) -> None:
+        self._store = store
         self.inbox = inbox
         self.sink = ListSink()
         self.presence = Presence(RunningClock())
@@ -60,6 +69,7 @@ class ControlGateway:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
+        database = None if self._store is None else Database(self._store)
         site = Site(
             inbox=self.inbox,
             surroundings=FakeSurroundings(),
@@ -70,12 +80,15 @@ class ControlGateway:
             authenticate=PeerCredentials(sink=self.sink, uid=os.geteuid(), is_own=self._is_own),
             log=lambda _: None,
             report=lambda _: None,
+            tokens=None if database is None else Tokens(database, RunningClock()),
         )
         app = make_application(site)
         add_api(app, local=True)
         async with HttpServer(app, [self.control.listener]):
             self._ready.set()
             await self._stop.wait()
+        if database is not None:
+            await database.close()
 
 
 @contextmanager
@@ -84,8 +97,9 @@ def control_gateway(
     inbox: FakeInbox | None = None,
     *,
     is_own: Callable[[int], bool] = lambda _: False,
+    store: Path | None = None,
 ) -> Iterator[ControlGateway]:
-    gateway = ControlGateway(folder, inbox or FakeInbox(), is_own)
+    gateway = ControlGateway(folder, inbox or FakeInbox(), is_own, store)
     gateway.start()
     try:
         yield gateway

@@ -13,6 +13,7 @@ VERBS = {
     "run": "run a command that reaches the network only where someone said yes",
     "serve": "serve clients outside a sandbox, by the same rules",
     "connect": "open one tunnel through the sandbox's proxy (for ssh's ProxyCommand)",
+    "approvals": "see and answer the questions of running gateways",
     "policy": "check, test and explain rules, and read those of other tools",
     "trust": "let a project's own netproxy.toml take part",
     "webhook": "try the endpoints that are told of questions",

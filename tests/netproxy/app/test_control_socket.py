@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
@@ -58,6 +59,15 @@ def test_several_gateways_live_side_by_side(folder: Path) -> None:
     for each in (second, third, fourth):
         each.close()
     assert control_sockets(folder) == ()
+
+
+def test_the_folder_is_locked_no_longer_than_it_takes(folder: Path) -> None:
+    """What else keeps its files there has locks of its own."""
+    control = open_control(folder)
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)
+    control.close()
 
 
 def test_nobody_is_knocked_on_to_see_whether_they_live(folder: Path) -> None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from approvals import Answer, ApprovalService, Ending, Outcome, StoreUnavailable, SystemClock
+from approvals.presence import Presence
 from netproxy.app.approval_store import store_at
 from netproxy.app.cli.run_options import parse_run
 from netproxy.app.reviewing import Room, Way, reviewed, ways_of
 from netproxy.app.rule_writer import RuleWriter
 from netproxy.app.settings import load_settings
 from tests.support.approvals import ListSink, Scripted, Silent, answer, asking
+from tests.support.http_site import FakeSurroundings
 from tests.support.terminals import NotedScreen
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ def room(home: Path, *arguments: str) -> Room:
         clock=clock,
         rules=RuleWriter(clock),
         store=store_at(settings.approvals.store, clock),
+        presence=Presence(clock),
+        surroundings=FakeSurroundings(),
     )
 
 

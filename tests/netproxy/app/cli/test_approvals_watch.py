@@ -1,0 +1,106 @@
+"""Who watches sees each question once, answers with a key, and is told what others did."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from approvals.model import Scope, Status, Verdict
+from tests.support.approvals import ASKING, KEY, answer
+from tests.support.at_terminal import Terminal
+from tests.support.control_gateways import control_gateway
+from tests.support.inbox import FakeInbox, question
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from approvals.model import Question
+
+WATCH = [sys.executable, "-m", "netproxy", "approvals", "watch"]
+
+
+def about(approval_id: str, host: str, command: str = "pip install requests") -> Question:
+    return question(
+        approval_id, replace(ASKING, key=replace(KEY, host=host), command=command, group=host)
+    )
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**keep, "XDG_RUNTIME_DIR": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}
+
+
+def test_questions_are_answered_with_keys(tmp_path: Path, environment: dict[str, str]) -> None:
+    hostile = about("a-HOST", "evil.test", "curl \x1b]0;owned\x07 https://evil.test")
+    inbox = FakeInbox(about("a-FIRST", "pypi.org"), hostile)
+    with (
+        control_gateway(tmp_path / "netproxy", inbox) as gateway,
+        Terminal(WATCH, cwd=tmp_path, environment=environment) as terminal,
+    ):
+        terminal.see("host +pypi.org")
+        terminal.see("1 request waits")
+        assert gateway.do(lambda: gateway.presence.anybody)
+        time.sleep(0.6)  # keys that come sooner can't be meant for it
+        terminal.press("s")
+        terminal.see("allowed for this session: https://pypi.org:443")
+        terminal.see("host +evil.test")
+        assert b"owned\x07" not in terminal.screen
+        # Somebody else is faster.
+        said = answer(Verdict.DENY, reviewer="bob")
+        gateway.do(lambda: inbox.resolve("a-HOST", Status.DENIED, said))
+        terminal.see("denied by bob .fake.: https://evil.test:443")
+        terminal.press("\x03")
+        assert terminal.wait() == 0
+    ((approval_id, given),) = inbox.decided
+    assert (approval_id, given.scope, given.channel) == ("a-FIRST", Scope.SESSION, "cli")
+    assert given.seen_digest == about("a-FIRST", "pypi.org").digest
+
+
+def test_lines_for_programs_and_gateways_that_come_and_go(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        [*WATCH, "--json"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watch:
+        assert watch.stdout is not None
+        assert watch.stderr is not None
+        assert "no gateway of yours runs here yet" in watch.stderr.readline()
+        with control_gateway(tmp_path / "netproxy", FakeInbox(about("a-ONE", "pypi.org"))):
+            told = json.loads(watch.stdout.readline())
+            assert (told["kind"], told["approval_id"]) == ("asked", "a-ONE")
+        ended = json.loads(watch.stdout.readline())
+        assert (ended["kind"], ended["status"]) == ("resolved", "withdrawn")
+        inbox = FakeInbox()
+        with control_gateway(tmp_path / "netproxy", inbox) as gateway:
+            gateway.do(lambda: inbox.put(about("a-TWO", "pypi.org")))
+            assert json.loads(watch.stdout.readline())["approval_id"] == "a-TWO"
+            gateway.do(lambda: inbox.resolve("a-TWO", Status.GRANTED, answer()))
+            assert json.loads(watch.stdout.readline())["status"] == "granted"
+            watch.send_signal(signal.SIGINT)
+            assert watch.wait(5) == 0
+    assert inbox.decided == []
+
+
+def test_a_folder_that_is_not_ours_is_not_watched(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "netproxy").mkdir(mode=0o755)
+    done = subprocess.run(
+        WATCH, env=environment, capture_output=True, text=True, check=False, timeout=10
+    )
+    assert done.returncode == 69
+    assert "chmod 700" in done.stderr
