@@ -50,6 +50,7 @@ fuzz: setup
 		--require-hashes --only-binary=atheris -r requirements-fuzz.lock || \
 		{ echo "fuzz: atheris has wheels for CPython on x86-64 Linux only, and none for this machine"; exit 1; }
 	@$(PY) -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(ARGS)
+	@$(PY) -m tests.fuzz.api
 
 bench: setup
 	@$(PY) -m bench.run $(ARGS)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CHANNEL = "api"
 _BEARER = re.compile(r"[Bb]earer +(npx_[A-Za-z0-9_-]{43})")
 # A mistyped token fails a few times; more is guessing, and each guess would be a record.
-_FAILURES = 20
+MOST_FAILURES = 20
 _WINDOW_SECONDS = 60.0
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="netproxy"'}
 
@@ -31,8 +31,17 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="netproxy"'}
 class BearerTokens:
     """Fills `approvals.http.site.Authenticate` for loopback TCP. None: no token is good here."""
 
-    def __init__(self, tokens: Tokens | None, *, sink: EventSink, clock: Clock) -> None:
+    def __init__(
+        self,
+        tokens: Tokens | None,
+        *,
+        sink: EventSink,
+        clock: Clock,
+        most_failures: int = MOST_FAILURES,
+    ) -> None:
+        """`most_failures` within a minute are told apart from guessing."""
         self._tokens = tokens
+        self._most_failures = most_failures
         self._sink = sink
         self._clock = clock
         self._window_began = 0.0
@@ -59,7 +68,7 @@ class BearerTokens:
         if now - self._window_began >= _WINDOW_SECONDS:
             self._window_began, self._failed = now, 0
         self._failed += 1
-        if self._failed > _FAILURES:
+        if self._failed > self._most_failures:
             wait = max(1, round(self._window_began + _WINDOW_SECONDS - now))
             what = "too many requests without a good token"
             return Problem(429, "too_many", what, headers={"Retry-After": str(wait)})

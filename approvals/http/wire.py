@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from approvals.http.identity import Permission  # noqa: TC001  # pydantic reads it when it runs
 from approvals.model import ChangeKind, Scope, Status, Verdict  # noqa: TC001  # the same
@@ -22,11 +22,19 @@ _LONGEST_PAGE = 200
 _LARGEST = 9_007_199_254_740_991
 _LONGEST_SECONDS = 365 * 86_400.0
 
-type Comment = Annotated[str, StringConstraints(max_length=_COMMENT_CHARACTERS)]
-type Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS, allow_inf_nan=False)]
-type Count = Annotated[int, Field(ge=1, le=_LARGEST)]
-type Id = Annotated[str, StringConstraints(pattern=r"^[a-z]-[0-9A-Za-z]{1,64}$")]
-type Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Comment = Annotated[str, StringConstraints(max_length=_COMMENT_CHARACTERS)]
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS, allow_inf_nan=False)]
+
+
+def _integral(value: object) -> object:
+    """2.0 is an integer to JSON Schema, and the same number to JavaScript."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, Field(ge=1, le=_LARGEST), BeforeValidator(_integral)]
+Ordinal = Annotated[int, Field(ge=0, le=_LARGEST), BeforeValidator(_integral)]
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z]-[0-9A-Za-z]{1,64}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _In(BaseModel):
@@ -51,9 +59,9 @@ class BudgetBody(_In):
 class SeenBody(_In):
     """What the reviewer had on screen; `GET /v1/approvals/{id}` says it."""
 
-    version: Annotated[int, Field(ge=0, le=_LARGEST)]
+    version: Ordinal
     digest: Digest
-    join_no: Annotated[int, Field(ge=0, le=_LARGEST)]
+    join_no: Ordinal
 
 
 class AnswerBody(_In):
