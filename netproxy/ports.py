@@ -58,7 +58,7 @@ class SessionCache(Protocol):
 class Ledger(Protocol):
     """What a remembered yes may still be used for. Only one with a budget costs anything."""
 
-    def take(self, destination: Destination, approval_id: ApprovalId) -> bool:
+    def take(self, approval_id: ApprovalId) -> bool:
         """Count a connection that it lets through; False: it holds no longer."""
         ...
 

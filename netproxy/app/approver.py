@@ -75,6 +75,7 @@ class ServiceApprover:
         self._is_almost_full = is_almost_full
         self._writes_rules = writes_rules
         self._ended: dict[ApprovalId, None] = {}  # in the order in which that happened
+        self._budgeted: set[ApprovalId] = set()
         self._metered: set[ApprovalId] = set()
 
     async def ask(self, request: Request, judgement: Judgement) -> Answer:
@@ -91,6 +92,10 @@ class ServiceApprover:
         outcome = await self._service.ask(self._asking(request, judgement))
         source, reason = _WORDS[outcome.ending]
         approval = outcome.approval_id
+        budget = outcome.answer.budget if outcome.answer is not None else None
+        if approval is not None and budget is not None and budget.bytes is not None:
+            # Also of a grant that this connection was the last of: what it carries counts.
+            self._metered.add(ApprovalId(approval))
         return Answer(
             allowed=outcome.allowed,
             source=source,
@@ -114,15 +119,12 @@ class ServiceApprover:
 
     def grant(self, destination: Destination) -> ApprovalId | None:
         """The session's remembered yes, or this run's."""
-        found = self._service.grant(self._key(destination), self._asker.run)
+        found = self._granted(destination)
         return None if found is None else ApprovalId(found.approval_id)
 
-    def take(self, destination: Destination, approval_id: ApprovalId) -> bool:
+    def take(self, approval_id: ApprovalId) -> bool:
         """Count a connection that a remembered yes lets through; False: it holds no longer."""
-        found = self._granted(destination)
-        if found is None or found.approval_id != approval_id:
-            return False
-        return found.budget is None or self._service.spend(approval_id, connections=1)
+        return approval_id not in self._budgeted or self._service.spend(approval_id, connections=1)
 
     def has_ended(self, approval_id: ApprovalId) -> bool:
         """Whether what an answer left was taken back, or its time is over."""
@@ -139,15 +141,18 @@ class ServiceApprover:
     def note_end(self, approval_id: ApprovalId) -> None:
         """Let nothing more through by it: connections wait for their records when it ends."""
         self._ended[approval_id] = None
+        self._budgeted.discard(approval_id)
         self._metered.discard(approval_id)
         if len(self._ended) > _MOST_ENDED:
             del self._ended[next(iter(self._ended))]
 
     def _granted(self, destination: Destination) -> Grant | None:
-        """The yes that holds; its bytes are counted from the first connection on."""
+        """The yes that holds. One with a budget is noted, so that no other costs anything."""
         found = self._service.grant(self._key(destination), self._asker.run)
-        if found is not None and found.budget is not None and found.budget.bytes is not None:
-            self._metered.add(ApprovalId(found.approval_id))
+        if found is not None and found.budget is not None:
+            self._budgeted.add(ApprovalId(found.approval_id))
+            if found.budget.bytes is not None:
+                self._metered.add(ApprovalId(found.approval_id))
         return found
 
     def _key(self, destination: Destination) -> Key:

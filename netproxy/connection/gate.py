@@ -209,7 +209,7 @@ class Gate:
             return self._ledger is not None and self._ledger.has_ended(approval_id)
         if self._cache.grant(where) != approval_id:
             return True
-        return self._ledger is not None and not self._ledger.take(where, approval_id)
+        return self._ledger is not None and not self._ledger.take(approval_id)
 
     def still_allows(self, request: Request, *, asked: bool) -> bool:
         """Whether the policy in force goes on with what an earlier one let through.

@@ -186,13 +186,40 @@ def test_a_budget_of_connections_lets_so_many_through_and_then_asks(
     assert reasons == ["approved", "allowed_by_grant", "allowed_by_grant", "denied_by_reviewer"]
 
 
-def test_a_budget_of_bytes_cuts_the_download_that_uses_it_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("connections", [None, 1], ids=["bytes", "the last connection's bytes"])
+def test_a_budget_of_bytes_cuts_the_download_that_uses_it_up(
+    tmp_path: Path, connections: int | None
+) -> None:
     with origin(bulk) as far, live_gateway(tmp_path) as gateway:
         curl = Curl(gateway, "-p", "-o", "/dev/null", f"telnet://a.test:{far.port}")
-        gateway.answer(Verdict.ALLOW, Scope.SESSION, budget=Budget(bytes=10**6))
+        gateway.answer(
+            Verdict.ALLOW, Scope.SESSION, budget=Budget(connections=connections, bytes=10**6)
+        )
         curl.said()
         eventually(lambda: bool(gateway.trail.of(ConnectionClosed)))
         assert gateway.call(gateway.service.grants) == ()
     (closed,) = gateway.trail.of(ConnectionClosed)
     assert closed.close_reason == "byte_limit"
     assert closed.bytes_received >= 10**6
+
+
+def test_always_that_can_not_be_kept_is_a_no_that_says_why(tmp_path: Path, site: int) -> None:
+    """And a no for always that can't be kept holds for the session."""
+    config = CONFIG.replace(
+        "[profiles.dev.network]\n",
+        "[profiles.dev.network]\nrules = [{ host = 'x.test', verdict = 'allow' }]\n",
+    )
+    url = f"http://a.test:{site}/"
+    with live_gateway(tmp_path, config=config) as gateway:
+        curl = Curl(gateway, url)
+        gateway.answer(Verdict.ALLOW, Scope.ALWAYS)
+        said = curl.said()
+        assert said.startswith("HTTP/1.1 403 ")
+        assert "config.toml" in said
+        assert gateway.call(gateway.service.grants) == ()
+        again = Curl(gateway, url)
+        gateway.answer(Verdict.DENY, Scope.ALWAYS)
+        assert again.said().startswith("HTTP/1.1 403 ")
+        third = json.loads(Curl(gateway, url).said().partition("\n\n")[2])
+        assert third["reason"] == "denied_by_session"
+        assert gateway.file.read_text() == config

@@ -112,7 +112,7 @@ class FakeLedger:
         self.bytes_left: dict[ApprovalId, int] = {}
         self.on_spent: Callable[[ApprovalId], None] = lambda _: None
 
-    def take(self, destination: Destination, approval_id: ApprovalId) -> bool:
+    def take(self, approval_id: ApprovalId) -> bool:
         if approval_id not in self.connections:
             return True
         self.connections[approval_id] -= 1

@@ -320,10 +320,10 @@ class TestLedger:
                 assert first.approval_id is not None
                 assert port.grant(WHERE) == first.approval_id
                 assert port.grant(WHERE) == first.approval_id, "looking counts nothing"
-                assert port.take(WHERE, first.approval_id)
-                assert port.take(WHERE, first.approval_id)
+                assert port.take(first.approval_id)
+                assert port.take(first.approval_id)
                 assert port.grant(WHERE) is None
-                assert not port.take(WHERE, first.approval_id)
+                assert not port.take(first.approval_id)
 
         run_virtual(main())
 
@@ -335,7 +335,7 @@ class TestLedger:
                 assert first.approval_id is not None
                 before = running.grants()
                 for _ in range(5):
-                    assert port.take(WHERE, first.approval_id)
+                    assert port.take(first.approval_id)
                 assert running.grants() == before
                 assert not port.is_metered(first.approval_id)
 
@@ -354,15 +354,6 @@ class TestLedger:
                 assert (ended, port.grant(WHERE)) == ([], first.approval_id)
                 port.spend(first.approval_id, 1)
                 assert (ended, port.grant(WHERE)) == ([GrantEnd.USED_UP], None)
-
-        run_virtual(main())
-
-    def test_another_answer_is_not_taken_for_it(self) -> None:
-        async def main() -> None:
-            async with service(remembered()) as running:
-                port = approver(running)
-                await port.ask(request(), judgement())
-                assert not port.take(WHERE, ApprovalId("a-other"))
 
         run_virtual(main())
 
