@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     from otel import AuditTrail
     from otel.events import Event
 
+# The same by the command line, where there is no file.
+OPTIONS = (
+    *("--allow-private", "127.0.0.0/8"),
+    *(word for name in "abc" for word in ("--resolve", f"{name}.test=127.0.0.1")),
+)
 # Names lead to origins of the test.
 CONFIG = """\
 [profiles.dev.network]
@@ -81,10 +86,11 @@ class ListTrail(FakeAudit):
 class LiveGateway:
     """Started by `live_gateway`; every method may be called from the test's own thread."""
 
-    def __init__(self, home: Path, config: str, options: tuple[str, ...]) -> None:
+    def __init__(self, home: Path, config: str | None, options: tuple[str, ...]) -> None:
         self.file = home / ".config" / "netproxy" / "config.toml"
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(config)
+        if config is not None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            self.file.write_text(config)
         self._environ = {"HOME": str(home)}
         self._load = partial(
             load_settings,
@@ -182,7 +188,7 @@ class LiveGateway:
 
 
 @contextmanager
-def live_gateway(home: Path, *options: str, config: str = CONFIG) -> Iterator[LiveGateway]:
+def live_gateway(home: Path, *options: str, config: str | None = CONFIG) -> Iterator[LiveGateway]:
     running = LiveGateway(home, config, options)
     running.start()
     try:
