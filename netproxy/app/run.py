@@ -18,6 +18,7 @@ from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.closing import closing_line
 from netproxy.app.control_socket import control_of
+from netproxy.app.forgeries import refuse_forgeries
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
@@ -177,10 +178,7 @@ class _Execution:
         refuse_ways_out()
         spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths(sys.path))
         plan = make_plan(spec)
-        if self._settings.sinks:
-            from netproxy.app.sinks import refuse_writable
-
-            refuse_writable(self._settings.sinks, plan)
+        refuse_forgeries(self._settings, plan)
         return plan, find_bwrap(self._environ.get("PATH", ""), writable=plan.writable())
 
     def _trail(self, journal: Journal) -> AuditTrail:
