@@ -11,7 +11,16 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from approvals.model import Asking, Key, Question, Resolution, Scope, Status, Verdict
+from approvals.model import (
+    LONGEST_SECONDS,
+    Asking,
+    Key,
+    Question,
+    Resolution,
+    Scope,
+    Status,
+    Verdict,
+)
 from netproxy.app.cli.approvals_words import moment
 from netproxy.app.cli.gateways import CliFailed, Feed, Gateway, Gone
 from netproxy.app.control_socket import ControlRefused, control_sockets
@@ -96,6 +105,7 @@ def inquiry_of(gateway: Gateway, document: Document, clock: Clock) -> RemoteInqu
     """The question that a document of the API tells of."""
     request = document["request"]
     allowed = [Scope(each) for each in request["allow_scopes"]]
+    longest = float(request["longest_seconds"])
     question = Question(
         approval_id=request["approval_id"],
         asking=Asking(
@@ -119,7 +129,7 @@ def inquiry_of(gateway: Gateway, document: Document, clock: Clock) -> RemoteInqu
         created_at=moment(request["created_at"]).timestamp(),
         expires_at=moment(request["expires_at"]).timestamp(),
         widest_scope=max(allowed, key=list(Scope).index),
-        grant_seconds=request["longest_seconds"],
+        grant_seconds=None if longest >= LONGEST_SECONDS else longest,
         writes_rules=Scope.ALWAYS in request["deny_scopes"],
     )
     inquiry = RemoteInquiry(gateway, document, question, clock)

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from netproxy.app.watching import RemoteInquiry, Watch
 
 _DESCRIPTION = """\
-Put the questions of all gateways that run here, as they come, until Ctrl-C. On a terminal they are
-answered with one key; elsewhere each is a line, or with --json a document."""
+Put the questions of all gateways that run here, as they come. On a terminal they are answered with
+one key; elsewhere each is a line, or with --json a document. Ctrl-C leaves; while a question is on
+the screen it denies that one, as in netproxy run."""
 
 
 def main(arguments: list[str]) -> int:

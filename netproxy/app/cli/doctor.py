@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     parser = UsageParser(prog="netproxy doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="a JSON array instead of lines")
     options = parser.parse_args(arguments)
-    checks = [_check_python(), *check_host(), _check_journal(), _check_terminal()]
+    checks = [_check_python(), *check_host(), _check_journal(), _check_control(), _check_terminal()]
     if options.json:
         sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
     else:
@@ -70,6 +70,23 @@ def _check_journal() -> Check:
     return Check(name="audit journal", ok=True, required=True, detail=f"in {directory}")
 
 
+def _check_control() -> Check:
+    from netproxy.app.control_socket import ControlRefused, control_folder, open_control
+
+    folder = control_folder(os.environ, Path.home())
+    try:
+        open_control(folder).close()
+    except ControlRefused as refused:
+        return Check(
+            name="control socket",
+            ok=False,
+            required=False,
+            detail=str(refused),
+            fix="without one, netproxy approvals reaches no gateway",
+        )
+    return Check(name="control socket", ok=True, required=False, detail=f"in {folder}")
+
+
 def _check_terminal() -> Check:
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
@@ -79,6 +96,6 @@ def _check_terminal() -> Check:
             ok=False,
             required=False,
             detail=f"/dev/tty: {error.strerror}: questions can't be asked here",
-            fix="without one, whatever no rule allows is refused",
+            fix="answer elsewhere (netproxy approvals watch), or what no rule allows is refused",
         )
     return Check(name="terminal", ok=True, required=False, detail="questions come on /dev/tty")

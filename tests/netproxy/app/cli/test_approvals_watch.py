@@ -47,6 +47,7 @@ def test_questions_are_answered_with_keys(tmp_path: Path, environment: dict[str,
         Terminal(WATCH, cwd=tmp_path, environment=environment) as terminal,
     ):
         terminal.see("host +pypi.org")
+        assert b" s at most" not in terminal.screen
         terminal.see("1 request waits")
         assert gateway.do(lambda: gateway.presence.anybody)
         time.sleep(0.6)  # keys that come sooner can't be meant for it

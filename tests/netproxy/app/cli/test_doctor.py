@@ -24,7 +24,9 @@ def test_a_host_that_can(person: Person, base: Path) -> None:
 
 def test_the_same_for_programs(me: Person, base: Path) -> None:
     checks = json.loads(Netproxy(me, base)("doctor", "--json").out)
-    assert {"bubblewrap", "sandbox", "audit journal"} <= {check["name"] for check in checks}
+    assert {"bubblewrap", "sandbox", "audit journal", "control socket"} <= {
+        check["name"] for check in checks
+    }
     assert all(check["ok"] for check in checks if check["required"])
 
 
