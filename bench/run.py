@@ -24,6 +24,7 @@ from bench.killing import kills
 from bench.peers_table import table
 from bench.soak import soak
 from bench.starting import start
+from netproxy.app.garbage import collect_seldom
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
         "start": lambda: start(options.runs),
         "cancel": lambda: cancel(rounds=10),
         "policy": policy,
-        "approvals": approvals,
+        "approvals": as_in_the_gateway,
     }
     for name in options.sections:
         if name not in sections:
@@ -70,6 +71,12 @@ def main() -> None:
             sections[name]()
     except BenchFailed as failed:
         sys.exit(f"bench: {failed}")
+
+
+def as_in_the_gateway() -> None:
+    """The section `approvals`, with garbage collected as seldom as it is there."""
+    collect_seldom()
+    approvals()
 
 
 def policy() -> None:

@@ -18,5 +18,11 @@ def test_few_questions_are_measured_whole(
     with pytest.raises(BenchFailed, match="remembered answer, at most 0 us"):
         approvals(questions=110, waiters=2, rounds=1)
     out = capsys.readouterr().out
-    for what in ("bare SQLite commit", "110 questions with 2", "decide to release", "100 answers"):
+    for what in (
+        "bare SQLite commit",
+        "110 questions with 2",
+        "decide to release",
+        "100 answers",
+        "revoke to cut",
+    ):
         assert what in out
