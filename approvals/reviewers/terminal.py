@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from approvals.model import Answer
 from approvals.reviewers import terminal_text as text
-from approvals.reviewers.terminal_keys import DETAILS, Choice, Keyboard, choice_of
+from approvals.reviewers.line import Line
+from approvals.reviewers.terminal_keys import DETAILS, GROUP, Choice, Keyboard, choice_of
 from approvals.reviewers.tty import Tty, is_foreground
 
 if TYPE_CHECKING:
@@ -46,19 +47,15 @@ class TerminalReviewer:
         self._environment = environment
         self._path = path
         self._in_foreground = in_foreground
-        self._turn = asyncio.Lock()
-        self._queued = 0
+        self._line = Line()
 
     async def review(self, inquiry: Inquiry) -> Answer:
         """Wait for the terminal, ask, and return the answer."""
         with closing(Tty(self._path)):
             inquiry.accept()
-        self._queued += 1
-        try:
-            async with self._turn:
-                return await self._ask(inquiry)
-        finally:
-            self._queued -= 1
+        with self._line.place(inquiry) as place:
+            given = await self._line.turn(place)
+            return given if given is not None else await self._ask(inquiry)
 
     async def _ask(self, inquiry: Inquiry) -> Answer:
         with closing(Tty(self._path)) as tty:
@@ -89,7 +86,10 @@ class TerminalReviewer:
 
     async def _listen(self, tty: Tty, inquiry: Inquiry) -> Answer | None:
         question = inquiry.question
-        await self._show(tty, inquiry, details=False)
+        # What is on the screen: those questions of the group that the next answer is for, too.
+        group = self._line.group(inquiry)
+        together: list[tuple[Inquiry, int]] = []
+        await self._show(tty, inquiry, group)
         keyboard = Keyboard(self._config, self._clock.monotonic())
         status = ""
         while self._in_foreground(tty.descriptor):
@@ -101,25 +101,42 @@ class TerminalReviewer:
             key = None if data is None else keyboard.press(data, self._clock.monotonic())
             if key is None:
                 continue
-            choice = choice_of(
-                key, stops_on_denial=question.asking.stops_on_denial, scopes=question.scopes
-            )
+            choice = choice_of(key, question)
             if choice is not None:
-                answer = self._answer(choice, seen)
-                await tty.write(text.answered_text(question, answer))
+                answer, now = self._answer(choice, seen), self._clock.wall()
+                others = [(each, self._answer(choice, upto)) for each, upto in together]
+                self._line.give(others)
+                done = text.answered_text(question, answer, now=now, others=len(others))
+                await tty.write(done)
                 return answer
             status = ""
-            if key == DETAILS:
-                await self._show(tty, inquiry, details=True)
+            if key == GROUP:
+                group = self._line.group(inquiry)
+                together = [] if together else [(each, each.joined) for each in group]
+            if key == DETAILS or (key == GROUP and group):
+                details = key == DETAILS
+                await self._show(tty, inquiry, group, together=bool(together), details=details)
             else:
                 await tty.write(text.help_text(question, self._look(tty)))
         return None
 
-    async def _show(self, tty: Tty, inquiry: Inquiry, *, details: bool) -> None:
-        behind = self._queued - 1
-        await tty.write(
-            text.question_text(inquiry.question, self._look(tty), details=details, behind=behind)
+    async def _show(
+        self,
+        tty: Tty,
+        inquiry: Inquiry,
+        group: tuple[Inquiry, ...],
+        *,
+        together: bool = False,
+        details: bool = False,
+    ) -> None:
+        scene = text.Scene(
+            now=self._clock.wall(),
+            behind=len(self._line) - 1,
+            group=tuple(each.question for each in group),
+            together=together,
         )
+        look = self._look(tty)
+        await tty.write(text.question_text(inquiry.question, look, scene, details=details))
 
     def _status(self, tty: Tty, inquiry: Inquiry) -> str:
         look = self._look(tty)
@@ -138,4 +155,5 @@ class TerminalReviewer:
             reviewer=self._reviewer,
             channel=self.channel,
             seen_join_no=seen,
+            seconds=choice.seconds,
         )

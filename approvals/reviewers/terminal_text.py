@@ -7,12 +7,13 @@ the terminal. The host stands last above the keys, so that no long text can push
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from approvals.model import Scope, Status, Verdict
 from approvals.reviewers.columns import clip, head, tail, wrap
 from approvals.reviewers.scripts import mixed_scripts
-from approvals.reviewers.terminal_keys import choices
+from approvals.reviewers.terminal_keys import GROUP, choices
 from otel import visible
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ _PROTOCOLS = {
     "socks5-tcp": "SOCKS5 connection (TCP)",
     "socks5-udp": "SOCKS5 association (UDP)",
     "tcp": "TCP connection without a proxy protocol",
+}
+
+_SCOPES = {
+    Scope.ONCE: "once",
+    Scope.RUN: "for this run",
+    Scope.TIME: "for a time",
+    Scope.SESSION: "for this session",
+    Scope.ALWAYS: "always",
 }
 
 # The command's output may have left the terminal in a state that hides or disguises what we
@@ -71,12 +80,24 @@ def look(environment: Mapping[str, str], columns: int) -> Look:
     return Look(columns=columns, moves=moves, colours=moves and not environment.get("NO_COLOR", ""))
 
 
-def question_text(question: Question, style: Look, *, details: bool, behind: int) -> str:
-    """The whole question, ready to write. `behind` counts other questions that wait for it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What stands around a question at the moment."""
+
+    now: float  # seconds since the epoch
+    behind: int = 0  # other questions that wait for this one
+    group: tuple[Question, ...] = ()  # those of them that can be answered together with it
+    together: bool = False  # whether the next answer is for all of them
+
+
+def question_text(question: Question, style: Look, scene: Scene, *, details: bool) -> str:
+    """The whole question, ready to write."""
     lines = [style.paint(_title(style.wide), _BOLD), ""]
     lines += _story(question, style, details=details)
     lines += _where(question, style)
-    lines += ["", *_keys(question, style)]
+    lines += _group(question, style, scene)
+    lines += ["", *_keys(question, style, scene)]
+    behind = scene.behind
     if behind:
         more = "1 more question waits" if behind == 1 else f"{behind} more questions wait"
         lines.append(style.paint(f"  {more} after this one.", _DIM))
@@ -97,14 +118,16 @@ def status_text(question: Question, style: Look, *, waiting: int, seconds_left: 
 
 def help_text(question: Question, style: Look) -> str:
     """What to press, in one line, after a key that means nothing."""
-    keys = [choice.key for choice in _choices(question)]
+    keys = [choice.key for choice in choices(question)]
     text = f"Press one of {' '.join(keys)}, or ? for details. Enter alone answers nothing."
     return "\n" + "\n".join(wrap(text, style.wide)) + "\n"
 
 
-def answered_text(question: Question, answer: Answer) -> str:
-    """One line that says what the reviewer did."""
-    return f"\nnetproxy: {said(answer)}: {_destination(question)}\n"
+def answered_text(question: Question, answer: Answer, *, now: float, others: int = 0) -> str:
+    """One line that says what the reviewer did, and to how many others of the group."""
+    until = "" if answer.seconds is None else f" until {_clock(now + answer.seconds)}"
+    more = f" and {others} more of {_owner(question)}" if others else ""
+    return f"\nnetproxy: {said(answer)}{until}: {_destination(question)}{more}\n"
 
 
 def ended_text(question: Question, resolution: Resolution | None) -> str:
@@ -121,9 +144,9 @@ def waiting_text(question: Question) -> str:
 def said(answer: Answer) -> str:
     """`allowed once`, `denied for this session`: what an answer did."""
     verb = "allowed" if answer.verdict is Verdict.ALLOW else "denied"
-    if answer.scope is Scope.SESSION:
-        return f"{verb} for this session"
-    return f"{verb} once" if answer.verdict is Verdict.ALLOW else verb
+    if answer.scope is Scope.ONCE and answer.verdict is Verdict.DENY:
+        return verb
+    return f"{verb} {_SCOPES[answer.scope]}"
 
 
 def _ended(resolution: Resolution | None) -> str:
@@ -182,9 +205,25 @@ def _warning(host: str, style: Look) -> list[str]:
     return [style.paint(line, _WARNING) for line in _row("", text, style, _TEXT_LIMIT)]
 
 
-def _keys(question: Question, style: Look) -> list[str]:
+def _group(question: Question, style: Look, scene: Scene) -> list[str]:
+    """What else of the same owner waits; all of it by name when the answer is for all."""
+    if not scene.group:
+        return []
+    more = f"{len(scene.group)} more of {_owner(question)}"
+    if not scene.together:
+        return _row("group", f"{more} wait; g answers all of them together", style, 2)
+    head_rows = _row("with it", f"YOUR ANSWER IS FOR THESE {len(scene.group)}, TOO:", style, 2)
+    head_rows[0] = style.paint(head_rows[0], _WARNING)
+    names = (_row("", _destination(each), style, _TEXT_LIMIT) for each in scene.group)
+    return head_rows + [line for rows in names for line in rows]
+
+
+def _keys(question: Question, style: Look, scene: Scene) -> list[str]:
     stops = question.asking.stops_on_denial
-    rows = [(choice.key, _meaning(choice, question)) for choice in _choices(question)]
+    rows = [(choice.key, _meaning(choice, question, scene)) for choice in choices(question)]
+    if scene.group:
+        alone = "answer this one alone"
+        rows.append((GROUP, alone if scene.together else "answer all of the group together"))
     rows.append(("?", "show everything that is known about it"))
     interrupt = "the same as d" if stops else "deny, and stop the command"
     lines = [
@@ -196,16 +235,32 @@ def _keys(question: Question, style: Look) -> list[str]:
     return [*lines, *(style.paint(f"  {line}", _DIM) for line in wrap(note, style.wide - 2))]
 
 
-def _meaning(choice: Choice, question: Question) -> str:
+def _meaning(choice: Choice, question: Question, scene: Scene) -> str:
+    if choice.seconds is not None:
+        until = _clock(scene.now + choice.seconds)
+        return f"{choice.meaning} for {_span(choice.seconds)}, until {until}"
     lasts = choice.verdict is Verdict.ALLOW and choice.scope is not Scope.ONCE
     if not lasts or question.grant_seconds is None:
         return choice.meaning
-    return f"{choice.meaning}, for {question.grant_seconds:g} s at most"
+    return f"{choice.meaning}, for {_span(question.grant_seconds)} at most"
 
 
-def _choices(question: Question) -> tuple[Choice, ...]:
-    stops = question.asking.stops_on_denial
-    return choices(stops_on_denial=stops, scopes=question.scopes)
+def _span(seconds: float) -> str:
+    """`1 hour`, `20 min`, `90 s`."""
+    for size, word in ((3600, "hour"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            count = round(seconds / size)
+            return f"{count} {word}{'s' if word == 'hour' and count > 1 else ''}"
+    return f"{seconds:g} s"
+
+
+def _clock(seconds: float) -> str:
+    """The time of day where the reviewer sits."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M")
+
+
+def _owner(question: Question) -> str:
+    return visible(question.asking.group, limit=_HOST_LIMIT)
 
 
 def _numbered(lines: list[str]) -> list[tuple[bool, str]]:

@@ -154,7 +154,7 @@ def test_a_yes_reaches_no_further_than_managed(ordinary: Person, base: Path) -> 
             terminal.see("left to answer")
             time.sleep(READING_SECONDS)
             terminal.press("s")
-            terminal.see("Press one of d D c C o, ")
+            terminal.see("Press one of d D c C N o, ")
             assert len(site.visits) == number
             time.sleep(READING_SECONDS)
             terminal.press("o")

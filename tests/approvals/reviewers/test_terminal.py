@@ -67,9 +67,10 @@ async def answered(key: str, inquiry: HeldInquiry | None = None) -> Answer:
         ("C", Verdict.DENY, Scope.SESSION, False),
         ("o", Verdict.ALLOW, Scope.ONCE, False),
         ("s", Verdict.ALLOW, Scope.SESSION, False),
+        ("h", Verdict.ALLOW, Scope.TIME, False),
         ("\x03", Verdict.DENY, Scope.ONCE, True),
     ],
-    ids=["d", "D", "c", "C", "o", "s", "Ctrl-C"],
+    ids=["d", "D", "c", "C", "o", "s", "h", "Ctrl-C"],
 )
 def test_each_key_gives_its_answer(key: str, verdict: Verdict, scope: Scope, cancel: bool) -> None:
     assert asyncio.run(answered(key, HeldInquiry(waiting=2, joined=3))) == Answer(
@@ -79,6 +80,7 @@ def test_each_key_gives_its_answer(key: str, verdict: Verdict, scope: Scope, can
         reviewer="anna",
         channel="terminal",
         seen_join_no=3,
+        seconds=3600.0 if scope is Scope.TIME else None,
     )
 
 
@@ -147,7 +149,7 @@ def test_typed_ahead_keys_and_keys_in_the_deaf_time_answer_nothing() -> None:
 def test_every_other_key_gets_help_and_no_answer(key: str) -> None:
     async def body(terminal: Window, _: HeldInquiry, review: asyncio.Task[Answer]) -> None:
         await press(terminal, key)
-        await terminal.sees("Press one of d D c C o s")
+        await terminal.sees("Press one of d D c C o h s")
         assert not review.done()
 
     dialogue(body)
@@ -283,5 +285,37 @@ def test_without_a_terminal_the_reviewer_is_unavailable_and_nothing_is_accepted(
             with pytest.raises(ReviewerUnavailable):
                 await reviewer(terminal).review(inquiry)
         assert not inquiry.accepted
+
+    asyncio.run(main())
+
+
+def test_one_key_shows_the_group_and_the_next_answers_all_of_it() -> None:
+    """Another run's question about the same owner, and another owner's, stay."""
+
+    async def main() -> None:
+        hosts = ("a.pythonhosted.org", "b.pythonhosted.org", "c.pythonhosted.org")
+        keys = (replace(KEY, host=host) for host in hosts)
+        group = [HeldInquiry(asking=replace(ASKING, key=key, group="owner")) for key in keys]
+        strangers = [HeldInquiry(), HeldInquiry(asking=replace(group[0].asking, run="r-2"))]
+        with window() as terminal:
+            who = reviewer(terminal)
+            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+                asked = (group[0], strangers[0], *group[1:], strangers[1])
+                reviews = [tasks.create_task(who.review(each)) for each in asked]
+                await press(terminal, "g")
+                await terminal.sees("YOUR ANSWER IS FOR THESE 2, TOO")
+                assert "https://c.pythonhosted.org:443" in terminal.look()
+                group[2].joined = 9
+                await asyncio.sleep(0.06)
+                terminal.type("o")
+                done = [reviews[each] for each in (0, 2, 3)]
+                await asyncio.wait(done)
+                assert "and 2 more of owner" in terminal.look()
+                assert not reviews[1].done()
+                assert not reviews[4].done()
+                # What joined after the list was shown was not seen.
+                assert [each.result().seen_join_no for each in done] == [1, 1, 1]
+                for each in (reviews[1], reviews[4]):
+                    each.cancel()
 
     asyncio.run(main())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from approvals.model import Answer, Question, Resolution, Scope, Status, Verdict
 from approvals.reviewers.columns import width
 from approvals.reviewers.terminal_text import (
     Look,
+    Scene,
     answered_text,
     ended_text,
     help_text,
@@ -32,8 +34,14 @@ def question(
     return Question(approval_id="a-01", asking=asked, created_at=0.0, expires_at=900.0)
 
 
-def shown(asked: Question, style: Look = PLAIN, *, details: bool = False, behind: int = 0) -> str:
-    return question_text(asked, style, details=details, behind=behind)
+NOW = datetime(2026, 1, 2, 17, 40).astimezone().timestamp()  # where the test runs
+SCENE = Scene(now=NOW)
+
+
+def shown(
+    asked: Question, style: Look = PLAIN, scene: Scene = SCENE, *, details: bool = False
+) -> str:
+    return question_text(asked, style, scene, details=details)
 
 
 def test_a_question_shows_all_that_a_reviewer_needs() -> None:
@@ -68,6 +76,44 @@ def test_a_yes_that_ends_early_says_when() -> None:
     lines = shown(brief, Look(columns=200, moves=False, colours=False)).splitlines()
     (timed,) = [line for line in lines if "90 s at most" in line]
     assert timed.startswith("  s  allow for the rest of this session")
+    assert "  h  allow for 90 s, until 17:41" in lines
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "1 hour, until 18:40"),
+        (1200.0, "20 min, until 18:00"),
+        (9e9, "1 hour, until 18:40"),
+    ],
+)
+def test_an_hour_says_until_when(seconds: float | None, said: str) -> None:
+    assert f"  h  allow for {said}\n" in shown(replace(question(), grant_seconds=seconds))
+
+
+def test_always_is_offered_where_a_rule_can_be_written_and_says_what_it_is() -> None:
+    able = replace(question(), widest_scope=Scope.ALWAYS, writes_rules=True)
+    assert "  A  allow always: a rule in your policy, for every run from now on\n" in shown(able)
+    assert "  N  deny always: a rule in your policy; stop the command\n" in shown(able)
+    for unable in (question(), replace(able, writes_rules=False)):
+        assert "always" not in shown(unable)
+
+
+GROUP = tuple(question(f"h{number}.pythonhosted.org") for number in range(9))
+
+
+def test_others_of_the_same_owner_are_counted_and_listed_before_one_key_answers_all() -> None:
+    asked = question(group="pythonhosted.org")
+    alone = shown(asked, scene=replace(SCENE, behind=9, group=GROUP))
+    assert "  group      9 more of pythonhosted.org wait; g answers all of them together\n" in alone
+    assert "  g  answer all of the group together\n" in alone
+    assert "h3.pythonhosted.org" not in alone
+    together = shown(asked, scene=replace(SCENE, behind=9, group=GROUP, together=True))
+    assert "  with it    YOUR ANSWER IS FOR THESE 9, TOO:\n" in together
+    for each in GROUP:
+        assert f"             {each.key.destination}\n" in together
+    assert "  g  answer this one alone\n" in together
+    assert "group" not in shown(asked).partition("host ")[2]
 
 
 def test_without_a_rule_that_would_help_none_is_named() -> None:
@@ -109,7 +155,9 @@ def test_a_name_of_253_characters_can_be_read_to_its_end(columns: int) -> None:
 def test_no_line_is_wider_than_the_window(columns: int) -> None:
     style = replace(PLAIN, columns=columns)
     asked = question("b" * 253, unicode_host="日" * 80, command="日本 " * 300)
-    for line in shown(asked, style, behind=3).splitlines():
+    for line in shown(
+        asked, style, replace(SCENE, behind=3, group=(asked,), together=True)
+    ).splitlines():
         assert width(line) < columns
     for line in help_text(asked, style).splitlines():
         assert width(line) < columns
@@ -126,15 +174,22 @@ HOSTILE = st.text(
 def test_nothing_untrusted_reaches_the_terminal_unescaped(text: str) -> None:
     """Only our own line feeds, and no escape sequence at all without a capable terminal."""
     asked = question(
-        text, unicode_host=text, command=text, directory=text, explanation=text, hint=text
+        text,
+        unicode_host=text,
+        command=text,
+        directory=text,
+        explanation=text,
+        hint=text,
     )
+    asked = replace(asked, asking=replace(asked.asking, group=text))
+    grouped = replace(SCENE, group=(asked, asked), together=True)
     resolution = Resolution(approval_id="a", status=Status.WITHDRAWN, answer=None, explanation=text)
     by: Answer = answer(reviewer=text)
     written = (
-        shown(asked, details=True)
+        shown(asked, scene=grouped, details=True)
         + status_text(asked, PLAIN, waiting=1, seconds_left=1)
         + waiting_text(asked)
-        + answered_text(asked, by)
+        + answered_text(asked, by, now=NOW, others=1)
         + ended_text(asked, resolution)
         + ended_text(asked, replace(resolution, answer=by))
     )
@@ -184,7 +239,7 @@ def test_the_status_line_shows_the_end_of_a_long_name() -> None:
     ("behind", "said"), [(1, "1 more question waits"), (4, "4 more questions wait")]
 )
 def test_questions_that_queue_are_counted(behind: int, said: str) -> None:
-    assert said in shown(question(), behind=behind)
+    assert said in shown(question(), scene=replace(SCENE, behind=behind))
     assert "more question" not in shown(question())
 
 
@@ -193,12 +248,15 @@ def test_questions_that_queue_are_counted(behind: int, said: str) -> None:
     [
         (Verdict.ALLOW, Scope.ONCE, "allowed once: https://pypi.org:443"),
         (Verdict.ALLOW, Scope.SESSION, "allowed for this session: https://pypi.org:443"),
+        (Verdict.ALLOW, Scope.RUN, "allowed for this run: https://pypi.org:443"),
+        (Verdict.ALLOW, Scope.ALWAYS, "allowed always: https://pypi.org:443"),
+        (Verdict.DENY, Scope.ALWAYS, "denied always: https://pypi.org:443"),
         (Verdict.DENY, Scope.ONCE, "denied: https://pypi.org:443"),
         (Verdict.DENY, Scope.SESSION, "denied for this session: https://pypi.org:443"),
     ],
 )
 def test_the_closing_line_says_what_was_done(verdict: Verdict, scope: Scope, said: str) -> None:
-    assert answered_text(question(), answer(verdict, scope)) == f"\nnetproxy: {said}\n"
+    assert answered_text(question(), answer(verdict, scope), now=NOW) == f"\nnetproxy: {said}\n"
 
 
 @pytest.mark.parametrize(
@@ -234,3 +292,11 @@ def test_a_question_that_ends_without_a_key_says_why(
     resolution: Resolution | None, said: str
 ) -> None:
     assert said in ended_text(question(), resolution)
+
+
+def test_the_closing_line_says_until_when_and_how_many_more() -> None:
+    yes = replace(answer(scope=Scope.TIME), seconds=3600.0)
+    said = answered_text(question(), yes, now=NOW, others=9)
+    assert said == (
+        "\nnetproxy: allowed for a time until 18:40: https://pypi.org:443 and 9 more of pypi.org\n"
+    )
