@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from approvals.errors import ReviewerUnavailable, StoreUnavailable
+from approvals.model import ChangeKind
 from approvals.store.webhooks import Message, place_of
 from approvals.webhook import payloads
 from approvals.webhook.schedule import next_attempt
@@ -23,10 +24,10 @@ from otel import AuditUnavailable, new_id
 from otel.events import ApprovalNotified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from approvals.config import WebhookSettings
-    from approvals.ports import Clock, EventSink, Store
+    from approvals.ports import Clock, EventSink, Inbox, Store
     from approvals.store.webhooks import WebhookStore
     from approvals.webhook.transport import Attempt, Transport
 
@@ -41,6 +42,8 @@ _END_SECONDS: Final = 3600.0
 # At the end of a gateway: for one more attempt at a receiver that answers, and no longer.
 _FAREWELL_SECONDS: Final = 1.0
 _AT_ONCE: Final = 8
+# What may be somebody's end; after a resync anything may.
+_ENDS: Final = frozenset({ChangeKind.RESOLVED, ChangeKind.GRANT_ENDED, ChangeKind.RESYNC})
 
 
 class Courier:
@@ -74,6 +77,7 @@ class Courier:
         self._told_failed: set[str] = set()
         self._under_way: set[asyncio.Task[None]] = set()
         self._worker: asyncio.Task[None] | None = None
+        self._began = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,6 +97,24 @@ class Courier:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
+    @asynccontextmanager
+    async def following(self, inbox: Inbox) -> AsyncIterator[None]:
+        """Notice ends at once, as long as the block lasts; not before there was a question."""
+
+        async def follow() -> None:
+            await self._began.wait()
+            with suppress(StoreUnavailable):  # then ends are noticed a little later
+                async for change in inbox.changes():
+                    if change.kind in _ENDS:
+                        self.look()
+
+        following = asyncio.get_running_loop().create_task(follow())
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+
     def look(self) -> None:
         """Something ended: find out what, and tell."""
         self._wake.set()
@@ -110,6 +132,7 @@ class Courier:
             await self._store.put(message)
             if self._worker is None:
                 self._worker = asyncio.get_running_loop().create_task(self._work())
+                self._began.set()
             self._wake.set()
             while not await self._is_there(message, arrived):
                 pass

@@ -169,4 +169,5 @@ def _webhooks(room: Room) -> Way:
             for each in room.settings.approvals.webhooks
         ),
         around=courier,
+        hosted=courier.following,
     )

@@ -141,7 +141,7 @@ async def world(
         other = endpoint(hook.url(), name="other", reply_secrets=(OTHER_KEY,))
         mute = endpoint(hook.url(), name="mute", reply_secrets=())
         add_callback(app, [settings, other, mute], store)
-        async with courier, service, served(app) as client:
+        async with courier, service, courier.following(service), served(app) as client:
             yield World(
                 hook=hook,
                 settings=settings,

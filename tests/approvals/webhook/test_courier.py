@@ -55,6 +55,21 @@ async def test_a_question_its_answer_and_the_end_of_the_grant_arrive_in_order(
 
 
 @on_a_loop
+async def test_a_grant_that_is_taken_back_is_told_at_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        waiting = asyncio.gather(here.service.ask(asking()))
+        await decide(here, await here.asked())
+        await waiting
+        await here.asked(2)
+        (grant,) = here.service.grants()
+        began = asyncio.get_running_loop().time()
+        await here.service.revoke(grant.grant_id, reviewer="anna", channel="cli")
+        end = await here.asked(3)
+        assert (end["type"], end["data"]["reason"]) == ("grant.ended", "revoked")
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+@on_a_loop
 async def test_a_receiver_that_was_away_gets_the_same_message_again(tmp_path: Path) -> None:
     async with world(tmp_path, status(503), b"", OK, config=LONG) as here:
         here.courier._chance = lambda: 0.0
