@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 FIRST = "control.sock"
+_NEVER = (
+    "never"  # of `netproxy.app.settings.Ask`, which would take the command line 0.1 s to import
+)
 _OTHERS = "control-"
 _SUFFIX = ".sock"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -103,12 +106,15 @@ def open_control(folder: Path) -> ControlSocket:
 
 @contextmanager
 def control_of(
-    environ: Mapping[str, str], home: Path, warn: Callable[[str], None]
+    ask: str, environ: Mapping[str, str], home: Path, warn: Callable[[str], None]
 ) -> Iterator[ControlSocket | None]:
     """Listen as long as the block lasts. Where that can't be, `warn` says so, and all else goes on.
 
-    The folder is there afterwards in any case that allows it: commands must not see it appear.
+    A gateway that asks nobody (`ask` is never) has nothing to say there.
     """
+    if ask == _NEVER:
+        yield None
+        return
     try:
         control = open_control(control_folder(environ, home))
     except ControlRefused as refused:

@@ -88,7 +88,7 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
     log = RunLog(settings.telemetry, say)
     try:
         # Before the plan: the folder that it lies in is hidden from the command.
-        with control_of(environ, fencing.home_folder(environ), log) as control:
+        with control_of(settings.ask, environ, fencing.home_folder(environ), log) as control:
             return _Execution(settings, environ, load, log, control).perform()
     except (fencing.FolderMissing, PlanRefused) as refused:
         return _fail(log, str(refused), os.EX_USAGE)

@@ -74,7 +74,9 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
                 environ=environ,
                 log=log,
             )
-            service.control = stack.enter_context(control_of(environ, home_of(environ), log))
+            service.control = stack.enter_context(
+                control_of(settings[0].ask, environ, home_of(environ), log)
+            )
             return _on_record(service, settings[0])
     except (ListenRefused, AuditError, StoreUnavailable, OSError) as failed:
         log.failed(str(failed))

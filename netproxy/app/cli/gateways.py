@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import socket
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,18 +161,31 @@ def gateways(environ: Mapping[str, str]) -> tuple[Gateway, ...]:
 
 
 def ask_all(environ: Mapping[str, str], path: str) -> list[tuple[Gateway, Document]]:
-    """Ask every gateway that lives the same. Raises `CliFailed` where none does."""
-    answers: list[tuple[Gateway, Document]] = []
-    refused: Refused | None = None
+    """Ask every gateway that lives the same, side by side: one may be stopped (Ctrl-Z).
+
+    Raises `CliFailed` where none answers.
+    """
     every = gateways(environ)
-    for gateway in every:
+    heard: list[Document | Refused | Gone | None] = [None] * len(every)
+
+    def ask(number: int) -> None:
         try:
-            answers.append((gateway, gateway.ask("GET", path)))
-        except Gone:
-            continue
-        except Refused as problem:
-            refused = problem
+            heard[number] = every[number].ask("GET", path)
+        except (Refused, Gone) as failed:
+            heard[number] = failed
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(every))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    answers = [
+        (gateway, told)
+        for gateway, told in zip(every, heard, strict=True)
+        if isinstance(told, dict)
+    ]
     if not answers:
+        refused = next((told for told in heard if isinstance(told, Refused)), None)
         raise refused or _nobody(every[0].folder)
     return answers
 

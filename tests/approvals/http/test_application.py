@@ -32,6 +32,10 @@ async def echo(request: web.Request) -> web.Response:
     return web.Response(body=await body_of(request))
 
 
+async def little(request: web.Request) -> web.Response:
+    return web.Response(body=await body_of(request, limit_bytes=10))
+
+
 async def ours(request: web.Request) -> web.Response:
     refuse_other_sites(request)
     return web.Response(text="ok")
@@ -58,6 +62,7 @@ def asked(
     app = make_application(made)
     app.router.add_get("/v1/hello", hello)
     app.router.add_post("/v1/echo", echo)
+    app.router.add_post("/v1/little", little)
     app.router.add_post("/v1/ours", ours)
     app.router.add_get("/v1/bug", bug)
     app.router.add_get("/v1/store", no_store)
@@ -195,6 +200,9 @@ def test_bodies_are_bounded() -> None:
             + chunks
         )
         assert chunked.status == 413
+        few = b"b\r\n12345678901\r\n0\r\n\r\n"
+        head = b"POST /v1/little HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        assert (await client.raw(head + few)).status == 413
 
     asked(talk)
 

@@ -16,9 +16,11 @@ from netproxy.app.control_socket import (
     ControlRefused,
     connect,
     control_folder,
+    control_of,
     control_sockets,
     open_control,
 )
+from netproxy.app.settings import Ask
 
 
 @pytest.fixture
@@ -158,6 +160,21 @@ def test_somebody_elses_folder_is_refused(folder: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_said() -> None:
     with pytest.raises(ControlRefused, match="/proc/nowhere"):
         open_control(Path("/proc/nowhere/netproxy"))
+
+
+def test_where_nobody_is_asked_nobody_listens(tmp_path: Path) -> None:
+    """Whoever connected would wait for an answer that never comes."""
+    assert str(Ask.NEVER) == control_socket._NEVER
+    environ, said = {"XDG_RUNTIME_DIR": str(tmp_path)}, list[str]()
+    with control_of(Ask.NEVER, environ, tmp_path, said.append) as control:
+        assert control is None
+    with control_of(Ask.TERMINAL, environ, tmp_path, said.append) as control:
+        assert control is not None
+    assert said == []
+    (tmp_path / "netproxy").chmod(0o777)
+    with control_of(Ask.TERMINAL, environ, tmp_path, said.append) as control:
+        assert control is None
+    assert "can't reach this gateway" in said[0]
 
 
 def test_where_nothing_ran_there_is_nothing(folder: Path) -> None:
