@@ -20,6 +20,7 @@ from netproxy.app.approver import Asker, ServiceApprover, holds
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.fencing import home_folder
 from netproxy.app.file_watch import MISSING, FileWatch, source_states
+from netproxy.app.kept_answers import KeptAnswers
 from netproxy.app.own_addresses import host_addresses
 from netproxy.app.places import config_home, state_home
 from netproxy.app.reload import Reloader
@@ -196,11 +197,17 @@ async def data_plane(
         writes_rules=lambda: shared.rules.is_open(run.session_id),
     )
     server = _server(run, shared, approver, token=token, limits=limits, ports=ports)
-    run.policy.on_swap = server.judge_again
+    kept = KeptAnswers(shared.service, run.session_id, run.policy)
+
+    def swapped() -> None:
+        server.judge_again()
+        kept.look()
+
+    run.policy.on_swap = swapped
     shared.service.on_ended(run.session_id, partial(_cut, server, approver))
     try:
         # It has looked once when it is entered: who is served meets what the files say now.
-        async with reloader:
+        async with reloader, kept:
             yield server
     finally:
         shared.service.end_run(run.execution_id)

@@ -11,7 +11,7 @@ import pytest
 
 from approvals import Scope, Verdict
 from approvals.model import Budget
-from otel.events import ApprovalFlood, ConnectionClosed, PolicyDecision, RuleWritten
+from otel.events import ApprovalFlood, ConnectionClosed, PolicyDecision, PolicyLoaded, RuleWritten
 from tests.support.live_gateway import CONFIG, LiveGateway, live_gateway
 from tests.support.origins import Keeper, echo, origin
 from tests.support.proxies import eventually
@@ -223,3 +223,21 @@ def test_always_that_can_not_be_kept_is_a_no_that_says_why(tmp_path: Path, site:
         third = json.loads(Curl(gateway, url).said().partition("\n\n")[2])
         assert third["reason"] == "denied_by_session"
         assert gateway.file.read_text() == config
+
+
+def test_a_rule_that_is_deleted_takes_its_answer_with_it(tmp_path: Path) -> None:
+    """What it let through is closed, and the next one is asked about."""
+    with origin(echo) as far, live_gateway(tmp_path) as gateway:
+        words = ("-p", f"telnet://a.test:{far.port}")
+        first = Curl(gateway, *words)
+        gateway.answer(Verdict.ALLOW, Scope.ALWAYS)
+        eventually(lambda: bool(gateway.trail.of(PolicyLoaded)))
+        assert len(gateway.call(gateway.service.grants)) == 1
+        gateway.file.write_text(CONFIG)
+        first.said()
+        assert gateway.call(gateway.service.grants) == ()
+        second = Curl(gateway, *words)
+        gateway.answer(Verdict.DENY, Scope.ONCE)
+        second.said()
+    (closed,) = gateway.trail.of(ConnectionClosed)
+    assert closed.close_reason == "revoked"
