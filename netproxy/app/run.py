@@ -73,7 +73,7 @@ _EXPORT_SECONDS = 3.0
 _NO_SANDBOX = (
     "warning: --no-sandbox: nothing keeps the command from reaching the network without the proxy"
 )
-_NESTED = (
+NESTED = (
     "this is inside a netproxy run already, and sandboxes don't nest; "
     "run the command as it is, under the same rules"
 )
@@ -94,7 +94,7 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
         return _fail(log, str(refused), os.EX_USAGE)
     except FenceUnavailable as unavailable:
         if environ.get("NETPROXY") == "1":
-            return _fail(log, _NESTED, EXIT_OURS)
+            return _fail(log, NESTED, EXIT_OURS)
         return _fail(log, f"can't build the sandbox: {unavailable}", EXIT_OURS)
     except AuditError as unavailable:
         return _fail(log, str(unavailable), EXIT_OURS)

@@ -32,6 +32,12 @@ def _run(arguments: list[str]) -> int:
     try:
         settings = load_settings(options, os.environ)
     except InvalidSettings as invalid:
+        if os.environ.get("NETPROXY") == "1" and not options.no_sandbox:
+            # Ours are hidden in there, and what can't be read is not what is wrong.
+            from netproxy.app.run import EXIT_OURS, NESTED, say
+
+            say(NESTED)
+            return EXIT_OURS
         sys.stderr.writelines(f"netproxy run: {problem}\n" for problem in invalid.problems)
         return os.EX_CONFIG  # 78
     from netproxy.app.run import run
