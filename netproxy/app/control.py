@@ -81,6 +81,7 @@ async def _serve(
         log=room.detail,
         report=room.report,
         tokens=tokens_of(room),
+        logins=None if room.inbox is None else room.inbox.links,
     )
     app = make_application(site)
     add_api(app, local=True)

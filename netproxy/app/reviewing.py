@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from approvals.store.memory import MemoryStore
     from approvals.store.sqlite import SqliteStore
     from netproxy.app.control_socket import ControlSocket
+    from netproxy.app.inbox import OpenInbox
     from netproxy.app.rule_writer import RuleWriter
     from netproxy.app.settings import Settings
     from otel import AuditTrail
@@ -44,6 +45,7 @@ class Room:
     presence: Presence  # of those who answer by page, API or `approvals watch`
     surroundings: Surroundings
     control: ControlSocket | None = None  # None: there is none
+    inbox: OpenInbox | None = None  # None: no pages
     detail: Callable[[str], None] = lambda _: None  # what only those want who look for a mistake
 
     @property
@@ -107,7 +109,9 @@ def _ways(room: Room) -> Iterator[Way]:
     yield _terminal(room)
     if room.control is not None:
         yield _control(room, room.control)
-    if room.control is not None or settings.inbox is not None:
+    if room.inbox is not None:
+        yield _inbox(room, room.inbox)
+    if room.control is not None or room.inbox is not None:
         yield _readers(room)
     if settings.rules:
         yield _rules(room)
@@ -137,11 +141,17 @@ def _control(room: Room, control: ControlSocket) -> Way:
     return Way(hosted=lambda service: controlled(room, control, service))
 
 
+def _inbox(room: Room, opened: OpenInbox) -> Way:
+    from netproxy.app.inbox import inbox_served
+
+    return Way(hosted=lambda service: inbox_served(room, opened, service))
+
+
 def _readers(room: Room) -> Way:
     """Everybody who reads the inbox, wherever: together they are one reviewer."""
     from approvals.reviewers.inbox import InboxReviewer
 
-    has_pages = room.settings.approvals.inbox is not None
+    has_pages = room.inbox is not None
     return Way(reviewers=(InboxReviewer(room.presence, awaits_arrival=has_pages),))
 
 
@@ -160,9 +170,10 @@ def _commands(room: Room) -> Way:
 
 def _webhooks(room: Room) -> Way:
     from approvals.reviewers.webhook import WebhookReviewer
-    from netproxy.app.webhooks import courier_of, reply_base
+    from netproxy.app.webhooks import courier_of
 
-    courier, base = courier_of(room), reply_base(room.settings.approvals)
+    courier = courier_of(room)
+    base = None if room.inbox is None else room.inbox.links.base_url
     return Way(
         reviewers=tuple(
             WebhookReviewer(each, courier, base_url=base)

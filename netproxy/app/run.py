@@ -8,7 +8,6 @@ thread. Whatever fails before the command runs leaves nothing behind.
 from __future__ import annotations
 
 import os
-import pwd
 import shlex
 import sys
 import time
@@ -20,10 +19,13 @@ from netproxy.app.closing import closing_line
 from netproxy.app.control_socket import control_of
 from netproxy.app.forgeries import refuse_forgeries
 from netproxy.app.garbage import collect_seldom
+from netproxy.app.inbox import open_inbox
+from netproxy.app.listening import ListenRefused
 from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.settings import Ask
 from netproxy.app.trail import open_journal, record_start
+from netproxy.app.user import reviewer_name, user_name
 from netproxy.policy.origin import Layer
 from otel import (
     AuditError,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 
     from netproxy.app.control_socket import ControlSocket
     from netproxy.app.file_watch import Identity
+    from netproxy.app.inbox import OpenInbox
     from netproxy.app.reception import Run
     from netproxy.app.rule_file import Load
     from netproxy.app.settings import Settings
@@ -88,8 +91,11 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
     log = RunLog(settings.telemetry, say)
     try:
         # Before the plan: the folder that it lies in is hidden from the command.
-        with control_of(settings.ask, environ, fencing.home_folder(environ), log) as control:
-            return _Execution(settings, environ, load, log, control).perform()
+        with (
+            control_of(settings.ask, environ, fencing.home_folder(environ), log) as control,
+            open_inbox(settings, reviewer_name(), log, on_terminal=sys.stderr.isatty()) as inbox,
+        ):
+            return _Execution(settings, environ, load, log, control, inbox).perform()
     except (fencing.FolderMissing, PlanRefused) as refused:
         return _fail(log, str(refused), os.EX_USAGE)
     except FenceUnavailable as unavailable:
@@ -98,7 +104,7 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
         return _fail(log, f"can't build the sandbox: {unavailable}", EXIT_OURS)
     except AuditError as unavailable:
         return _fail(log, str(unavailable), EXIT_OURS)
-    except (SandboxError, OSError) as failed:
+    except (ListenRefused, SandboxError, OSError) as failed:
         return _fail(log, f"the command could not be run: {failed}", EXIT_OURS)
 
 
@@ -116,15 +122,16 @@ def _fail(log: RunLog, text: str, status: int) -> int:
 class _Execution:
     """The steps of one run, and what they leave for the next ones."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what a run has of its surroundings
         self,
         settings: Settings,
         environ: Mapping[str, str],
         load: Load,
         say: RunLog,
         control: ControlSocket | None,
+        inbox: OpenInbox | None,
     ) -> None:
-        self._control = control
+        self._control, self._inbox = control, inbox
         self._settings = settings
         self._say = say
         self._environ = environ
@@ -234,7 +241,7 @@ class _Execution:
                 token=self._token,
                 session_id=self._session_id,
                 execution_id=self._execution_id,
-                user=_user_name() or str(os.getuid()),
+                user=reviewer_name(),
                 command=shlex.join(self._settings.command),
                 directory=self._directory,
             )
@@ -343,6 +350,7 @@ class _Execution:
             report=self._notices.append,
             crowd=crowd,
             control=self._control,
+            inbox=self._inbox,
         )
 
     def _started(self, plan: Plan | None) -> RunStarted:
@@ -350,7 +358,7 @@ class _Execution:
             executable=self._settings.command[0],
             directory=self._directory,
             user_id=str(os.getuid()),
-            user_name=_user_name(),
+            user_name=user_name(),
             backend=Backend.NONE if plan is None else Backend.BUBBLEWRAP,
             plan=() if plan is None else plan.lines(),
         )
@@ -388,11 +396,3 @@ def _session_id(settings: Settings, say: Callable[[str], None]) -> str:
     except StoreUnavailable as lost:
         say(f"warning: the session {name} begins anew: {lost}")
         return new_id("s")
-
-
-def _user_name() -> str | None:
-    """The caller's name; a container may have none for its number."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return None

@@ -6,6 +6,7 @@ Whatever can't be had is said before anybody is served. What happens in the loop
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import ExitStack, closing
 from functools import partial
@@ -17,6 +18,7 @@ from netproxy.app.advice import advice
 from netproxy.app.control_socket import control_of
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.garbage import collect_seldom
+from netproxy.app.inbox import open_inbox
 from netproxy.app.listening import ListenRefused, listen
 from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, session_of_holder
@@ -24,6 +26,7 @@ from netproxy.app.settings import home_of
 from netproxy.app.telemetry import Measures, Watched, measured, traced
 from netproxy.app.token_file import read_token_file
 from netproxy.app.trail import open_journal, record_start
+from netproxy.app.user import reviewer_name
 from netproxy.errors import InvalidSettings
 from netproxy.transport.server import ListenerKind
 from otel import AuditError, AuditTrail, Journal, OtlpSettings
@@ -73,6 +76,9 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
                 drain_seconds=options.drain_seconds,
                 environ=environ,
                 log=log,
+            )
+            service.inbox = stack.enter_context(
+                open_inbox(settings[0], reviewer_name(), log, on_terminal=sys.stderr.isatty())
             )
             service.control = stack.enter_context(
                 control_of(settings[0].ask, environ, home_of(environ), log)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 import signal
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,7 +19,8 @@ from netproxy.app.reviewing import reviewed, ways_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.sessions import run_of, served
 from netproxy.app.settings import Ask
-from netproxy.app.wiring import Shared, addresses_of, inbox_of, room_of, written_by_turns
+from netproxy.app.user import reviewer_name
+from netproxy.app.wiring import Shared, addresses_of, room_of, written_by_turns
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.server import Crowd, ListenerKind
 from otel import new_id
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from netproxy.app.admission import Tokens
     from netproxy.app.control_socket import ControlSocket
+    from netproxy.app.inbox import OpenInbox
     from netproxy.app.reception import Run
     from netproxy.app.sessions import Session
     from netproxy.app.telemetry import Page
@@ -86,6 +86,7 @@ class Service:
         self.log = log
         self.crowd = Crowd()
         self.control: ControlSocket | None = None
+        self.inbox: OpenInbox | None = None
         # What comes with the journal; None: nobody asked for it.
         self.page: Page | None = None
         self.tracing: Tracing | None = None
@@ -124,7 +125,7 @@ class Service:
         name = self._name_of(session)
         is_new = name is None or session.settings.ask is Ask.NEVER
         session_id = new_id("s") if is_new else await shared.service.resume(name or "")
-        run = run_of(session, session_id, self._trail, _user())
+        run = run_of(session, session_id, self._trail, reviewer_name())
         if self.tracing is not None:
             ids = {SESSION_ID: run.session_id, EXECUTION_ID: run.execution_id}
             run.trail.watch(self.tracing.watchers(ids))
@@ -142,8 +143,8 @@ class Service:
         stack.enter_context(written_by_turns(self._trail, self.log))
         first = next(iter(self._sessions.values())).settings
         screen, runs = RelayScreen(), self._runs.values
-        room = room_of(first, self._trail, _user(), screen, self._environ, self.log, runs)
-        room = replace(room, control=self.control, detail=self.log.detail)
+        room = room_of(first, self._trail, reviewer_name(), screen, self._environ, self.log, runs)
+        room = replace(room, control=self.control, inbox=self.inbox, detail=self.log.detail)
         return Shared(
             service=await stack.enter_async_context(
                 reviewed(room, ways_of(room), opens_store=True)
@@ -153,11 +154,16 @@ class Service:
             open_sessions=Counter(),
             readiness=Readiness(asyncio.get_running_loop(), report=self.log),
             crowd=self.crowd,
-            own_listeners=addresses_of(self.listening.sockets()) | inbox_of(first),
+            own_listeners=addresses_of(self._own_sockets()),
             environ=self._environ,
             report=self.log,
             tells_at_once=True,
         )
+
+    def _own_sockets(self) -> list[socket.socket]:
+        """Where no client may go, whatever the rules open."""
+        inbox = [] if self.inbox is None else [self.inbox.listener]
+        return [*self.listening.sockets(), *inbox]
 
     async def _open_to_all(self, stack: AsyncExitStack, shared: Shared) -> list[ProxyServer]:
         """Open a session for each profile, then let clients in."""
@@ -250,11 +256,3 @@ class Service:
         if left := sum(len(server.connections) for server in servers):
             self.log(f"stopped; {left} connections were cut")
         return left
-
-
-def _user() -> str:
-    """Who answers questions at the terminal, for the record."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

@@ -18,7 +18,6 @@ from netproxy.transport.resolver import SystemResolver
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netproxy.app.approval_settings import ApprovalSettings
     from netproxy.app.reviewing import Room
     from netproxy.app.settings import Settings
     from netproxy.ports import Resolver
@@ -55,14 +54,6 @@ def network_of(settings: Settings) -> WebhookNetwork:
         hosts=settings.resolver_hosts, timeout_seconds=settings.resolve_seconds
     )
     return WebhookNetwork(resolver, own=host_addresses)
-
-
-def reply_base(settings: ApprovalSettings) -> str | None:
-    """Where the inbox is, as others reach it; None where there is none."""
-    if settings.public_url is not None or settings.inbox is None:
-        return settings.public_url
-    host = f"[{settings.inbox.host}]" if ":" in settings.inbox.host else settings.inbox.host
-    return f"http://{host}:{settings.inbox.port}"
 
 
 class WebhookNetwork:

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from approvals import ApprovalService, Grant
     from approvals.ports import Screen
     from netproxy.app.control_socket import ControlSocket
+    from netproxy.app.inbox import OpenInbox
     from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
     from netproxy.model import Decision, Request
@@ -105,6 +106,7 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     crowd: Crowd,
     ways: Callable[[Room], Sequence[Way]] = ways_of,
     control: ControlSocket | None = None,
+    inbox: OpenInbox | None = None,
 ) -> AsyncIterator[ProxyServer]:
     """Serve the run's listeners until the block ends; then every connection is closed.
 
@@ -112,12 +114,14 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     """
     take_descriptors()
     # Listeners of a sandbox are in its network, not in ours.
-    own = (listeners.http, listeners.socks) if run.settings.no_sandbox else ()
+    own = [listeners.http, listeners.socks] if run.settings.no_sandbox else []
+    # Where reviewers answer, no client may, whatever the rules open.
+    own += [] if inbox is None else [inbox.listener]
     with written_by_turns(run.trail, report):
         room = room_of(
             run.settings, run.trail, run.user, screen, environ, report, runs=lambda: (run,)
         )
-        room = replace(room, control=control)
+        room = replace(room, control=control, inbox=inbox)
         async with reviewed(room, ways(room)) as service:
             await _resume(run, room, service)
             shared = Shared(
@@ -127,7 +131,7 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
                 open_sessions=Counter(),
                 readiness=Readiness(asyncio.get_running_loop(), report=report),
                 crowd=crowd,
-                own_listeners=addresses_of(own) | inbox_of(run.settings),
+                own_listeners=addresses_of(own),
                 environ=environ,
                 report=report,
             )
@@ -172,12 +176,6 @@ class Shared:
 def addresses_of(listeners: Iterable[socket.socket]) -> frozenset[tuple[str, int]]:
     """Where they listen: literal and port."""
     return frozenset(listener.getsockname()[:2] for listener in listeners)
-
-
-def inbox_of(settings: Settings) -> frozenset[tuple[str, int]]:
-    """Where reviewers answer: no client may, whatever the rules open."""
-    inbox = settings.approvals.inbox
-    return frozenset() if inbox is None else frozenset({(inbox.host, inbox.port)})
 
 
 @asynccontextmanager
