@@ -47,6 +47,8 @@ _ASKED: Final = """SELECT webhook_id, nonce, version, digest, joined FROM webhoo
     WHERE endpoint = $1 AND kind = 'approval.requested' AND ref = $2"""
 _USE: Final = """UPDATE webhook_outbox SET reply_id = $2
     WHERE webhook_id = $1 AND (reply_id IS NULL OR reply_id = $2) RETURNING webhook_id"""
+_RELEASE: Final = """UPDATE webhook_outbox SET reply_id = NULL
+    WHERE webhook_id = $1 AND reply_id = $2"""
 _REPLY: Final = """INSERT INTO webhook_replies (endpoint, webhook_id, digest, received_at)
     VALUES ($1, $2, $3, $4) ON CONFLICT (endpoint, webhook_id) DO NOTHING"""
 _REPLIED: Final = """SELECT digest, status, response FROM webhook_replies
@@ -232,6 +234,12 @@ class WebhookStore:
             lambda transaction: transaction.rows(_USE, webhook_id, reply_id)
         )
         return bool(rows)
+
+    async def release(self, webhook_id: str, reply_id: str) -> None:
+        """Give a nonce back: that reply decided nothing, a better one may."""
+        await self._engine.write(
+            lambda transaction: transaction.rows(_RELEASE, webhook_id, reply_id)
+        )
 
     async def receive(self, endpoint: str, reply_id: str, digest: str, *, now: float) -> Reply:
         """Note that a reply came, and say what came of the first one with this id."""

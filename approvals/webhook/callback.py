@@ -194,6 +194,9 @@ class _Hearing:
             return await inbox.decide(decision.approval_id, answer)
         except AlreadyResolved as late:
             return self._own(late.resolution, answer)
+        except InvalidAnswer:
+            await self._store.release(message_id, self._reply_id)
+            raise
 
     async def _late(self, decision: Decision, message_id: str, asked: Asked) -> Resolution:
         """The question is over, or another gateway's."""

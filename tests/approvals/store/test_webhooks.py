@@ -91,6 +91,10 @@ async def test_a_nonce_serves_one_reply(tmp_path: Path) -> None:
         assert await store.use("w-1", "reply-1")
         assert not await store.use("w-1", "reply-2")
         assert await store.use("w-1", "reply-1"), "the same reply may come again"
+        await store.release("w-1", "reply-2")
+        assert not await store.use("w-1", "reply-2")
+        await store.release("w-1", "reply-1")
+        assert await store.use("w-1", "reply-2")
 
 
 @on_a_loop

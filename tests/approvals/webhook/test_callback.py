@@ -98,6 +98,19 @@ async def test_what_does_not_fit_changes_nothing_and_is_on_record(
 
 
 @on_a_loop
+async def test_what_the_managed_file_forbids_uses_nothing_up(tmp_path: Path) -> None:
+    """The endpoint may say session, and here nobody may."""
+    narrow = Config(widest_scope=Scope.RUN)
+    async with asked(tmp_path, widest_scope=Scope.SESSION, config=narrow) as (here, told, waiting):
+        assert {"verdict": "allow", "scope": "session"} not in told["data"]["options"]
+        reply = await here.send(here.decision(told, scope="session"))
+        assert (reply.status, here.rejected()) == (403, ["scope"])
+        good = here.decision(told, scope="run")
+        assert (await here.send(good, webhook_id="reply-0002")).status == 200
+        assert (await waiting).allowed
+
+
+@on_a_loop
 async def test_what_is_no_json_with_one_meaning_is_malformed(tmp_path: Path) -> None:
     async with asked(tmp_path) as (here, _, waiting):
         for number, body in enumerate((b"{", b'{"type":1,"type":2}', b'{"type":NaN}', b"\xff")):
