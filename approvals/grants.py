@@ -126,10 +126,10 @@ class Grants:
             return False
         self._spent.discard(grant_id)
         on_record = self._trail.grant_ended(grant, end, by)
-        if end in _CUTTING and (end is not GrantEnd.USED_UP or grant.bytes_left == 0):
-            self._cut(grant, end)
         self._owed.append((grant, end))
         self._wake()
+        if end in _CUTTING and (end is not GrantEnd.USED_UP or grant.bytes_left == 0):
+            self._cut(grant, end)
         return on_record
 
     async def withdraw(self, grant: Grant) -> None:
@@ -156,6 +156,7 @@ class Grants:
                 self._put_away(grant)
             else:
                 self.end(grant_id, GrantEnd.SESSION_ENDED)
+        self._cutters.pop(session, None)
         for approval_id, (last, _) in tuple(self._last.items()):
             if last.key.session == session:
                 del self._last[approval_id]

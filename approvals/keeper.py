@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from approvals.errors import StoreUnavailable
 from approvals.model import ChangeKind, GrantEnd
 from approvals.moves import SettledElsewhere
 
@@ -37,12 +36,13 @@ class Keeper:
         """Work until it is cancelled."""
         while True:
             self._wanted.clear()
-            self._desk.grants.expire()
-            self.tell_storms()
             try:
+                self._desk.grants.expire()
+                self.tell_storms()
                 await self._sync()
-            except StoreUnavailable:
-                # What it is owed waits; everything that needs it is denied meanwhile.
+            except Exception:  # noqa: BLE001  # a task's root: without it no grant would expire
+                # Nearly always `StoreUnavailable`. What the store is owed waits; everything that
+                # needs it is denied meanwhile, and says why.
                 await self._pause(self._desk.config.poll_seconds)
             else:
                 await self._pause(self._patience())

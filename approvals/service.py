@@ -333,8 +333,9 @@ class ApprovalService:
                 self._feed.tell(ChangeKind.WAITING, hearing.question.approval_id)
         if waiter.done():
             return waiter.result()
-        waited = self._desk.clock.monotonic() - began
-        return timed_out(hearing, waited, self._desk.config.retry_after_seconds)
+        held = asking.hold_seconds
+        patience = self._desk.config.hold_seconds if held is None else held
+        return timed_out(hearing, patience, self._desk.config.retry_after_seconds)
 
     def _put(self, asking: Asking) -> Hearing:
         """Put a new question: on record first, then to the reviewers."""

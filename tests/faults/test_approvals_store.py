@@ -14,6 +14,7 @@ from approvals.errors import AlreadyResolved, StoreUnavailable
 from approvals.lifecycle import Step, after_grant, next_record
 from approvals.model import (
     Answer,
+    Change,
     Ending,
     Grant,
     GrantEnd,
@@ -211,5 +212,40 @@ def test_revoking_without_a_store_holds_here_and_is_stored_when_that_is_possible
             store.statuses = ()
             await asyncio.sleep(1)
             assert await store.held() == ()
+
+    run_virtual(main())
+
+
+def test_a_store_whose_feed_is_broken_keeps_no_grant_from_expiring() -> None:
+    class Unreadable(MemoryStore):
+        async def changes(self, after: int, *, limit: int) -> tuple[Change, ...]:
+            raise ZeroDivisionError
+
+    async def main() -> None:
+        yes = given(Verdict.ALLOW, Scope.TIME)
+        async with service(Scripted(lambda _: yes), store=Unreadable()) as approvals:
+            assert (await approvals.ask(ASKING)).ending is Ending.APPROVED
+            await asyncio.sleep(61)
+            assert approvals.grant(KEY) is None
+            assert (await approvals.ask(ASKING)).ending is Ending.APPROVED
+
+    run_virtual(main())
+
+
+def test_a_gateway_that_fails_to_close_what_a_grant_carried_goes_on() -> None:
+    async def main() -> None:
+        yes = given(Verdict.ALLOW, Scope.TIME)
+
+        def fails(*_: object) -> None:
+            raise RuntimeError
+
+        store = MemoryStore()
+        async with service(Scripted(lambda _: yes), store=store) as approvals:
+            approvals.on_ended(KEY.session, fails)
+            for _ in range(2):
+                assert (await approvals.ask(ASKING)).ending is Ending.APPROVED
+                await asyncio.sleep(61)
+                assert approvals.grant(KEY) is None
+                assert await store.held() == ()
 
     run_virtual(main())
