@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from approvals.http import wire
 from approvals.http.documents import grant_document
+from approvals.http.operations import in_turns
 
 if TYPE_CHECKING:
     from approvals.http.operations import Call
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 async def list_grants(call: Call) -> wire.GrantList:
     """Every yes and no that holds now."""
-    return wire.GrantList(grants=[grant_document(each) for each in call.site.inbox.grants()])
+    return wire.GrantList(grants=await in_turns(grant_document, call.site.inbox.grants()))
 
 
 async def revoke_grant(call: Call) -> wire.Grant:

@@ -13,7 +13,7 @@ from approvals.http.documents import (
     story_document,
 )
 from approvals.http.identity import Permission
-from approvals.http.operations import forbid
+from approvals.http.operations import forbid, in_turns
 from approvals.http.problems import Problem, invalid, problem_of
 from approvals.http.rejections import record_rejection, rejection_of
 from approvals.model import Answer, Budget, Scope, Verdict
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 async def list_approvals(call: Call) -> wire.PendingList:
     """Every question that stands."""
     note_presence(call.site, call.identity)
-    return wire.PendingList(
-        approvals=[pending_document(each) for each in call.site.inbox.pending()]
-    )
+    standing = call.site.inbox.pending()
+    return wire.PendingList(approvals=await in_turns(pending_document, standing))
 
 
 async def get_approval(call: Call) -> wire.Story:
@@ -84,7 +83,7 @@ async def list_decisions(call: Call) -> wire.DecisionList:
     records = await call.site.inbox.recent(limit=limit, before=call.query.before)
     is_last = len(records) < limit or not records
     return wire.DecisionList(
-        decisions=[decision_document(record) for record in records],
+        decisions=await in_turns(decision_document, records),
         next=None if is_last else records[-1].ended_at,
     )
 

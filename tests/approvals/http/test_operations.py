@@ -9,6 +9,7 @@ import pytest
 
 from approvals.http.api import OPERATIONS
 from approvals.http.identity import Identity, Permission
+from approvals.http.operations import in_turns
 from tests.support.http_site import As, api
 from tests.support.inbox import FakeInbox, question
 
@@ -51,6 +52,18 @@ def test_another_site_can_not_use_it(operation: Operation) -> None:
                 )
 
     asyncio.run(main())
+
+
+def test_long_lists_let_others_have_their_turn() -> None:
+    async def main() -> int:
+        made, turns = asyncio.ensure_future(in_turns(str, range(100))), 0  # awaited
+        while not made.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert made.result() == [str(number) for number in range(100)]
+        return turns
+
+    assert asyncio.run(main()) >= 4
 
 
 def test_what_is_local_is_not_offered_elsewhere() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,15 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**keep, "XDG_RUNTIME_DIR": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}
 
 
+def left_by_interrupt(terminal: Terminal) -> int:
+    """What is pressed before the question has given the terminal back is not for us."""
+    for _ in range(30):
+        terminal.press("\x03")
+        with suppress(AssertionError):
+            return terminal.wait(timeout=0.3)
+    raise AssertionError("Ctrl-C does not end it")
+
+
 def test_questions_are_answered_with_keys(tmp_path: Path, environment: dict[str, str]) -> None:
     hostile = about("a-HOST", "evil.test", "curl \x1b]0;owned\x07 https://evil.test")
     inbox = FakeInbox(about("a-FIRST", "pypi.org"), hostile)
@@ -59,8 +69,7 @@ def test_questions_are_answered_with_keys(tmp_path: Path, environment: dict[str,
         said = answer(Verdict.DENY, reviewer="bob")
         gateway.do(lambda: inbox.resolve("a-HOST", Status.DENIED, said))
         terminal.see("denied by bob .fake.: https://evil.test:443")
-        terminal.press("\x03")
-        assert terminal.wait() == 0
+        assert left_by_interrupt(terminal) == 0
     ((approval_id, given),) = inbox.decided
     assert (approval_id, given.scope, given.channel) == ("a-FIRST", Scope.SESSION, "cli")
     assert given.seen_digest == about("a-FIRST", "pypi.org").digest
@@ -94,6 +103,43 @@ def test_lines_for_programs_and_gateways_that_come_and_go(
             watch.send_signal(signal.SIGINT)
             assert watch.wait(5) == 0
     assert inbox.decided == []
+
+
+def test_the_desktop_is_told_without_its_markup(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    told = tmp_path / "told"
+    program = tmp_path / "bin" / "notify-send"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {told}.new; mv {told}.new {told}\n')
+    program.chmod(0o755)
+    path = f"{program.parent}:{environment['PATH']}"
+    hostile = about("a-ONE", "<b>evil</b>\x1b.test")
+    with (
+        control_gateway(tmp_path / "netproxy", FakeInbox(hostile)),
+        subprocess.Popen(
+            [*WATCH, "--notify", "--bell"],
+            env={**environment, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as watch,
+    ):
+        assert watch.stdout is not None
+        assert watch.stderr is not None
+        assert watch.stdout.readline().startswith("asked  a-ONE  https://<b>evil</b>\\u001b.test")
+        assert watch.stderr.read(1) == "\a"
+        for _ in range(200):
+            if told.exists():
+                break
+            time.sleep(0.01)
+        watch.terminate()
+    assert told.read_text().splitlines()[1:] == [
+        "--",
+        "netproxy asks",
+        r"https://&lt;b&gt;evil&lt;/b&gt;\u001b.test:443",
+    ]
 
 
 def test_a_folder_that_is_not_ours_is_not_watched(
