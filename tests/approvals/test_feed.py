@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from dataclasses import replace
 
 import pytest
@@ -96,7 +95,6 @@ def test_whoever_closes_or_drops_it_is_gone() -> None:
         dropped = told.feed.read(None)
         assert [told.feed.is_read] == [True]
         del dropped
-        gc.collect()
         assert [told.feed.is_read] == [False]
         wakes = told.wakes
         told.feed.changed()
