@@ -60,30 +60,6 @@ def sessions(netproxy: Netproxy) -> list[str]:
     return [str(each["session.id"]) for each in netproxy.events("netproxy.session.started")]
 
 
-def test_a_killed_service_remembers_what_a_named_session_was_told_and_only_that(
-    netproxy: Netproxy, url: str
-) -> None:
-    configure(netproxy, GENEROUS)
-    with Service(netproxy, "--session", "team") as service:
-        assert fetched(service, url) == "hi"
-        service.process.send_signal(signal.SIGKILL)
-        service.ends()
-    configure(netproxy, USUAL)
-    with Service(netproxy, "--session", "team") as service:
-        assert fetched(service, url) == "hi"
-        assert service.stop() == 0
-    with Service(netproxy) as service:
-        assert "approval_unavailable" in fetched(service, url)
-    first, again, unnamed = sessions(netproxy)
-    asked = netproxy.events("netproxy.approval.requested")
-    assert [each["session.id"] for each in asked] == [first, unnamed]
-    assert first == again != unnamed
-    decided = [
-        each["network.policy.reason"] for each in netproxy.events("netproxy.policy_decision")
-    ]
-    assert decided == ["approved", "allowed_by_grant", "approval_unavailable"]
-
-
 def test_who_holds_a_token_goes_on_with_another_one(netproxy: Netproxy, url: str) -> None:
     """The name is who it is: the token may change, and nobody else's answers are theirs."""
     configure(netproxy, GENEROUS)
