@@ -113,13 +113,14 @@ def _denials(*, stops: bool, always: bool, what: str) -> Iterator[Choice]:
         verdict=no,
         scope=Scope.ONCE,
         first=True,
-        label="Deny" if not stops else "Deny, let it continue",
-        meaning=f"Whoever waits is refused; the command goes on. {asked}",
+        label="Deny, let it continue" if stops else "Deny",
+        meaning=f"Whoever waits is refused{'; the command goes on' if stops else ''}. {asked}",
     )
     yield Choice(
         verdict=no,
         scope=Scope.SESSION,
         cancel=stops,
+        first=not stops,
         label="Deny for this session",
         meaning=f"Refuses {what} until the session ends, without asking"
         + (", and ends the command." if stops else "."),

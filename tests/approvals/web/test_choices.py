@@ -53,6 +53,8 @@ def test_where_a_denial_stops_nothing_there_is_one_denial_less() -> None:
     choices = offered([going_on], waiting=1, now=0.0)
     assert labels(choices) == ["Deny", "Deny for this session", "Allow once"]
     assert not any(choice.cancel for choice in choices)
+    assert all(choice.first for choice in choices)
+    assert choices[0].meaning == "Whoever waits is refused. The next try is asked about again."
 
 
 @pytest.mark.parametrize(
