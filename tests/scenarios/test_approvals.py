@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.at_terminal import Terminal
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 from tests.support.sites import Site, named
@@ -109,3 +110,25 @@ def test_several_runs_are_seen_together(netproxy: Netproxy) -> None:
         sessions = netproxy("approvals", "sessions", "--json").out.splitlines()
         assert len({json.loads(each)["gateway"] for each in sessions}) == 2
     assert netproxy("approvals", "sessions").status == 69
+
+
+def test_the_terminal_that_asks_is_told_who_was_faster(netproxy: Netproxy) -> None:
+    """The run's own terminal and another one: the first answer wins, the other is told."""
+    with Site() as site:
+        url = f"http://origin.test:{site.port}/"
+        options = ("--allow-private", "127.0.0.1/32", *named("origin.test"))
+        command = ["run", "--no-sandbox", "--audit-dir", str(netproxy.audit), *options, "--"]
+        with Terminal(
+            netproxy.argv(*command, "curl", "-s", "-m", "20", url),
+            cwd=netproxy.workspace,
+            environment=netproxy.environment(),
+        ) as terminal:
+            terminal.see("host +origin.test")
+            (waits,) = netproxy("approvals", "list", "--json").out.splitlines()
+            asked = json.loads(waits)
+            assert asked["request"]["command"] == f"curl -s -m 20 {url}"
+            assert netproxy("approvals", "approve", asked["approval_id"], "--run").status == 0
+            terminal.see(r"allowed for (this|the) run by \S+ .cli.")
+            terminal.see("hello")
+            assert terminal.wait() == 0
+    assert netproxy("approvals", "list").status == 69
