@@ -177,7 +177,9 @@ class Grants:
         self.named.add(session)
         over = {grant.grant_id for grant, _ in self._owed}
         for grant in held:
-            if grant.grant_id not in self._memory and grant.grant_id not in over:
+            # What is for one run or one retry is its own gateway's to end.
+            is_known = grant.grant_id in self._memory or grant.grant_id in over
+            if grant.scope in _LASTING and not is_known:
                 self.keep(grant)
         self.expire()
 

@@ -304,7 +304,11 @@ def test_what_is_resumed_holds_for_the_time_that_is_left_and_nothing_comes_back(
         held.grants.end("g-3", GrantEnd.REVOKED)
         late = replace(grant(), expires_at=NOW - 1)
         good = replace(grant(), grant_id="g-2", approval_id="a-2", expires_at=NOW + 10)
-        held.grants.resume(KEY.session, (late, good, revoked))
+        others = [
+            replace(good, grant_id=f"g-{scope}", approval_id=f"a-{scope}", scope=scope)
+            for scope in (Scope.ONCE, Scope.RUN)
+        ]
+        held.grants.resume(KEY.session, (late, good, revoked, *others))
         assert [each.grant_id for each in held.memory.every()] == ["g-2"]
         await asyncio.sleep(10)
         held.grants.expire()
