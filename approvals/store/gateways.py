@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from approvals.store.engine import Transaction
     from approvals.store.liveness import Liveness
 
+# One that was taken for dead, because somebody removed its lock, is alive again by what it does.
 _BEGIN: Final = """
     INSERT INTO gateways (gateway_id, started_at) VALUES ($1, $2)
-    ON CONFLICT (gateway_id) DO NOTHING"""
+    ON CONFLICT (gateway_id) DO UPDATE SET ended_at = NULL WHERE gateways.ended_at IS NOT NULL"""
 _END: Final = "UPDATE gateways SET ended_at = $1 WHERE gateway_id = $2"
 _OTHERS: Final = "SELECT gateway_id FROM gateways WHERE ended_at IS NULL AND gateway_id <> $1"
 _OPEN_SESSION: Final = """

@@ -43,9 +43,12 @@ class LockedFiles:
         self._own: tuple[str, int] | None = None
 
     def begin(self, gateway: str) -> None:
-        """Make and lock our file."""
+        """Make and lock our file, also where somebody removed it."""
         if self._own is not None:
-            return
+            if os.fstat(self._own[1]).st_nlink:
+                return
+            os.close(self._own[1])
+            self._own = None
         with suppress(FileExistsError):
             self._path.mkdir(mode=0o700)
         folder = os.open(self._path, _FOLDER)

@@ -47,6 +47,16 @@ def test_one_that_ends_is_no_longer_live(tmp_path: Path) -> None:
     assert not theirs.is_live("p-1")
 
 
+def test_a_lock_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    ours, theirs = (LockedFiles(tmp_path / "approvals.db") for _ in range(2))
+    ours.begin("p-1")
+    (tmp_path / "approvals.db.gateways" / "p-1").unlink()
+    assert not theirs.is_live("p-1")
+    ours.begin("p-1")
+    assert theirs.is_live("p-1")
+    ours.end("p-1")
+
+
 def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "approvals.db.gateways").symlink_to(tmp_path / "elsewhere")

@@ -85,6 +85,22 @@ def test_what_a_killed_gateway_left_is_ended(path: Path) -> None:
     asyncio.run(main())
 
 
+def test_one_that_was_taken_for_dead_is_alive_by_what_it_does(path: Path) -> None:
+    async def main() -> None:
+        first, second = (SqliteStore(path, clock=Hands()) for _ in range(2))
+        await first.add(PENDING)
+        lost(first)
+        assert len((await second.sweep()).withdrawn) == 1
+        await first.add(pending("a-2"))
+        assert (await second.sweep()).withdrawn == ()
+        lost(first)
+        assert [each.question.approval_id for each in (await second.sweep()).withdrawn] == ["a-2"]
+        for store in (first, second):
+            await store.close()
+
+    asyncio.run(main())
+
+
 def test_two_gateways_of_one_session_share_question_answer_and_grant(path: Path) -> None:
     async def main() -> None:
         first, second = (SqliteStore(path, clock=Hands()) for _ in range(2))
