@@ -88,11 +88,15 @@ class Courier:
             return
         self._worker.cancel()
         await asyncio.wait([self._worker])
-        with suppress(TimeoutError, StoreUnavailable):
+        try:
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 await self._look()
                 while self._under_way:
                     await asyncio.wait(self._under_way)
+        except (TimeoutError, StoreUnavailable):
+            pass  # the next gateway says the rest
+        except Exception as error:  # noqa: BLE001  # nobody's end waits for a word about it
+            self._failed(error)
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -163,6 +167,9 @@ class Courier:
                 patience = _IDLE_SECONDS if due is None else due - self._clock.wall()
             except StoreUnavailable:
                 patience = _BROKEN_SECONDS
+            except Exception as error:  # noqa: BLE001  # a task's root: questions go on to be sent
+                self._failed(error)
+                patience = _BROKEN_SECONDS
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(max(patience, 0.0), _IDLE_SECONDS)):
                     await self._wake.wait()
@@ -220,18 +227,29 @@ class Courier:
         )
 
     async def _attempt(self, message: Message) -> None:
-        """Try once, and note what became of it. A task of its own."""
+        """Try once. A task of its own: what fails here is due again when the claim is over."""
+        try:
+            await self._try(message)
+        except StoreUnavailable:
+            pass
+        except Exception as error:  # noqa: BLE001  # a task's root: one message is not the others'
+            self._failed(error)
+
+    async def _try(self, message: Message) -> None:
         settings = self._endpoints[message.endpoint]
-        with suppress(StoreUnavailable):  # it is due again when the claim is over
-            if message.kind == payloads.REQUESTED and not await self._is_of_use(message):
-                await self._store.done(message, next_at=None, delivered_at=None)
-                self.look()
-                return
-            async with self._room[message.endpoint]:
-                body, now = message.body.encode(), self._clock.wall()
-                headers = signed_headers(message.webhook_id, int(now), body, settings.secrets)
-                attempt = await self._transport.post(settings, headers, body)
-            await self._note(message, attempt)
+        if message.kind == payloads.REQUESTED and not await self._is_of_use(message):
+            await self._store.done(message, next_at=None, delivered_at=None)
+            self.look()
+            return
+        async with self._room[message.endpoint]:
+            body, now = message.body.encode(), self._clock.wall()
+            headers = signed_headers(message.webhook_id, int(now), body, settings.secrets)
+            attempt = await self._transport.post(settings, headers, body)
+        await self._note(message, attempt)
+
+    def _failed(self, error: Exception) -> None:
+        """Tell of a bug of ours."""
+        self._report(f"netproxy: webhooks failed: {type(error).__name__}: {error}")
 
     async def _is_of_use(self, message: Message) -> bool:
         stands = await self._store.stands(message.approval_id)

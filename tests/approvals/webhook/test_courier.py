@@ -153,3 +153,24 @@ async def test_a_store_that_breaks_is_a_reviewer_that_fails(tmp_path: Path) -> N
         await here.records.database.close()
         assert not (await here.service.ask(asking())).allowed
     assert here.hook.got == []
+
+
+@on_a_loop
+async def test_a_bug_of_ours_is_told_and_keeps_the_next_question_from_nobody(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, config=Config(delivery_seconds=0.3)) as here:
+        post = here.courier._transport.post
+
+        async def broken(*_: object) -> None:
+            raise ZeroDivisionError("bug")
+
+        here.courier._transport.post = broken  # type: ignore[assignment,method-assign]  # once
+        first = await here.service.ask(asking())
+        assert first.ending is Ending.UNAVAILABLE
+        here.courier._transport.post = post  # type: ignore[method-assign]  # as it was
+        waiting = asyncio.gather(here.service.ask(asking("other.example")))
+        await decide(here, await here.asked())
+        (second,) = await waiting
+        assert second.allowed
+    assert here.reports == ["netproxy: webhooks failed: ZeroDivisionError: bug"]
