@@ -20,7 +20,7 @@ from approvals.model import Answer, Budget, Scope, Verdict
 from approvals.web import words
 from approvals.web.choices import Choice, parse
 from approvals.web.door import CHANNEL, form_of, one, page
-from approvals.web.views import Item, read_item, row
+from approvals.web.views import Item, read_item, waiting
 
 if TYPE_CHECKING:
     from approvals.http.site import Site
@@ -158,4 +158,4 @@ def _line(site: Site, approval_id: str, host: str, result: Resolution | Approval
 
 def _now(site: Site, approval_id: str) -> str:
     pending = site.inbox.find(approval_id)
-    return "it is over" if pending is None else row(pending, site.clock.wall()).waiting
+    return "it is over" if pending is None else waiting(pending)

@@ -45,16 +45,23 @@ class Choice:
         return f"{self.verdict}.{self.scope}.{end}"
 
 
-def offered(questions: Sequence[Question], *, waiting: int, now: float) -> tuple[Choice, ...]:
-    """What may be answered to these questions together; for one of them, a sequence of one."""
+def offered(
+    questions: Sequence[Question], *, waiting: int, now: float, policy_file: str
+) -> tuple[Choice, ...]:
+    """What may be answered to these questions together; for one of them, a sequence of one.
+
+    `policy_file`: which one an answer for always goes into.
+    """
     scopes = [scope for scope in Scope if all(scope in each.scopes for each in questions)]
     always = all(Scope.ALWAYS in each.denial_scopes for each in questions)
     stops = any(each.asking.stops_on_denial for each in questions)
     longest = min((s for each in questions if (s := each.grant_seconds) is not None), default=None)
     what = _what(questions)
     return (
-        *_denials(stops=stops, always=always, what=what),
-        *_allowances(scopes, _Yes(what=what, waiting=waiting, now=now, longest=longest)),
+        *_denials(stops=stops, file=policy_file if always else None, what=what),
+        *_allowances(
+            scopes, _Yes(what=what, waiting=waiting, now=now, longest=longest, file=policy_file)
+        ),
     )
 
 
@@ -89,6 +96,7 @@ class _Yes:
     waiting: int
     now: float
     longest: float | None
+    file: str
 
 
 def _what(questions: Sequence[Question]) -> str:
@@ -97,7 +105,7 @@ def _what(questions: Sequence[Question]) -> str:
     return f"these {len(questions)} destinations and no others"
 
 
-def _denials(*, stops: bool, always: bool, what: str) -> Iterator[Choice]:
+def _denials(*, stops: bool, file: str | None, what: str) -> Iterator[Choice]:
     no = Verdict.DENY
     asked = "The next try is asked about again."
     if stops:
@@ -125,13 +133,13 @@ def _denials(*, stops: bool, always: bool, what: str) -> Iterator[Choice]:
         meaning=f"Refuses {what} until the session ends, without asking"
         + (", and ends the command." if stops else "."),
     )
-    if always:
+    if file is not None:
         yield Choice(
             verdict=no,
             scope=Scope.ALWAYS,
             cancel=stops,
             label="Always deny",
-            meaning=f"Writes a rule that refuses {what} into your policy file.",
+            meaning=f"Writes a rule that refuses {what} into {file}.",
         )
 
 
@@ -186,7 +194,7 @@ def _always(yes: _Yes) -> Choice:
         verdict=Verdict.ALLOW,
         scope=Scope.ALWAYS,
         label="Always allow",
-        meaning=f"Writes a rule that allows {yes.what} into your policy file, with your name.",
+        meaning=f"Writes a rule that allows {yes.what}, with your name, into {yes.file}.",
     )
 
 

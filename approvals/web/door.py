@@ -52,6 +52,7 @@ class Desk:
     visitors: Visitors
     codes: LoginCodes
     public_url: str | None
+    policy_file: str  # that an answer for always becomes a rule of
     zone: tzinfo | None = None  # that times are told in without JavaScript; None: this host's
     # Proxies between keep a connection that speaks this often; a page that hears less isn't live.
     beat_seconds: float = 15.0

@@ -108,7 +108,7 @@ async def approval(request: web.Request) -> web.Response:
         record=story.record,
         place=views.place(story.record.question),
         mark=words.sign(story.record),
-        row=None if standing is None else views.row(standing, now),
+        row=None if standing is None else views.row(standing, now, request.app[DESK].policy_file),
         grant=grant,
         holds=grant is not None
         and grant.grant_id in {each.grant_id for each in site.inbox.grants()},
@@ -184,7 +184,7 @@ async def _standing(request: web.Request, visitor: Visitor) -> dict[str, Any]:
     site, zone = request.app[SITE], request.app[DESK].zone
     now, every = site.clock.wall(), site.inbox.pending()
     drawn = []
-    for block in views.blocks(every[:_MOST_ROWS], now):
+    for block in views.blocks(every[:_MOST_ROWS], now, request.app[DESK].policy_file):
         text = render("block.html", zone, block=block, visitor=visitor, now=now)
         drawn.append(Markup(text))  # noqa: S704  # it comes out of a template, escaped
         await asyncio.sleep(0)

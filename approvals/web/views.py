@@ -49,6 +49,17 @@ def place(question: Question) -> Place:
     return Place(key=question.key, unicode_host=question.asking.unicode_host)
 
 
+def waiting(pending: Pending) -> str:
+    """How many requests are held."""
+    match pending.waiting:
+        case 0:
+            return "nobody waits any more; a retry could still be let through"
+        case 1:
+            return "1 request waits"
+        case many:
+            return f"{many} requests wait"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One open question."""
@@ -80,13 +91,7 @@ class Row:
     @property
     def waiting(self) -> str:
         """How many are held."""
-        match self.pending.waiting:
-            case 0:
-                return "nobody waits any more; a retry could still be let through"
-            case 1:
-                return "1 request waits"
-            case many:
-                return f"{many} requests wait"
+        return waiting(self.pending)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +128,7 @@ class Block:
         return f"{len(hosts)} hosts of {self.name}"
 
 
-def blocks(pending: Iterable[Pending], now: float) -> Iterator[Block]:
+def blocks(pending: Iterable[Pending], now: float, policy_file: str) -> Iterator[Block]:
     """Open questions by session and owner, in the order in which each owner was first asked of.
 
     One after the other: with many of them, a caller wants to do something else in between.
@@ -133,21 +138,23 @@ def blocks(pending: Iterable[Pending], now: float) -> Iterator[Block]:
         asking = each.question.asking
         together.setdefault((asking.key.session, asking.group), []).append(each)
     for (_, name), found in together.items():
-        yield _block(name, found, now)
+        yield _block(name, found, now, policy_file)
 
 
-def row(pending: Pending, now: float) -> Row:
+def row(pending: Pending, now: float, policy_file: str) -> Row:
     """One open question with what may be answered."""
-    choices = offered([pending.question], waiting=pending.waiting, now=now)
+    choices = offered([pending.question], waiting=pending.waiting, now=now, policy_file=policy_file)
     return Row(pending=pending, choices=choices)
 
 
-def _block(name: str, pending: Sequence[Pending], now: float) -> Block:
-    waiting = sum(each.waiting for each in pending)
+def _block(name: str, pending: Sequence[Pending], now: float, policy_file: str) -> Block:
+    held = sum(each.waiting for each in pending)
     return Block(
         name=name,
-        rows=tuple(row(each, now) for each in pending),
-        choices=offered([each.question for each in pending], waiting=waiting, now=now),
+        rows=tuple(row(each, now, policy_file) for each in pending),
+        choices=offered(
+            [each.question for each in pending], waiting=held, now=now, policy_file=policy_file
+        ),
     )
 
 

@@ -93,6 +93,8 @@ def _server(room: Room, opened: OpenInbox, service: Inbox) -> HttpServer:
     from approvals.web.pages import add_pages
     from approvals.web.visitors import Visitors
     from netproxy.app.control import tokens_of
+    from netproxy.app.fencing import home_folder
+    from netproxy.app.places import config_home
 
     public_url, tokens = room.settings.approvals.public_url, tokens_of(room)
     app = make_application(
@@ -116,5 +118,12 @@ def _server(room: Room, opened: OpenInbox, service: Inbox) -> HttpServer:
 
         add_callback(app, room.settings.approvals.webhooks, webhook_store(room))
     visitors = Visitors(room.clock)
-    add_pages(app, Desk(visitors=visitors, codes=opened.links.codes, public_url=public_url))
+    usual = config_home(room.environ, home_folder(room.environ)) / "config.toml"
+    desk = Desk(
+        visitors=visitors,
+        codes=opened.links.codes,
+        public_url=public_url,
+        policy_file=str(room.settings.config_file or usual),
+    )
+    add_pages(app, desk)
     return HttpServer(app, [opened.listener])

@@ -206,7 +206,12 @@ async def _serve(started: Future[InboxServer], over: threading.Event) -> None:
     app = make_application(site)
     with listener() as socket:
         port = socket.getsockname()[1]
-        desk = Desk(visitors=Visitors(clock), codes=LoginCodes(clock), public_url=None)
+        desk = Desk(
+            visitors=Visitors(clock),
+            codes=LoginCodes(clock),
+            public_url=None,
+            policy_file="config.toml",
+        )
         add_pages(app, desk)
         links = LoginLinks(desk.codes, f"http://127.0.0.1:{port}")
         async with HttpServer(app, [socket]) as server:

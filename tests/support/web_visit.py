@@ -72,6 +72,7 @@ async def visit(
         visitors=Visitors(made.clock),
         codes=LoginCodes(made.clock),
         public_url=public_url,
+        policy_file="/home/anna/config.toml",
         beat_seconds=0.1,
         look_seconds=0.02,
     )

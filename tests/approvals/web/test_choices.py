@@ -22,7 +22,7 @@ def labels(choices: tuple[Choice, ...]) -> list[str]:
 
 
 def test_every_answer_and_no_first() -> None:
-    assert labels(offered([WIDE], waiting=1, now=0.0)) == [
+    assert labels(offered([WIDE], waiting=1, now=0.0, policy_file="F")) == [
         "Deny and stop the command",
         "Deny, let it continue",
         "Deny for this session",
@@ -38,19 +38,19 @@ def test_every_answer_and_no_first() -> None:
 
 
 def test_nothing_is_offered_that_would_be_refused() -> None:
-    assert labels(offered([NARROW], waiting=1, now=0.0)) == [
+    assert labels(offered([NARROW], waiting=1, now=0.0, policy_file="F")) == [
         "Deny and stop the command",
         "Deny, let it continue",
         "Deny for this session",
         "Allow once",
     ]
-    both = offered([WIDE, NARROW], waiting=2, now=0.0)
-    assert labels(both) == labels(offered([NARROW], waiting=1, now=0.0))
+    both = offered([WIDE, NARROW], waiting=2, now=0.0, policy_file="F")
+    assert labels(both) == labels(offered([NARROW], waiting=1, now=0.0, policy_file="F"))
 
 
 def test_where_a_denial_stops_nothing_there_is_one_denial_less() -> None:
     going_on = replace(NARROW, asking=replace(ASKING, stops_on_denial=False))
-    choices = offered([going_on], waiting=1, now=0.0)
+    choices = offered([going_on], waiting=1, now=0.0, policy_file="F")
     assert labels(choices) == ["Deny", "Deny for this session", "Allow once"]
     assert not any(choice.cancel for choice in choices)
     assert all(choice.first for choice in choices)
@@ -66,13 +66,13 @@ def test_where_a_denial_stops_nothing_there_is_one_denial_less() -> None:
     ],
 )
 def test_once_says_whom_it_lets_through(waiting: int, sentence: str) -> None:
-    once = next(c for c in offered([NARROW], waiting=waiting, now=0.0) if c.scope is Scope.ONCE
-                and c.verdict is Verdict.ALLOW)  # fmt: skip
+    choices = offered([NARROW], waiting=waiting, now=0.0, policy_file="F")
+    (once,) = (c for c in choices if c.verdict is Verdict.ALLOW)
     assert once.meaning == sentence
 
 
 def test_a_lasting_yes_says_until_when_and_who_waits() -> None:
-    found = {c.label: c for c in offered([WIDE], waiting=3, now=1000.0)}
+    found = {c.label: c for c in offered([WIDE], waiting=3, now=1000.0, policy_file="F")}
     hour = found["Allow for 1 hour"]
     assert hour.until == 4600.0
     assert hour.meaning == "Allows this host, protocol and port until"
@@ -84,7 +84,7 @@ def test_a_lasting_yes_says_until_when_and_who_waits() -> None:
 
 def test_an_administrators_limit_shows() -> None:
     limited = replace(WIDE, grant_seconds=1800.0)
-    found = {c.label: c for c in offered([limited], waiting=0, now=1000.0)}
+    found = {c.label: c for c in offered([limited], waiting=0, now=1000.0, policy_file="F")}
     assert "Allow for 15 minutes" in found
     assert "Allow for 1 hour" not in found
     session = found["Allow for this session"]
@@ -93,15 +93,24 @@ def test_an_administrators_limit_shows() -> None:
     assert session.rest == "; nobody waits now."
 
 
+def test_always_names_the_file_that_gets_the_rule() -> None:
+    always = [
+        c for c in offered([WIDE], waiting=1, now=0.0, policy_file="F") if c.scope == "always"
+    ]
+    assert [c.meaning.endswith("into F.") for c in always] == [True, True]
+
+
 def test_a_group_says_that_it_is_these_and_no_others() -> None:
-    session = offered([WIDE, replace(WIDE, approval_id="a-3")], waiting=1, now=0.0)[-2]
+    session = offered(
+        [WIDE, replace(WIDE, approval_id="a-3")], waiting=1, now=0.0, policy_file="F"
+    )[-2]
     assert "these 2 destinations and no others" in session.meaning
     assert session.meaning.endswith("1 request waits.")
 
 
 @pytest.mark.parametrize("questions", [[WIDE], [NARROW], [WIDE, NARROW]])
 def test_what_is_offered_is_what_is_read(questions: list[object]) -> None:
-    for choice in offered(questions, waiting=1, now=0.0):  # type: ignore[arg-type]  # both are
+    for choice in offered(questions, waiting=1, now=0.0, policy_file="F"):  # type: ignore[arg-type]  # both are
         read = parse(choice.value)
         assert read is not None
         assert (read.verdict, read.scope, read.cancel, read.seconds) == (

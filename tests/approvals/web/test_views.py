@@ -42,7 +42,7 @@ def test_hosts_of_one_owner_stand_together_in_the_order_of_asking() -> None:
         pending(2, "pypi.org", "pypi.org"),
         pending(3, "b.hosted.org", "hosted.org", command="curl"),
     ]
-    made = list(blocks(asked, now=0.0))
+    made = list(blocks(asked, now=0.0, policy_file="F"))
     assert [[each.id for each in block.rows] for block in made] == [["a-1", "a-3"], ["a-2"]]
     group, single = made
     assert (group.is_group, group.title) == (True, "2 hosts of hosted.org")
@@ -53,7 +53,7 @@ def test_hosts_of_one_owner_stand_together_in_the_order_of_asking() -> None:
 
 def test_two_ports_of_one_host_are_no_two_hosts() -> None:
     ways = [pending(1, "pypi.org", "pypi.org"), pending(2, "pypi.org", "pypi.org", port=80)]
-    assert next(blocks(ways, now=0.0)).title == "2 ways to pypi.org"
+    assert next(blocks(ways, now=0.0, policy_file="F")).title == "2 ways to pypi.org"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_two_ports_of_one_host_are_no_two_hosts() -> None:
     ],
 )
 def test_a_row_says_who_waits(waiting: int, text: str) -> None:
-    made = row(pending(1, "pypi.org", "pypi.org", waiting=waiting), now=0.0)
+    made = row(pending(1, "pypi.org", "pypi.org", waiting=waiting), now=0.0, policy_file="F")
     assert made.waiting == text
     assert (made.session, made.place.key.host) == ("s-1", "pypi.org")
 
@@ -74,7 +74,7 @@ def test_an_item_comes_back_as_it_was_shown() -> None:
     standing = pending(1, "pypi.org", "pypi.org")
     item = Item.of(standing)
     assert (item.version, item.joined, item.digest) == (1, 2, standing.question.digest)
-    assert read_item(row(standing, 0.0).item) == item
+    assert read_item(row(standing, 0.0, "F").item) == item
 
 
 @pytest.mark.parametrize(
