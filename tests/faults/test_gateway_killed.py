@@ -50,14 +50,17 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def seen_on_the_machine(netproxy: Netproxy) -> set[str]:
-    """What a run could leave: mounts, sockets, files outside the journal."""
+    """What a run could leave: mounts, sockets, files outside the journal.
+
+    The folder of control sockets stays: it is there so that the next command finds it hidden.
+    """
     sockets = Path("/proc/net/unix").read_text().splitlines()
     return {
         *Path("/proc/self/mountinfo").read_text().splitlines(),
         *(line.split(maxsplit=6)[-1] for line in sockets if "netproxy" in line),
         *(str(path) for path in Path("/tmp").iterdir() if "netproxy" in path.name),
         *(str(path) for path in netproxy.workspace.iterdir()),
-        *(str(path) for path in netproxy.state.rglob("*")),
+        *(str(path) for path in netproxy.state.rglob("*") if not path.is_dir()),
     }
 
 
