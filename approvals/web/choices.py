@@ -182,7 +182,7 @@ def _lasts(scope: Scope, label: str, until: str, yes: _Yes, *, first: bool = Fal
 
 
 def _run(yes: _Yes) -> Choice:
-    return _lasts(Scope.RUN, "Allow for this command", "this command ends", yes)
+    return _lasts(Scope.RUN, "Allow for this run", "this run ends", yes)
 
 
 def _session(yes: _Yes) -> Choice:

@@ -57,7 +57,7 @@ def said(answer: Answer) -> str:
         case Scope.ONCE:
             return f"{verb} once" if answer.verdict is Verdict.ALLOW else verb
         case Scope.RUN:
-            return f"{verb} for this command"
+            return f"{verb} for this run"
         case Scope.TIME:
             return f"{verb} for {duration(answer.seconds)}"
         case Scope.SESSION:

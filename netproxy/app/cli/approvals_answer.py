@@ -9,9 +9,23 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from netproxy.app.cli.approvals_command import Found, local_time, pending, print_json, select
-from netproxy.app.cli.approvals_words import denial, reach
-from netproxy.app.cli.gateways import EXIT_NO_GATEWAY, CliFailed, Gone, Refused
+from netproxy.app.cli.approvals_command import (
+    Found,
+    local_time,
+    over,
+    pending,
+    print_json,
+    select,
+)
+from netproxy.app.cli.approvals_words import denial, ended, reach
+from netproxy.app.cli.gateways import (
+    EXIT_NO_GATEWAY,
+    EXIT_NOTHING,
+    EXIT_RESOLVED,
+    CliFailed,
+    Gone,
+    Refused,
+)
 from netproxy.app.cli.printing import write
 from netproxy.app.cli.usage import EXIT_USAGE
 
@@ -41,7 +55,7 @@ def add_common(made: UsageParser) -> None:
 def perform(options: argparse.Namespace, answer: Document) -> int:
     """Give the answer to what `options` name. Returns the exit status. Raises `CliFailed`."""
     every = pending()
-    one = select(every, "approval_id", options.id, "approval")
+    one = _standing(every, options.id)
     chosen = _group(every, one) if options.group else [one]
     offered = "allow_scopes" if answer["verdict"] == "allow" else "deny_scopes"
     for each in chosen:
@@ -55,6 +69,18 @@ def perform(options: argparse.Namespace, answer: Document) -> int:
     if options.comment:
         answer["comment"] = options.comment
     return _send_group(options, chosen, answer) if options.group else _send(options, one, answer)
+
+
+def _standing(every: list[Found], text: str) -> Found:
+    """Find the question that is meant. Raises `CliFailed` that says how it ended, if it did."""
+    try:
+        return select(every, "approval_id", text, "approval")
+    except CliFailed as failed:
+        if failed.status != EXIT_NOTHING:
+            raise
+        document = select(over(every), "approval_id", text, "approval").document
+        what = f"{document['request']['destination']} {ended(document, local_time())}"
+        raise CliFailed(f"too late: {what}", EXIT_RESOLVED) from None
 
 
 def _group(every: list[Found], one: Found) -> list[Found]:

@@ -23,6 +23,8 @@ _SHOWN = 6
 # Less would fit by accident.
 _SHORTEST = 4
 _GAP = "  "
+# So far back a question that is over is found by a shortened id.
+_RECENT = 200
 
 
 class Found(NamedTuple):
@@ -66,6 +68,12 @@ def decisions(limit: int) -> list[Found]:
     }
     newest = sorted(found.values(), key=lambda one: str(one.document["ended_at"]), reverse=True)
     return newest[:limit]
+
+
+def over(standing: Iterable[Found]) -> list[Found]:
+    """Those that ended lately and do not stand any more. Raises `CliFailed`."""
+    known = {one.document["approval_id"] for one in standing}
+    return [one for one in decisions(_RECENT) if one.document["approval_id"] not in known]
 
 
 def select(found: Sequence[Found], key: str, text: str, what: str) -> Found:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.approvals_command import (
-    decisions,
     local_time,
+    over,
     parser,
     pending,
     print_json,
     select,
 )
-from netproxy.app.cli.approvals_words import clock_time, held_until, left, limits, moment, used
+from netproxy.app.cli.approvals_words import (
+    clock_time,
+    ended,
+    held_until,
+    left,
+    limits,
+    moment,
+    used,
+)
 from netproxy.app.cli.gateways import Gone
 from netproxy.app.cli.printing import write
 
@@ -23,8 +31,6 @@ if TYPE_CHECKING:
     from netproxy.app.cli.gateways import Document
 
 _DESCRIPTION = "Show one question and, where it is over, how it ended."
-# So far back a question that is over is found by a shortened id.
-_RECENT = 200
 _LABEL_WIDTH = 12
 
 
@@ -34,9 +40,7 @@ def main(arguments: list[str]) -> int:
     made.add_argument("id", metavar="ID")
     options = made.parse_args(arguments)
     standing = pending()
-    known = {one.document["approval_id"] for one in standing}
-    over = [one for one in decisions(_RECENT) if one.document["approval_id"] not in known]
-    found = select([*standing, *over], "approval_id", options.id, "approval")
+    found = select([*standing, *over(standing)], "approval_id", options.id, "approval")
     try:
         story = found.gateway.ask("GET", f"/v1/approvals/{found.document['approval_id']}")
     except Gone:
@@ -72,26 +76,16 @@ def _rows(story: Document, now: datetime) -> Iterator[tuple[str, str]]:
         if spent := used(grant):
             yield "used", spent
     for earlier in story["earlier"]:
-        yield "before", f"{earlier['request']['destination']} {_ended(earlier, now)}"
+        yield "before", f"{earlier['request']['destination']} {ended(earlier, now)}"
 
 
 def _state(story: Document, now: datetime) -> str:
     pending = story["pending"]
     if pending is None:
-        return _ended(story["approval"], now)
+        return ended(story["approval"], now)
     waiting = pending["waiting"]
     who = "nobody waits" if not waiting else f"{waiting} wait" if waiting > 1 else "1 waits"
     return f"{who}, {left(pending['seconds_left'])} left to answer"
-
-
-def _ended(approval: Document, now: datetime) -> str:
-    answer, ended = approval["answer"], approval["ended_at"]
-    when = "" if ended is None else f" at {clock_time(moment(ended), now)}"
-    if answer is None:
-        return f"{approval['status']}{when}"
-    comment = "" if answer["comment"] is None else f": {answer['comment']}"
-    by = f"{answer['reviewer']} ({answer['channel']})"
-    return f"{approval['status']}{when} by {by}, {answer['verdict']} {answer['scope']}{comment}"
 
 
 def _named(session: str, name: str | None) -> str:

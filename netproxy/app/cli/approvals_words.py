@@ -119,3 +119,14 @@ def _of(word: object, amount: int, limit: int | None) -> str:
 
 def _requests(waiting: int) -> str:
     return "request that waits" if waiting == 1 else f"{waiting} requests that wait"
+
+
+def ended(approval: Document, now: datetime) -> str:
+    """How a question ended: its state, when, by whom."""
+    answer, at = approval["answer"], approval["ended_at"]
+    when = "" if at is None else f" at {clock_time(moment(at), now)}"
+    if answer is None:
+        return f"{approval['status']}{when}"
+    comment = "" if answer["comment"] is None else f": {answer['comment']}"
+    by = f"{answer['reviewer']} ({answer['channel']})"
+    return f"{approval['status']}{when} by {by}, {answer['verdict']} {answer['scope']}{comment}"

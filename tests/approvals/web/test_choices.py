@@ -28,7 +28,7 @@ def test_every_answer_and_no_first() -> None:
         "Deny for this session",
         "Always deny",
         "Allow once",
-        "Allow for this command",
+        "Allow for this run",
         "Allow for 15 minutes",
         "Allow for 1 hour",
         "Allow for 8 hours",

@@ -83,7 +83,7 @@ def test_a_moment_is_on_a_clock() -> None:
     [
         (Verdict.ALLOW, Scope.ONCE, None, "allowed once"),
         (Verdict.DENY, Scope.ONCE, None, "denied"),
-        (Verdict.ALLOW, Scope.RUN, None, "allowed for this command"),
+        (Verdict.ALLOW, Scope.RUN, None, "allowed for this run"),
         (Verdict.ALLOW, Scope.TIME, 3600.0, "allowed for 1 hour"),
         (Verdict.ALLOW, Scope.TIME, 28800.0, "allowed for 8 hours"),
         (Verdict.ALLOW, Scope.TIME, 5400.0, "allowed for 90 minutes"),
