@@ -58,6 +58,12 @@ class AuditTrail:
         return self._common
 
     @property
+    def chain(self) -> tuple[str, int]:
+        """The id of the writer, and the number of its last record."""
+        journal = self._desk.journal
+        return journal.writer, journal.last_seq
+
+    @property
     def lost(self) -> int:
         """How many events the journal did not take since it was opened."""
         return self._desk.lost_in_all

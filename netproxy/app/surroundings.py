@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from netproxy import VERSION
 from otel import visible
+from otel.heads import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -50,6 +51,7 @@ class GatewaySurroundings:
             "journal": self._journal(),
             "audit_mode": self._settings.audit_mode.value,
             "audit_directory": visible(str(self._settings.audit_directory)),
+            **self._chain(),
             "sinks": self._sinks(),
             "store": "memory" if approvals.store is None else visible(str(approvals.store)),
         }
@@ -73,6 +75,17 @@ class GatewaySurroundings:
         if (why := self._trail.impairment) is not None:
             return visible(f"takes no records: {why}")
         return "ok, but its disk is almost full" if self._trail.is_almost_full else "ok"
+
+    def _chain(self) -> dict[str, object]:
+        """How far the record has come, and how far it is signed."""
+        writer, last = self._trail.chain
+        head = load(self._settings.audit_directory, writer)
+        return {
+            "audit_writer": writer,
+            "audit_records": last,
+            "audit_signed_up_to": None if head is None else head.left.seq,
+            "audit_lost": self._trail.lost,
+        }
 
     def _sinks(self) -> list[dict[str, object]]:
         if not self._settings.sinks:

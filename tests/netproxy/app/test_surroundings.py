@@ -9,6 +9,8 @@ from netproxy.app.cli.run_options import parse_run
 from netproxy.app.policy_in_force import PolicyInForce
 from netproxy.app.settings import load_settings
 from netproxy.app.surroundings import GatewaySurroundings
+from otel import heads, keys
+from otel.folders import Position
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 class Trail:
     impairment: str | None = None
     is_almost_full = False
+    chain = ("w-1", 7)
+    lost = 0
 
 
 def settings(home: Path, *arguments: str) -> Settings:
@@ -80,6 +84,17 @@ def test_health_says_what_the_journal_can_do(tmp_path: Path) -> None:
     assert "almost full" in shown.health()["journal"]
     trail.impairment = "disk \x1b full"
     assert shown.health()["journal"] == r"takes no records: disk \u001b full"
+
+
+def test_health_says_how_far_the_record_is_signed(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, "--audit-dir", str(tmp_path / "audit"))
+    shown = around(chosen, Trail())
+    told = {"audit_writer": "w-1", "audit_records": 7, "audit_signed_up_to": None, "audit_lost": 0}
+    assert told.items() <= shown.health().items()
+    audit = tmp_path / "audit"
+    key = keys.open_key(audit, None)
+    heads.save(audit, "w-1", key, end=Position(1, 10), left=heads.Left(2, 5), line=b"{}")
+    assert shown.health()["audit_signed_up_to"] == 5
 
 
 def test_who_is_served_with_hostile_text_made_visible(tmp_path: Path) -> None:
