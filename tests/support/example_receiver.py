@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING
 
 from approvals.webhook.signing import secret_text, signed_headers
 from tests.support.people import ROOT
@@ -23,12 +25,19 @@ KEY, REPLY_KEY = b"k" * 32, b"r" * 32
 
 class Receiver:
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+        self._lines: queue.Queue[str] = queue.Queue()
+        assert process.stdout is not None
+        threading.Thread(target=self._read, args=(process.stdout,), daemon=True).start()
         self.url = "http://" + self.line().removeprefix("listening on ")
 
+    def _read(self, stdout: IO[str]) -> None:
+        with suppress(ValueError):  # closed at the end of the test
+            for line in stdout:
+                self._lines.put(line.rstrip("\n"))
+
     def line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().rstrip("\n")
+        """The next one; a receiver that says nothing is a failure, and no hang."""
+        return self._lines.get(timeout=10)
 
     def post(self, body: bytes, *, key: bytes = KEY, at: float | None = None) -> int:
         headers = signed_headers("w-12345678", int(time.time() if at is None else at), body, [key])
