@@ -29,7 +29,7 @@ class Streams:
 
 def inspect_streams() -> Streams:
     """Look at our own standard streams; the command's will be like them."""
-    terminals = tuple(number for number in (0, 1, 2) if _is_terminal(number))
+    terminals = tuple(number for number in (0, 1, 2) if is_terminal(number))
     path = os.ttyname(terminals[0]) if terminals else None
     return Streams(terminals=terminals, path=path)
 
@@ -59,7 +59,8 @@ def _is_lasting(number: int) -> bool:
     return True
 
 
-def _is_terminal(descriptor: int) -> bool:
+def is_terminal(descriptor: int) -> bool:
+    """Whether it is one. A stream that is closed is none; Python has no file for it."""
     try:
         return os.isatty(descriptor)
     except OSError:

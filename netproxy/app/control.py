@@ -53,6 +53,7 @@ async def _guarded(
         await _serve(room, control, inbox, knocked)
     except Exception as error:  # noqa: BLE001  # a task's root: commands go on, without this way
         room.report(f"netproxy: the control socket failed: {type(error).__name__}: {error}")
+        control.listener.close()  # whoever waits in its queue learns at once that nobody comes
 
 
 async def _serve(

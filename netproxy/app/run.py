@@ -23,7 +23,7 @@ from netproxy.app.inbox import open_inbox
 from netproxy.app.listening import ListenRefused
 from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
-from netproxy.app.settings import Ask
+from netproxy.app.session_id import session_id_of
 from netproxy.app.trail import open_journal, record_start
 from netproxy.app.user import reviewer_name, user_name
 from netproxy.policy.origin import Layer
@@ -52,11 +52,16 @@ from sandbox.host import find_bwrap, program_paths
 from sandbox.model import Backend, ProxyAddresses
 from sandbox.plan import Access, make_plan
 from sandbox.process import Fence, Launch, Listeners, listen_on_host
-from sandbox.streams import inspect_streams, refuse_ways_out, starts_in_foreground
+from sandbox.streams import (
+    inspect_streams,
+    is_terminal,
+    refuse_ways_out,
+    starts_in_foreground,
+)
 from sandbox.token import CancellationToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Coroutine, Mapping
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
@@ -93,7 +98,7 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
         # Before the plan: the folder that it lies in is hidden from the command.
         with (
             control_of(settings.ask, environ, fencing.home_folder(environ), log) as control,
-            open_inbox(settings, reviewer_name(), log, on_terminal=sys.stderr.isatty()) as inbox,
+            open_inbox(settings, reviewer_name(), log, on_terminal=is_terminal(2)) as inbox,
         ):
             return _Execution(settings, environ, load, log, control, inbox).perform()
     except (fencing.FolderMissing, PlanRefused) as refused:
@@ -137,7 +142,7 @@ class _Execution:
         self._environ = environ
         self._load = load
         self._began = time.monotonic()
-        self._session_id = _session_id(settings, say)
+        self._session_id = session_id_of(settings, say)
         self._execution_id = new_id("r")
         self._directory = fencing.logical_directory(environ)
         self._streams = inspect_streams()
@@ -381,18 +386,3 @@ class _Execution:
             sys.stderr.write("\n")
         for each in lines:
             self._say(each)
-
-
-def _session_id(settings: Settings, say: Callable[[str], None]) -> str:
-    """A new one, or what a named session has had before: answers for it hold on."""
-    name, store = settings.session_name, settings.approvals.store
-    if name is None or store is None or settings.ask is Ask.NEVER:
-        return new_id("s")
-    from approvals import StoreUnavailable, SystemClock
-    from netproxy.app.approval_store import resumed
-
-    try:
-        return resumed(store, name, SystemClock())
-    except StoreUnavailable as lost:
-        say(f"warning: the session {name} begins anew: {lost}")
-        return new_id("s")

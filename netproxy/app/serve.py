@@ -6,7 +6,6 @@ Whatever can't be had is said before anybody is served. What happens in the loop
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import ExitStack, closing
 from functools import partial
@@ -33,6 +32,7 @@ from otel import AuditError, AuditTrail, Journal, OtlpSettings
 from otel.events import GatewayStopped
 from otel.log_settings import LogSettings
 from otel.oplog import OperationalLog
+from sandbox.streams import is_terminal
 
 if TYPE_CHECKING:
     import socket
@@ -78,7 +78,7 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
                 log=log,
             )
             service.inbox = stack.enter_context(
-                open_inbox(settings[0], reviewer_name(), log, on_terminal=sys.stderr.isatty())
+                open_inbox(settings[0], reviewer_name(), log, on_terminal=is_terminal(2))
             )
             service.control = stack.enter_context(
                 control_of(settings[0].ask, environ, home_of(environ), log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from approvals.clock import SystemClock
@@ -34,7 +35,7 @@ class FakeRoom:
         self.store = MemoryStore()
         self.report = reports.append
         self.detail = reports.append
-        self.logins = None
+        self.inbox = None
 
 
 def room(reports: list[str]) -> Room:
@@ -94,11 +95,13 @@ def test_a_way_that_fails_costs_nobody_anything_else(
     async def main() -> None:
         control = open_control(tmp_path / "netproxy")
         async with controlled(room(reports), control, FakeInbox()):
-            with connect(tmp_path / "netproxy", FIRST, 1):
+            with connect(tmp_path / "netproxy", FIRST, 1) as waiting:
                 for _ in range(200):
                     await asyncio.sleep(0.005)
                     if reports:
                         break
+                with suppress(ConnectionResetError):
+                    assert waiting.recv(1) == b""
         control.close()
 
     asyncio.run(main())
