@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from netproxy.app.listening import ListenAddress, parse_listen
 from netproxy.errors import InvalidDestination
@@ -173,6 +172,8 @@ def _public_url(text: str) -> str:
 
 
 def _is_origin(text: str) -> bool:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(text)
         port = parts.port

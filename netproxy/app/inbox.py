@@ -5,7 +5,6 @@ What the pages need is imported in a thread, beside the loop that relays.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -63,6 +62,8 @@ def open_inbox(
 @asynccontextmanager
 async def inbox_served(room: Room, opened: OpenInbox, service: Inbox) -> AsyncIterator[None]:
     """Serve the pages and the API."""
+    import asyncio  # not before the command starts: it takes 15 ms
+
     server = await asyncio.to_thread(_server, room, opened, service)
     async with server:
         yield
