@@ -111,3 +111,12 @@ def test_answers_are_found_by_run_and_by_session() -> None:
     assert memory.of_session("s-1") == ("g-0", "g-1", "g-2", "g-3", "g-4")
     assert memory.of_session("s-2") == memory.of_run("r-2") == ("g-9",)
     assert set(memory.sessions) == {"s-1", "s-2"}
+
+
+def test_a_denial_is_forgotten_like_any_answer() -> None:
+    memory = SessionMemory()
+    no = grant(said=answer(Verdict.DENY, Scope.SESSION))
+    memory.remember(no)
+    assert memory.forget(no.grant_id) == no
+    assert memory.denial(no.key) is None
+    assert not memory.denies

@@ -73,3 +73,8 @@ def test_the_first_of_two_that_are_one_wins() -> None:
 
 def test_retention_waits_for_those_that_are_required() -> None:
     assert required_keys([COLLECTOR, GRPC, FILE]) == (GRPC.key, FILE.key)
+
+
+def test_the_exporter_is_told_when_a_sink_stalls() -> None:
+    command, _ = ship_command([GRPC], Path("/a"), "w-1", stall_seconds=30)
+    assert command[command.index("--stall-seconds") + 1] == "30"

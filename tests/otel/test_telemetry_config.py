@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from otel.errors import ExportRefused, TelemetryRefused
 from otel.sinks import Protocol
-from otel.telemetry_config import Collector, check_span_attributes, collector
+from otel.telemetry_config import (
+    Collector,
+    TelemetrySettings,
+    check_span_attributes,
+    collector,
+)
 
 URL = "http://127.0.0.1:4318"
 PREFIX = "OTEL_EXPORTER_OTLP"
@@ -119,3 +124,9 @@ def test_whatever_is_configured_is_taken_or_refused_in_a_line(name: str, value: 
     except TelemetryRefused as refused:
         said = str(refused)
     assert said.isprintable()
+
+
+def test_collectors_are_wherever_something_is_sent() -> None:
+    one = found("METRICS", {}, in_file=URL)
+    assert TelemetrySettings().collectors() == ()
+    assert TelemetrySettings(metrics=one).collectors() == (one,)

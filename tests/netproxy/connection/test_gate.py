@@ -600,3 +600,10 @@ def test_a_yes_that_is_given_up_while_it_is_written_has_an_end_on_record() -> No
     assert isinstance(decision, PolicyDecision)
     assert isinstance(end, ConnectionFailed)
     assert (end.connection_id, end.error_type) == (decision.connection_id, "abandoned")
+
+
+def test_what_was_opened_off_the_record_is_refused_and_cancels_nothing() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    decision = bench.gate().refuse_unrecorded(REQUEST)
+    assert (decision.allowed, decision.reason) == (False, Reason.AUDIT_UNAVAILABLE)
+    assert not decision.cancels

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from netproxy.connection.routes import (
@@ -130,3 +132,11 @@ def test_a_login_is_not_shown() -> None:
     )
     assert "joe" not in repr(parent)
     assert "hunter2" not in repr(parent)
+
+
+def test_what_a_parent_is_passed_by_for_leaves_directly() -> None:
+    """NO_PROXY, beside a parent that would have it."""
+    parent = replace(CORP, passed_by=(allow("near.example:*"),))
+    found = routes(("*", parent))
+    assert found.way(to("https://far.example")) == parent
+    assert found.way(to("https://near.example")) is Exit.DIRECT

@@ -3,11 +3,16 @@ from __future__ import annotations
 import pytest
 
 from netproxy.config import Limits
-from netproxy.connection.targets import http_destination, socks_destination
+from netproxy.connection.targets import (
+    datagram_destination,
+    http_destination,
+    socks_destination,
+)
 from netproxy.errors import InvalidDestination
 from netproxy.model import Destination, Protocol
 from netproxy.protocol.http1 import RequestHead, RequestReader
 from netproxy.protocol.socks5 import Command, SocksRequest
+from netproxy.protocol.socks5_udp import Datagram
 
 
 def head(line: str, host: str) -> RequestHead:
@@ -58,3 +63,9 @@ def test_socks() -> None:
 def test_r84_r85_r91_a_socks_name_is_as_strict(host: bytes, port: int) -> None:
     with pytest.raises(InvalidDestination):
         socks_destination(SocksRequest(command=Command.CONNECT, host=host, port=port))
+
+
+def test_a_datagram() -> None:
+    datagram = Datagram(host=b"A.test", port=53, data=memoryview(b""))
+    expected = Destination(host="a.test", protocol=Protocol.SOCKS5_UDP, port=53)
+    assert datagram_destination(datagram) == expected

@@ -451,3 +451,10 @@ def test_what_becomes_of_tls_for_another_name() -> None:
     assert said == Statement(Sni.RECORD, at(2, 1, "profiles.dev.network.sni"))
     (problem,) = problems('[profiles.dev.network]\nsni = "allow"\n')
     assert problem.startswith("2:")
+
+
+def test_a_route_knows_where_its_hosts_were_written() -> None:
+    document = user('[[routes]]\nhosts = ["*.corp.example"]\nto = "direct"\n')
+    ((hosts, *_),) = document.routes
+    (rule,) = hosts
+    assert rule.origin == at(1, 1, "routes[0]")

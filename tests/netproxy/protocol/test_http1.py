@@ -196,3 +196,26 @@ def test_no_bytes_raise_anything_but_a_protocol_error(parts: list[bytes]) -> Non
                 return
     except ClientProtocolError:
         return
+
+
+def test_whether_anything_came_and_whether_a_100_is_waited_for() -> None:
+    reader = RequestReader(LIMITS)
+    before = reader.is_empty
+    reader.receive(b"GET ")
+    assert (before, reader.is_empty) == (True, False)
+    asks = b"POST http://a.test/ HTTP/1.%d\r\nHost: a.test\r\nExpect: 100-continue\r\n\r\n"
+    assert read(asks % 1).expects_continue
+    assert not read(asks % 0).expects_continue
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nHost: a.test\r\n\r\n",
+        b"CONNECT a.test:443/ HTTP/1.1\r\nHost: a.test:443\r\n\r\n",
+        b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nContent-Length: 3\r\n\r\nabc",
+    ],
+)
+def test_two_hosts_a_path_behind_an_authority_and_content_of_connect(data: bytes) -> None:
+    with pytest.raises(ClientProtocolError):
+        read(data)

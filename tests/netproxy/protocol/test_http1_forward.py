@@ -274,3 +274,9 @@ def test_framing_towards_the_client() -> None:
     assert client_framing(endless, minor=0) is UNTIL_CLOSE
     assert "Transfer-Encoding: chunked" in sent(endless, CHUNKED)
     assert "Connection: close" in sent(endless, UNTIL_CLOSE, keep_alive=False)
+
+
+def test_trailers_are_asked_for_where_the_client_takes_them() -> None:
+    asked = forwarded(request("GET http://a.test/ HTTP/1.1", "TE: trailers", "Connection: TE"))
+    assert "TE: trailers" in asked
+    assert any(line.startswith("Connection: TE") for line in asked)

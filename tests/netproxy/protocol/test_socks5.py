@@ -184,3 +184,12 @@ def test_replies() -> None:
     assert reply(SocksReply.SUCCEEDED, address="::1", port=258) == (
         b"\x05\x00\x00\x04" + b"\x00" * 15 + b"\x01\x01\x02"
     )
+
+
+def test_more_that_came_is_known() -> None:
+    handshake = Handshake(asks_secret=False)
+    handshake.receive(GREETING + NAME[:3])
+    assert handshake.has_more
+    handshake = Handshake(asks_secret=False)
+    handshake.receive(GREETING)
+    assert not handshake.has_more
