@@ -4,7 +4,8 @@
 
 PY := .venv/bin/python
 # One worker more than cores: many tests wait for a process.
-SUITE = $(PY) -m pytest -n $$(($$(nproc) + 1)) --dist loadgroup
+# Bytecode is kept, whatever the caller exports: each worker and each gateway would compile all anew.
+SUITE = env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n $$(($$(nproc) + 1)) --dist loadgroup
 SOURCES := netproxy approvals sandbox otel tests bench
 
 help:
