@@ -219,3 +219,10 @@ def test_whether_anything_came_and_whether_a_100_is_waited_for() -> None:
 def test_two_hosts_a_path_behind_an_authority_and_content_of_connect(data: bytes) -> None:
     with pytest.raises(ClientProtocolError):
         read(data)
+
+
+def test_the_older_version_may_name_no_host() -> None:
+    asked = b"GET http://a.test/ HTTP/1.%d\r\n\r\n"
+    assert read(asked % 0).authority == "a.test"
+    with pytest.raises(ClientProtocolError):
+        read(asked % 1)

@@ -71,7 +71,7 @@ def test_a_managed_file() -> None:
     assert "may_ask = false" in found.profiles[0].notes[0]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     domains=st.dictionaries(entries, st.sampled_from(["allow", "allow", "deny"]), max_size=8),
     tcp=st.booleans(),

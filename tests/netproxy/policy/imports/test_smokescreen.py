@@ -46,7 +46,7 @@ def test_the_sample_file() -> None:
     assert allowed(each["default"], to("default.example:80"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     action=st.sampled_from(["open", "report", "enforce"]),
     own=lists,
