@@ -109,3 +109,7 @@ def test_no_text_between_scheme_and_at_sign_survives(noise: str) -> None:
     authority = noise.translate({ord(c): None for c in "/?# "})
     cleaned = clean({"k": f"https://{authority}S3CRET@h/"})["k"]
     assert "S3CRET" not in str(cleaned)
+
+
+def test_where_not_even_the_count_fits_there_is_an_ellipsis() -> None:
+    assert [visible("abcdef" * 9, limit=limit) for limit in (1, 5)] == ["…", "…"]

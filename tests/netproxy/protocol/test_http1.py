@@ -226,3 +226,9 @@ def test_the_older_version_may_name_no_host() -> None:
     assert read(asked % 0).authority == "a.test"
     with pytest.raises(ClientProtocolError):
         read(asked % 1)
+
+
+@pytest.mark.parametrize("host", [b"a.test:", b"a b", b"a.test:443:1", b"u@a.test"])
+def test_a_host_field_is_host_and_port_and_nothing_else(host: bytes) -> None:
+    with pytest.raises(ClientProtocolError):
+        read(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
