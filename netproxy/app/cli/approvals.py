@@ -8,12 +8,9 @@ gateway runs, 75 when its store can't be used now, 77 when it refuses.
 
 from __future__ import annotations
 
-import importlib
-import os
 import sys
 
-from netproxy.app.cli.usage import EXIT_USAGE, did_you_mean
-from otel import visible
+from netproxy.app.cli.verbs import run_verb
 
 VERBS = {
     "list": "the questions that wait for an answer",
@@ -30,41 +27,13 @@ VERBS = {
     "openapi": "the OpenAPI document of the HTTP API",
 }
 
-# What the shell reports for a program that Ctrl-C or a closed pipe ended: 128 + the signal.
-_INTERRUPTED = 130
-_PIPE_CLOSED = 141
-
-_HELP = """usage: netproxy approvals VERB [options]
-
-{verbs}
-
-netproxy approvals VERB --help explains a verb."""
-
 
 def main(arguments: list[str]) -> int:
     """Run one of them. Returns the exit status."""
-    if not arguments or arguments[0] in {"-h", "--help", "help"}:
-        verbs = "\n".join(f"  {name:<10} {summary}" for name, summary in VERBS.items())
-        print_to = sys.stdout if arguments else sys.stderr
-        print_to.write(_HELP.format(verbs=verbs) + "\n")
-        return 0 if arguments else EXIT_USAGE
-    verb, rest = arguments[0], arguments[1:]
-    if verb not in VERBS:
-        word = visible(verb, limit=40)
-        sys.stderr.write(f"netproxy approvals: unknown verb '{word}'{did_you_mean(verb, VERBS)}\n")
-        return EXIT_USAGE
     from netproxy.app.cli.gateways import CliFailed
 
     try:
-        status: int = importlib.import_module(f"netproxy.app.cli.approvals_{verb}").main(rest)
-        sys.stdout.flush()
+        return run_verb("approvals", VERBS, arguments)
     except CliFailed as failed:
-        sys.stderr.write(f"netproxy approvals {verb}: {failed}\n")
+        sys.stderr.write(f"netproxy approvals {arguments[0]}: {failed}\n")
         return failed.status
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit, and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
-        return _PIPE_CLOSED
-    return status

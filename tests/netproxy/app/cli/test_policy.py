@@ -26,7 +26,7 @@ def test_no_verb_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     ("verb", "problem"),
     [
         ("chekc", "unknown verb 'chekc', did you mean check?"),
-        ("\x1b[2J", r"unknown verb '\x1b[2J'"),
+        ("\x1b[2J", r"unknown verb '\u001b[2J'"),
         ("../policy", "unknown verb '../policy'"),
     ],
 )
