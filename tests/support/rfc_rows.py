@@ -180,16 +180,26 @@ _CUT = {errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN}  # the last: before we co
 
 
 def converse(client: socket.socket, *parts: bytes) -> bytes:
-    """Send these, end, and take what comes back; a reset shows as `cut`."""
-    received = b""
+    """Send these, end, and take what comes back; a reset shows as `cut`.
+
+    A reset may come before all is sent: what was answered until then is still there to read.
+    """
+    received, cut = b"", False
     try:
         for part in parts:
             client.sendall(part)
         client.shutdown(socket.SHUT_WR)
+    except OSError as gone:
+        cut = _is_cut(gone)
+    try:
         while data := client.recv(65536):
             received += data
     except OSError as gone:
-        if gone.errno not in _CUT:
-            raise
-        return received + b"cut"
-    return received
+        cut = _is_cut(gone)
+    return received + b"cut" * cut
+
+
+def _is_cut(error: OSError) -> bool:
+    if error.errno not in _CUT:
+        raise error
+    return True
