@@ -13,12 +13,13 @@ from pathlib import Path
 from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceUnavailable, SandboxError
 from sandbox.host import find_bwrap, program_paths
+from sandbox.launch import Launch
 from sandbox.linux import attempts
 from sandbox.linux.kernel import read_sysctls
 from sandbox.linux.seccomp import is_supported
 from sandbox.model import SandboxSpec
 from sandbox.plan import make_plan
-from sandbox.process import Fence, Launch, interpreter, version_of
+from sandbox.process import Fence, interpreter, version_of
 from sandbox.streams import Streams
 
 _ATTEMPTS = str(Path(attempts.__file__))

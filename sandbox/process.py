@@ -14,7 +14,6 @@ import socket
 import subprocess  # noqa: TID251  # this is the file that the ban points to
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,25 +21,24 @@ from typing import TYPE_CHECKING
 from sandbox.config import (
     FAILURE_SECONDS,
     HTTP_PORT,
-    LISTEN_BACKLOG,
     MONITOR_SECONDS,
     REAP_SECONDS,
     SOCKS_PORT,
 )
 from sandbox.errors import LaunchFailed
+from sandbox.launch import Listeners
 from sandbox.linux import bubblewrap
 from sandbox.linux.kernel import read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import Insider
-from sandbox.model import ProxyAddresses
 from sandbox.plan import Access
-from sandbox.streams import Streams, starts_in_foreground
+from sandbox.streams import starts_in_foreground
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
     from sandbox.command import Command
-    from sandbox.plan import Plan
+    from sandbox.launch import Launch
     from sandbox.terminal import TerminalRelay
 
 _MONITOR = str(Path(__file__).with_name("linux") / "monitor.py")
@@ -48,41 +46,6 @@ _MESSAGE_BYTES = 64
 _INT_BYTES = 4
 _CREDENTIALS_BYTES = 12  # struct ucred {pid_t pid; uid_t uid; gid_t gid;}
 _DIAGNOSTIC_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listeners:
-    """The run's own sockets. They are the gateway's to accept on, and to close.
-
-    `datagrams` is for SOCKS associations (`sandbox.linux.namespace`); None where each can have a
-    socket of its own, because the gateway and the command share a network.
-    """
-
-    http: socket.socket
-    socks: socket.socket
-    datagrams: socket.socket | None = None
-
-    def close(self) -> None:
-        """Take nothing more; once is enough."""
-        for each in (self.http, self.socks, self.datagrams):
-            if each is not None:
-                each.close()
-
-    def addresses(self) -> ProxyAddresses:
-        """Where they are, as the command sees them."""
-        return ProxyAddresses(http=_address(self.http), socks=_address(self.socks))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """Everything that is known before the first process starts."""
-
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-    directory: str
-    streams: Streams
-    plan: Plan | None  # None: no sandbox, proxy variables only
-    machine: str  # platform.machine(), for the kernel filter
 
 
 class Fence:
@@ -301,11 +264,6 @@ class Fence:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()
-    return f"{host}:{port}"
-
-
 def interpreter() -> str:
     """Path of the base interpreter, not a virtual environment's link: -I -S needs no packages."""
     return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
@@ -320,13 +278,6 @@ def version_of(program: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     return (done.stdout or done.stderr).partition("\n")[0]
-
-
-def listen_on_host() -> Listeners:
-    """Listeners for a run without a sandbox: two free ports of this host's loopback."""
-    from sandbox.loopback import OwnListener
-
-    return Listeners(http=OwnListener(LISTEN_BACKLOG), socks=OwnListener(LISTEN_BACKLOG))
 
 
 def start_background(command: list[str], environment: Mapping[str, str]) -> None:

@@ -35,7 +35,7 @@ def sandbox_spec(
 ) -> SandboxSpec:
     """What the command may see and write. Raises FolderMissing for a `--write` that isn't there."""
     home = home_folder(environ)
-    found = dict(_named(path) for path in settings.write_paths)
+    found = dict(_named(path) for path in settings.sandbox.write_paths)
     opened = tuple(found)
     directory, identity = _look_at(Path())
     real_home = os.path.realpath(home)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netproxy.model import CloseReason
     from netproxy.transport.server import ProxyServer
     from otel import AuditTrail
-    from sandbox.process import Listeners
+    from sandbox.launch import Listeners
     from sandbox.token import CancellationToken
 
 # A command that lives longer is likely to want the network soon: it shall find the gateway there.

@@ -59,7 +59,6 @@ _KEYS = {
     "sinks": "audit.sink",
     "resolve_seconds": "resolver.timeout_seconds",
     "resolver_hosts": "resolver.hosts",
-    "write_paths": "sandbox.write",
 }
 
 

@@ -49,9 +49,10 @@ from sandbox.config import HTTP_PORT, SOCKS_PORT
 from sandbox.environment import child_environment
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.host import find_bwrap, program_paths
+from sandbox.launch import Launch, Listeners, listen_on_host
 from sandbox.model import Backend, ProxyAddresses
 from sandbox.plan import Access, make_plan
-from sandbox.process import Fence, Launch, Listeners, listen_on_host
+from sandbox.process import Fence
 from sandbox.streams import (
     inspect_streams,
     is_terminal,
@@ -181,7 +182,7 @@ class _Execution:
 
     def _plan(self) -> tuple[Plan | None, str | None]:
         """The files as the command will see them, and who enforces it."""
-        if self._settings.no_sandbox:
+        if self._settings.sandbox.no_sandbox:
             from sandbox.tree import become_subreaper
 
             self._say(_NO_SANDBOX)
@@ -197,7 +198,7 @@ class _Execution:
         common: dict[str, Value] = {
             "session.id": self._session_id,
             "execution.id": self._execution_id,
-            "sandbox.enforced": not self._settings.no_sandbox,
+            "sandbox.enforced": not self._settings.sandbox.no_sandbox,
             **self._telemetry.ids,
         }
         trail = AuditTrail(journal, common, self._settings.audit_mode)

@@ -28,6 +28,11 @@ from netproxy.app.layer_files import (
     violations,
     with_managed,
 )
+from netproxy.app.sandbox_settings import (
+    SandboxSettings,
+    chosen_sandbox,
+    sandbox_violations,
+)
 from netproxy.app.telemetry_switches import chosen_telemetry
 from netproxy.config import ChosenLimits, Limits
 from netproxy.errors import InvalidRule, InvalidSettings
@@ -97,8 +102,7 @@ class Settings:
     max_unexported_bytes: int | None  # that may wait for a required one; None: any number
     evidence: EvidenceSettings  # how they are signed, split into files, and removed
     telemetry: TelemetrySettings | None  # metrics, spans, logs; None: as they are by default
-    write_paths: tuple[Path, ...]
-    no_sandbox: bool
+    sandbox: SandboxSettings
 
     def policy(self, *, now: float, host: Host = NO_HOST) -> Policy:
         """Compile the snapshot that decides for this run; `now` in seconds since the epoch."""
@@ -256,8 +260,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         max_unexported_bytes=document.max_unexported_bytes if document else None,
         evidence=_evidence(document, read),
         telemetry=chosen_telemetry(document, read.environ, read.problems),
-        write_paths=(*_write_paths(document, read), *options.write),
-        no_sandbox=options.no_sandbox,
+        sandbox=chosen_sandbox(document, options.sandbox, read.path),
     )
 
 
@@ -307,8 +310,7 @@ def _violations(
     yield from violations(layers, files.user, files.bounds)
     if (bounds := files.bounds) is None:
         return
-    if bounds.sandbox_required is not None and bounds.requires_sandbox and options.no_sandbox:
-        yield f"--no-sandbox: {bounds.sandbox_required.origin.place} demands a sandbox"
+    yield from sandbox_violations(options.sandbox, bounds)
     if bounds.may_ask is not None and bounds.forbids_asking and options.ask is Ask.TERMINAL:
         yield f"--ask terminal: {bounds.may_ask.origin.place} forbids to ask"
 
@@ -365,11 +367,6 @@ def _evidence(document: Document | None, read: _Reader) -> EvidenceSettings:
         key=None if key is None else read.path(key, "audit", "key"),
         **document.audit_keeping,  # type: ignore[arg-type]  # whole numbers where bytes are meant
     )
-
-
-def _write_paths(document: Document | None, read: _Reader) -> list[Path]:
-    texts = document.write_paths if document else ()
-    return [read.path(text, "sandbox", "write", index) for index, text in enumerate(texts)]
 
 
 def home_of(environ: Mapping[str, str]) -> Path:

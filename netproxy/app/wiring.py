@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from netproxy.transport.server import Crowd
     from netproxy.transport.udp_ports import Ports
     from otel import AuditTrail
-    from sandbox.process import Listeners
+    from sandbox.launch import Listeners
     from sandbox.token import CancellationToken
 
 
@@ -114,7 +114,7 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     """
     take_descriptors()
     # Listeners of a sandbox are in its network, not in ours.
-    own = [listeners.http, listeners.socks] if run.settings.no_sandbox else []
+    own = [listeners.http, listeners.socks] if run.settings.sandbox.no_sandbox else []
     # Where reviewers answer, no client may, whatever the rules open.
     own += [] if inbox is None else [inbox.listener]
     with written_by_turns(run.trail, report):

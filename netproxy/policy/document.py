@@ -34,6 +34,7 @@ from netproxy.policy.fields import (
     text,
 )
 from netproxy.policy.parent_urls import ParentUrl, parse_parent_url
+from netproxy.policy.sandbox_tables import Sandbox
 
 # Longer than a minute is no resolver.
 _RESOLVE_LIMIT_SECONDS = 60
@@ -170,14 +171,6 @@ class Audit(Strict):
         Annotated[int, Field(ge=_MIB, description="nothing is removed before there is that much")]
         | None
     ) = None
-
-
-class Sandbox(Strict):
-    """What the command sees."""
-
-    write: list[str] = Field(
-        default_factory=list, description="folders that the command may write in"
-    )
 
 
 class Limits(Strict):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netproxy.policy.blocks import Block
     from netproxy.policy.document import Network, ParentTable, Telemetry
     from netproxy.policy.fields import SinkTable
+    from netproxy.policy.sandbox_tables import Sandbox
     from netproxy.policy.toml_places import Path
 
 _NETWORK = ("profiles", "*", "network")
@@ -58,7 +59,7 @@ class Document:
     sinks: tuple[Statement[SinkTable], ...]
     stall_seconds: float | None  # of a sink
     max_unexported_bytes: int | None
-    write_paths: tuple[str, ...]
+    sandbox: Sandbox | None  # None: it says nothing of it
     limits: ChosenLimits
     telemetry: Telemetry | None
     reading: Reading
@@ -149,7 +150,7 @@ class _Maker:
             sinks=sinks_said(self.reading, file.audit.sink),
             stall_seconds=file.audit.stall_seconds,
             max_unexported_bytes=file.audit.max_unexported_bytes,
-            write_paths=tuple(file.sandbox.write),
+            sandbox=file.sandbox if file.sandbox.model_fields_set else None,
             limits=ChosenLimits(**dict(file.limits)),
             telemetry=file.telemetry if file.telemetry.model_fields_set else None,
             reading=self.reading,

@@ -32,7 +32,7 @@ def _run(arguments: list[str]) -> int:
     try:
         settings = load_settings(options, os.environ)
     except InvalidSettings as invalid:
-        if os.environ.get("NETPROXY") == "1" and not options.no_sandbox:
+        if os.environ.get("NETPROXY") == "1" and not options.sandbox.no_sandbox:
             # Ours are hidden in there, and what can't be read is not what is wrong.
             from netproxy.app.run import EXIT_OURS, NESTED, say
 

@@ -10,10 +10,16 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netproxy.app.approval_settings import parse_inbox
+from netproxy.app.cli.sandbox_options import (
+    SANDBOX_DEFAULTS,
+    SANDBOX_FLAGS,
+    SandboxOptions,
+    read_path,
+    sandbox_options,
+)
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.settings import Ask
 from netproxy.errors import InvalidDestination, InvalidRule
@@ -27,6 +33,7 @@ from otel import AuditMode, ExportRefused, check_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from netproxy.app.listening import ListenAddress
     from netproxy.policy.blocks import Block
@@ -76,8 +83,7 @@ class RunOptions:
     audit_mode: AuditMode | None = None
     otlp: str | None = None
     resolve: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    write: tuple[Path, ...] = ()
-    no_sandbox: bool = False
+    sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     command: tuple[str, ...] = ()
 
 
@@ -103,8 +109,7 @@ def parse_run(arguments: list[str]) -> RunOptions:
         audit_mode=_mode(given),
         otlp=given.otlp,
         resolve=_gathered(given.resolve),
-        write=tuple(given.write),
-        no_sandbox=given.no_sandbox,
+        sandbox=sandbox_options(given),
         command=tuple(command),
     )
 
@@ -172,13 +177,6 @@ def _rule(effect: Effect) -> Callable[[str], Rule | BundleUse]:
         return parse_rule(text, effect)
 
     return _one(read)
-
-
-def read_path(text: str) -> Path:
-    """Read a path, as an option's type."""
-    if not text or "\0" in text:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a path")
-    return Path(text).absolute()
 
 
 def read_seconds(text: str) -> float:
@@ -289,16 +287,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "type": _collector,
         "help": "export audit events to this OTLP receiver",
     },
-    "--write": {
-        "action": "append",
-        "metavar": "PATH",
-        "type": read_path,
-        "help": "let the command write here too (repeatable)",
-    },
-    "--no-sandbox": {
-        "action": "store_true",
-        "help": "proxy variables only: nothing stops a command that ignores them",
-    },
+    **SANDBOX_FLAGS,
 }
 # Those that change a verdict.
 _POLICY_FLAGS = (
@@ -319,7 +308,7 @@ def _parser() -> UsageParser:
     for flag, told in _OPTIONS.items():
         parser.add_argument(flag, **told)
     # argparse copies these lists before it appends, so parsers share nothing.
-    parser.set_defaults(rules=[], allow_private=[], resolve=[], write=[])
+    parser.set_defaults(rules=[], allow_private=[], resolve=[], **SANDBOX_DEFAULTS)
     return parser
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from netproxy.app.cli.run_options import (
     add_gateway_options,
     gateway_options,
-    read_path,
     read_seconds,
 )
+from netproxy.app.cli.sandbox_options import read_path
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.listening import ListenAddress, parse_listen, twice
 from netproxy.config import Limits

@@ -10,7 +10,7 @@ import uvloop
 
 from netproxy.app.reception import Reception
 from netproxy.model import CloseReason
-from sandbox.process import Listeners, listen_on_host
+from sandbox.launch import Listeners, listen_on_host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -114,7 +114,11 @@ def test_without_a_file_everybody_is_asked_and_denials_cancel(home: Path) -> Non
     )
     assert found.audit_directory == home / ".local/state/netproxy/audit"
     assert (found.sinks, found.timeout_seconds, found.session_name) == ((), None, None)
-    assert (found.resolver_hosts, found.write_paths, found.no_sandbox) == ({}, (), False)
+    assert (found.resolver_hosts, found.sandbox.write_paths, found.sandbox.no_sandbox) == (
+        {},
+        (),
+        False,
+    )
 
 
 def test_the_users_file_is_read(home: Path) -> None:
@@ -132,7 +136,7 @@ def test_the_users_file_is_read(home: Path) -> None:
     assert found.audit_directory == home / "audit"
     assert endpoint(found) == "http://collector.test:4318/v1/logs"
     assert found.resolver_hosts == {"a.test": ("10.0.0.1",), "b.test": ("10.0.0.2",)}
-    assert [str(path) for path in found.write_paths] == ["/srv/cache", f"{home}/.cache"]
+    assert [str(path) for path in found.sandbox.write_paths] == ["/srv/cache", f"{home}/.cache"]
 
 
 def test_how_the_journal_is_kept(home: Path) -> None:
@@ -167,12 +171,12 @@ def test_the_command_line_wins_and_rules_add_up(home: Path) -> None:
     assert found.resolver_hosts == {"a.test": ("10.9.9.9",), "b.test": ("10.0.0.2",)}
     assert str(found.audit_directory) == "/a"
     assert endpoint(found) == "http://other.test/v1/logs"
-    assert [str(path) for path in found.write_paths] == [
+    assert [str(path) for path in found.sandbox.write_paths] == [
         "/srv/cache",
         f"{home}/.cache",
         "/srv/more",
     ]
-    assert (found.timeout_seconds, found.session_name, found.no_sandbox) == (5, "s", True)
+    assert (found.timeout_seconds, found.session_name, found.sandbox.no_sandbox) == (5, "s", True)
 
 
 def test_config_stands_in_place_of_the_users_file(home: Path) -> None:

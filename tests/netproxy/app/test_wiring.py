@@ -16,7 +16,7 @@ from netproxy.app.settings import load_settings
 from netproxy.app.wiring import gateway
 from netproxy.transport.server import Crowd
 from otel.events import PolicyDecision, PolicyLoaded
-from sandbox.process import listen_on_host
+from sandbox.launch import listen_on_host
 from sandbox.token import CancellationToken
 from tests.support.approvals import ListSink
 from tests.support.terminals import NotedScreen

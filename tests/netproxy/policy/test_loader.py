@@ -99,7 +99,8 @@ def test_a_whole_file() -> None:
     assert (document.resolve_seconds, document.approvals) == (3, Approvals(hold_seconds=60))
     assert document.audit_directory == "/var/log/netproxy"
     assert document.otlp_endpoint == "http://127.0.0.1:4318"
-    assert document.write_paths == ("~/.cache",)
+    assert document.sandbox is not None
+    assert document.sandbox.write == ["~/.cache"]
     assert document.limits == ChosenLimits(
         connections_per_run=100, connections_per_second=20.5, connections_total=1000
     )

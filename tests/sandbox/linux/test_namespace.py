@@ -12,15 +12,16 @@ import pytest
 
 from sandbox.errors import FenceUnavailable, LaunchFailed
 from sandbox.host import find_bwrap, program_paths
+from sandbox.launch import Launch
 from sandbox.model import Identity, SandboxSpec
 from sandbox.plan import make_plan
-from sandbox.process import Fence, Launch
+from sandbox.process import Fence
 from sandbox.streams import Streams
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sandbox.process import Listeners
+    from sandbox.launch import Listeners
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ def test_every_option() -> None:
     assert options.audit_directory == Path("/var/a")
     assert options.otlp == "http://127.0.0.1:4318"
     assert options.audit_mode == "strict"
-    assert options.write == (Path("/srv/a"), Path.cwd() / "b")
-    assert options.no_sandbox
+    assert options.sandbox.write == (Path("/srv/a"), Path.cwd() / "b")
+    assert options.sandbox.no_sandbox
     assert options.resolve == {"a.test": ("10.0.0.1", "::1"), "b.test": ("10.0.0.2",)}
     assert options.command == ("curl", "-v")
 

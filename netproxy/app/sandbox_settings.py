@@ -1,0 +1,51 @@
+"""What the command sees and may use: what `[sandbox]` and the options of `run` come to.
+
+Light, because every run reads it. Which folders are whose is looked up in `netproxy.app.fencing`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from netproxy.app.cli.sandbox_options import SandboxOptions
+    from netproxy.policy.bounds import Bounds
+    from netproxy.policy.loader import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """What holds for the fence of one run, complete and checked."""
+
+    no_sandbox: bool = False
+    write_paths: tuple[Path, ...] = ()
+
+
+def chosen_sandbox(
+    document: Document | None, options: SandboxOptions, read_path: Callable[..., Path]
+) -> SandboxSettings:
+    """Lay the user's file and the command line over each other.
+
+    `read_path(text, *key)` reads a path that stands at that key of the file.
+    """
+    return SandboxSettings(
+        no_sandbox=options.no_sandbox,
+        write_paths=(*_write_paths(document, read_path), *options.write),
+    )
+
+
+def sandbox_violations(options: SandboxOptions, bounds: Bounds | None) -> Iterator[str]:
+    """Say what of the command line goes beyond the managed file."""
+    required = bounds.sandbox_required if bounds else None
+    if required is not None and required.value and options.no_sandbox:
+        yield f"--no-sandbox: {required.origin.place} demands a sandbox"
+
+
+def _write_paths(document: Document | None, read_path: Callable[..., Path]) -> Iterator[Path]:
+    table = document.sandbox if document else None
+    for index, text in enumerate(table.write if table else ()):
+        yield read_path(text, "sandbox", "write", index)

@@ -1,0 +1,63 @@
+"""What a run starts with: everything that is known before its first process, and its sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox.config import LISTEN_BACKLOG
+from sandbox.model import ProxyAddresses
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+    from sandbox.plan import Plan
+    from sandbox.streams import Streams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """The run's own sockets. They are the gateway's to accept on, and to close.
+
+    `datagrams` is for SOCKS associations (`sandbox.linux.namespace`); None where each can have a
+    socket of its own, because the gateway and the command share a network.
+    """
+
+    http: socket.socket
+    socks: socket.socket
+    datagrams: socket.socket | None = None
+
+    def close(self) -> None:
+        """Take nothing more; once is enough."""
+        for each in (self.http, self.socks, self.datagrams):
+            if each is not None:
+                each.close()
+
+    def addresses(self) -> ProxyAddresses:
+        """Where they are, as the command sees them."""
+        return ProxyAddresses(http=_address(self.http), socks=_address(self.socks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Everything that is known before the first process starts."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    directory: str
+    streams: Streams
+    plan: Plan | None  # None: no sandbox, proxy variables only
+    machine: str  # platform.machine(), for the kernel filter
+
+
+def listen_on_host() -> Listeners:
+    """Listeners for a run without a sandbox: two free ports of this host's loopback."""
+    from sandbox.loopback import OwnListener
+
+    return Listeners(http=OwnListener(LISTEN_BACKLOG), socks=OwnListener(LISTEN_BACKLOG))
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()
+    return f"{host}:{port}"
