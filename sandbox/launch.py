@@ -17,22 +17,46 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureSockets:
+    """What programs end up at that know of no proxy: one of each for IPv4, and for IPv6 if any.
+
+    `tcp` accepts connections to any address (SO_ORIGINAL_DST tells which), `dns_udp` and `dns_tcp`
+    take every question for a name, and `rejected` is told of every packet that was refused
+    (`sandbox.linux.nflog`).
+    """
+
+    tcp: tuple[socket.socket, ...]
+    dns_udp: tuple[socket.socket, ...]
+    dns_tcp: tuple[socket.socket, ...]
+    rejected: socket.socket | None = None
+
+    def all(self) -> tuple[socket.socket, ...]:
+        """Each of them: whatever becomes readable there wants the gateway."""
+        rejected = () if self.rejected is None else (self.rejected,)
+        return (*self.tcp, *self.dns_udp, *self.dns_tcp, *rejected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
     """The run's own sockets. They are the gateway's to accept on, and to close.
 
     `datagrams` is for SOCKS associations (`sandbox.linux.namespace`); None where each can have a
-    socket of its own, because the gateway and the command share a network.
+    socket of its own, because the gateway and the command share a network. `capture`: None where
+    only the proxies lead out.
     """
 
     http: socket.socket
     socks: socket.socket
     datagrams: socket.socket | None = None
+    capture: CaptureSockets | None = None
 
     def close(self) -> None:
         """Take nothing more; once is enough."""
         for each in (self.http, self.socks, self.datagrams):
             if each is not None:
                 each.close()
+        for each in self.capture.all() if self.capture else ():
+            each.close()
 
     def addresses(self) -> ProxyAddresses:
         """Where they are, as the command sees them."""
@@ -49,6 +73,7 @@ class Launch:
     streams: Streams
     plan: Plan | None  # None: no sandbox, proxy variables only
     machine: str  # platform.machine(), for the kernel filter
+    capture: bool = False  # take connections of programs that ignore the proxy, if the kernel can
 
 
 def listen_on_host() -> Listeners:

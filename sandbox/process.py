@@ -29,7 +29,7 @@ from sandbox.errors import LaunchFailed
 from sandbox.launch import Listeners
 from sandbox.linux import bubblewrap
 from sandbox.linux.kernel import read_sysctls, seccomp_descriptor
-from sandbox.linux.namespace import Insider
+from sandbox.linux.namespace import Insider, Wanted
 from sandbox.plan import Access
 from sandbox.streams import starts_in_foreground
 
@@ -139,14 +139,17 @@ class Fence:
         self._info = None
         try:
             self.init = os.pidfd_open(pid)
-            ports = (HTTP_PORT, SOCKS_PORT)
-            self._insider = Insider(pid, ports, datagrams=SOCKS_PORT)
-            http, socks, datagrams = self._insider.listen()
+            wanted = Wanted(
+                listeners={"http": HTTP_PORT, "socks": SOCKS_PORT},
+                datagrams={"datagrams": SOCKS_PORT},
+            )
+            self._insider = Insider(pid, wanted)
+            made = self._insider.listen()
         except (OSError, LaunchFailed) as error:
             # bwrap reports its child before it mounts anything; a mount that fails ends both.
             raise self.failure() from error
         self._unblock()
-        return Listeners(http=http, socks=socks, datagrams=datagrams)
+        return Listeners(http=made["http"], socks=made["socks"], datagrams=made["datagrams"])
 
     def _read_info(self, info: int) -> int:
         text = b""

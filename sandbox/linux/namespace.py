@@ -20,6 +20,7 @@ import os
 import socket
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.config import BUILD_SECONDS, LISTEN_BACKLOG
@@ -35,35 +36,42 @@ _NS_GET_USERNS = 0xB701  # linux/nsfs.h: _IO(0xb7, 0x1)
 _MS_REC, _MS_PRIVATE = 0x4000, 1 << 18  # linux/mount.h
 _RETRY_SECONDS = 0.0005
 _MAX_MESSAGE = 1 << 16
+_SCM_MAX_FD = 253  # net/scm.h: more don't fit one message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which sockets are made inside, each under a name that the answer comes back with.
+
+    `listeners`: TCP ports on 127.0.0.1. `datagrams`: UDP ports on every address there is, with
+    IP_PKTINFO. Names are ours to choose, and differ.
+    """
+
+    listeners: Mapping[str, int]
+    datagrams: Mapping[str, int]
 
 
 class Insider:
     """A child of ours in the namespaces of `pid`. `listen`, then `seal`; `end` at any time."""
 
-    def __init__(self, pid: int, ports: tuple[int, ...], *, datagrams: int) -> None:
-        """Listen on TCP `ports`, and take datagrams on UDP port `datagrams`."""
-        self._ports = ports
+    def __init__(self, pid: int, wanted: Wanted) -> None:
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.settimeout(2 * BUILD_SECONDS)
         self._child = os.fork()
         if self._child == 0:
             self._channel.close()
-            _help(theirs, pid, ports, datagrams)
+            _help(theirs, pid, wanted)
         theirs.close()
 
-    def listen(self) -> tuple[socket.socket, ...]:
-        """Listening TCP sockets on 127.0.0.1 of the network namespace, one for each port.
+    def listen(self) -> dict[str, socket.socket]:
+        """The sockets that were wanted, by name. The caller's to close.
 
-        The last one is the UDP socket: bound to every address there is, with IP_PKTINFO.
         Blocks for about 2 ms. Raises LaunchFailed with the helper's own words.
         """
-        count = len(self._ports) + 1
-        message, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_MESSAGE, count)
-        if len(descriptors) != count:
-            for descriptor in descriptors:
-                os.close(descriptor)
+        message, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_MESSAGE, _SCM_MAX_FD)
+        if not descriptors:
             raise LaunchFailed(f"the helper could not listen inside the sandbox: {_words(message)}")
-        return tuple(_adopt(descriptor) for descriptor in descriptors)
+        return dict(zip(json.loads(message), map(_adopt, descriptors), strict=True))
 
     def seal(self, folders: Mapping[str, Identity]) -> None:
         """Once everything is mounted. `folders` are those that may be written, by their place.
@@ -95,14 +103,16 @@ def _adopt(descriptor: int) -> socket.socket:
     return listener
 
 
-def _help(channel: socket.socket, pid: int, ports: tuple[int, ...], datagrams: int) -> None:
+def _help(channel: socket.socket, pid: int, wanted: Wanted) -> None:
     """Run in the forked child; never returns, never runs the parent's clean-up."""
     try:
         mounts = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         _enter(pid)
-        sockets = [*(_listen(port) for port in ports), _take_datagrams(datagrams)]
-        socket.send_fds(channel, [b"+"], [each.fileno() for each in sockets])
-        for each in sockets:
+        made = {name: _listen(port) for name, port in wanted.listeners.items()}
+        made |= {name: _take_datagrams(port) for name, port in wanted.datagrams.items()}
+        names = json.dumps(list(made)).encode()
+        socket.send_fds(channel, [names], [each.fileno() for each in made.values()])
+        for each in made.values():
             each.close()
         _seal(channel, mounts)
     except OSError as error:
