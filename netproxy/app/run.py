@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
 from netproxy.app.advice import advice
+from netproxy.app.blueprint import draw
 from netproxy.app.closing import closing_line
 from netproxy.app.control_socket import control_of
-from netproxy.app.forgeries import refuse_forgeries
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.inbox import open_inbox
 from netproxy.app.listening import ListenRefused
@@ -25,8 +25,7 @@ from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.session_id import session_id_of
 from netproxy.app.trail import open_journal, record_start
-from netproxy.app.user import reviewer_name, user_name
-from netproxy.policy.origin import Layer
+from netproxy.app.user import reviewer_name
 from otel import (
     AuditError,
     AuditTrail,
@@ -41,17 +40,11 @@ from otel.events import (
     GatewayStopped,
     PolicyLoaded,
     RunExited,
-    RunStarted,
     SessionEnded,
     SessionStarted,
 )
-from sandbox.config import HTTP_PORT, SOCKS_PORT
-from sandbox.environment import child_environment
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
-from sandbox.host import find_bwrap, program_paths
-from sandbox.launch import Launch, Listeners, listen_on_host
-from sandbox.model import Backend, ProxyAddresses
-from sandbox.plan import Access, make_plan
+from sandbox.launch import listen_on_host
 from sandbox.process import Fence
 from sandbox.streams import (
     inspect_streams,
@@ -64,17 +57,16 @@ from sandbox.token import CancellationToken
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
     from contextlib import AbstractAsyncContextManager
-    from pathlib import Path
 
+    from netproxy.app.blueprint import Blueprint
     from netproxy.app.control_socket import ControlSocket
-    from netproxy.app.file_watch import Identity
     from netproxy.app.inbox import OpenInbox
     from netproxy.app.reception import Run
     from netproxy.app.rule_file import Load
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
     from netproxy.transport.server import ProxyServer
-    from sandbox.plan import Plan
+    from sandbox.launch import Listeners
 
 EXIT_OURS = 125
 # A collector that is there has the first records within a fraction of a second.
@@ -86,7 +78,6 @@ NESTED = (
     "this is inside a netproxy run already, and sandboxes don't nest; "
     "run the command as it is, under the same rules"
 )
-_INSIDE = ProxyAddresses(http=f"127.0.0.1:{HTTP_PORT}", socks=f"127.0.0.1:{SOCKS_PORT}")
 
 
 def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
@@ -145,7 +136,6 @@ class _Execution:
         self._began = time.monotonic()
         self._session_id = session_id_of(settings, say)
         self._execution_id = new_id("r")
-        self._directory = fencing.logical_directory(environ)
         self._streams = inspect_streams()
         self._token: CancellationToken[Denial] = CancellationToken()
         self._telemetry = telemetry_of(settings.telemetry, environ)
@@ -160,7 +150,7 @@ class _Execution:
         settings = self._settings
         for line in advice(settings, now=time.time()):
             self._say(f"warning: {line}")
-        plan, bwrap = self._plan()
+        blueprint = self._blueprint()
         journal, evidence = open_journal(
             settings,
             warn=lambda text: self._say(f"warning: {text}"),
@@ -171,7 +161,7 @@ class _Execution:
             trail = self._trail(journal)
             record_start(trail, journal, evidence)
             trail.record(SessionStarted(session_name=settings.session_name))
-            outcome = self._run_fenced(plan, bwrap, trail, journal)
+            outcome = self._run_fenced(blueprint, trail, journal)
             self._look_at_export(journal)
             self._say_closing(outcome)
             status = self._record_closing(trail, outcome)
@@ -180,19 +170,16 @@ class _Execution:
         finally:
             journal.close()
 
-    def _plan(self) -> tuple[Plan | None, str | None]:
-        """The files as the command will see them, and who enforces it."""
+    def _blueprint(self) -> Blueprint:
+        """What the command will see, and who enforces it."""
         if self._settings.sandbox.no_sandbox:
             from sandbox.tree import become_subreaper
 
             self._say(_NO_SANDBOX)
             become_subreaper()
-            return None, None
-        refuse_ways_out()
-        spec = fencing.sandbox_spec(self._settings, self._environ, program=program_paths(sys.path))
-        plan = make_plan(spec)
-        refuse_forgeries(self._settings, plan)
-        return plan, find_bwrap(self._environ.get("PATH", ""), writable=plan.writable())
+        else:
+            refuse_ways_out()
+        return draw(self._settings, self._environ)
 
     def _trail(self, journal: Journal) -> AuditTrail:
         common: dict[str, Value] = {
@@ -218,12 +205,16 @@ class _Execution:
             return EXIT_OURS
         return outcome.status
 
-    def _run_fenced(
-        self, plan: Plan | None, bwrap: str | None, trail: AuditTrail, journal: Journal
-    ) -> Outcome:
+    def _run_fenced(self, blueprint: Blueprint, trail: AuditTrail, journal: Journal) -> Outcome:
         """Build the fence and the listeners, then hand over to the event loop."""
-        listeners = listen_on_host() if plan is None else None
-        fence = self._fence(plan, bwrap, listeners)
+        listeners = listen_on_host() if blueprint.plan is None else None
+        launch = blueprint.launch(
+            self._streams,
+            self._execution_id,
+            listeners=listeners,
+            added=self._telemetry.environment,
+        )
+        fence = Fence(launch, bwrap=blueprint.bwrap)
         try:
             listeners = listeners or fence.listeners()
             # The monitor starts inside meanwhile, and waits.
@@ -239,7 +230,7 @@ class _Execution:
             run = Run(
                 settings=self._settings,
                 load=self._load,
-                pinned={} if plan is None else self._pinned(plan),
+                pinned=blueprint.pinned(),
                 policy=PolicyInForce(policy),
                 digest=policy.digest,
                 reload_wanted=asyncio.Event(),
@@ -249,10 +240,10 @@ class _Execution:
                 execution_id=self._execution_id,
                 user=reviewer_name(),
                 command=shlex.join(self._settings.command),
-                directory=self._directory,
+                directory=blueprint.directory,
             )
             trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
-            trail.record(self._started(plan))
+            trail.record(blueprint.started())
             outcome = uvloop.run(
                 self._exporting(self._supervise(run, fence, listeners), trail, journal)
             )
@@ -260,38 +251,6 @@ class _Execution:
             fence.abandon()
             raise
         return outcome
-
-    def _pinned(self, plan: Plan) -> Mapping[Path, Identity]:
-        """The policy files that stay read-only for the command only as long as they are the same.
-
-        Its view of such a file is a mount of its own; when somebody outside puts another file in
-        its place, the kernel takes that mount away, and the new one is the command's to write.
-        """
-        from netproxy.app.file_watch import identify
-
-        # A project's file counts by its content, wherever it lies.
-        paths = [each.path for each in self._settings.sources if each.layer is not Layer.PROJECT]
-        hidden = [mount.path for mount in plan.mounts if mount.access is Access.HIDDEN]
-        return identify(paths, below=plan.writable(), not_below=hidden)
-
-    def _fence(self, plan: Plan | None, bwrap: str | None, listeners: Listeners | None) -> Fence:
-        environment = child_environment(
-            {**self._environ, **self._telemetry.environment},
-            addresses=listeners.addresses() if listeners else _INSIDE,
-            run_id=self._execution_id,
-            # -I: nothing in the working directory, which the command may write, is imported.
-            connect_command=(sys.executable, "-I", "-m", "netproxy", "connect"),
-            private_tmp=plan is not None,
-        )
-        launch = Launch(
-            command=self._settings.command,
-            environment=environment,
-            directory=self._directory,
-            streams=self._streams,
-            plan=plan,
-            machine=fencing.machine(),
-        )
-        return Fence(launch, bwrap=bwrap)
 
     def _look_at_export(self, journal: Journal) -> None:
         """Say so when a sink took nothing in all that time; nobody waits for it."""
@@ -357,16 +316,6 @@ class _Execution:
             crowd=crowd,
             control=self._control,
             inbox=self._inbox,
-        )
-
-    def _started(self, plan: Plan | None) -> RunStarted:
-        return RunStarted(
-            executable=self._settings.command[0],
-            directory=self._directory,
-            user_id=str(os.getuid()),
-            user_name=user_name(),
-            backend=Backend.NONE if plan is None else Backend.BUBBLEWRAP,
-            plan=() if plan is None else plan.lines(),
         )
 
     def _exited(self, outcome: Outcome) -> RunExited:

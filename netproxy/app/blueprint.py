@@ -1,0 +1,119 @@
+"""The fence of one run before it is built: plan, environment, and what is on record of it.
+
+Looks at the disk as it is now; starts and changes nothing but the folders of ours that must exist.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netproxy.app import fencing
+from netproxy.app.forgeries import refuse_forgeries
+from netproxy.app.user import user_name
+from netproxy.policy.origin import Layer
+from otel.events import RunStarted
+from sandbox.config import HTTP_PORT, SOCKS_PORT
+from sandbox.environment import child_environment
+from sandbox.host import find_bwrap, program_paths
+from sandbox.launch import Launch
+from sandbox.model import Backend, ProxyAddresses
+from sandbox.plan import Access, make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from netproxy.app.file_watch import Identity
+    from netproxy.app.settings import Settings
+    from sandbox.launch import Listeners
+    from sandbox.plan import Plan
+    from sandbox.streams import Streams
+
+_INSIDE = ProxyAddresses(http=f"127.0.0.1:{HTTP_PORT}", socks=f"127.0.0.1:{SOCKS_PORT}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blueprint:
+    """What one run's fence is built from. Without a sandbox there is no plan and no bwrap."""
+
+    settings: Settings
+    environ: Mapping[str, str]  # of whoever started the run
+    directory: str  # the working directory, as he spells it
+    plan: Plan | None
+    bwrap: str | None
+
+    def launch(
+        self,
+        streams: Streams,
+        execution_id: str,
+        *,
+        listeners: Listeners | None = None,
+        added: Mapping[str, str],
+    ) -> Launch:
+        """Return what the sandbox starts with.
+
+        `listeners`: the host's, where there is no sandbox; `added`: what telemetry has for the
+        command's environment.
+        """
+        environment = child_environment(
+            {**self.environ, **added},
+            addresses=listeners.addresses() if listeners else _INSIDE,
+            run_id=execution_id,
+            # -I: nothing in the working directory, which the command may write, is imported.
+            connect_command=(sys.executable, "-I", "-m", "netproxy", "connect"),
+            private_tmp=self.plan is not None,
+        )
+        return Launch(
+            command=self.settings.command,
+            environment=environment,
+            directory=self.directory,
+            streams=streams,
+            plan=self.plan,
+            machine=fencing.machine(),
+        )
+
+    def pinned(self) -> Mapping[Path, Identity]:
+        """The policy files that stay read-only for the command only as long as they are the same.
+
+        Its view of such a file is a mount of its own; when somebody outside puts another file in
+        its place, the kernel takes that mount away, and the new one is the command's to write.
+        """
+        if self.plan is None:
+            return {}
+        from netproxy.app.file_watch import identify
+
+        # A project's file counts by its content, wherever it lies.
+        paths = [each.path for each in self.settings.sources if each.layer is not Layer.PROJECT]
+        hidden = [mount.path for mount in self.plan.mounts if mount.access is Access.HIDDEN]
+        return identify(paths, below=self.plan.writable(), not_below=hidden)
+
+    def started(self) -> RunStarted:
+        """The record of it."""
+        return RunStarted(
+            executable=self.settings.command[0],
+            directory=self.directory,
+            user_id=str(os.getuid()),
+            user_name=user_name(),
+            backend=Backend.NONE if self.plan is None else Backend.BUBBLEWRAP,
+            plan=() if self.plan is None else self.plan.lines(),
+        )
+
+
+def draw(settings: Settings, environ: Mapping[str, str]) -> Blueprint:
+    """Look at the folders, and order what will be mounted.
+
+    Raises `FolderMissing`, `PlanRefused`, `FenceUnavailable`.
+    """
+    directory = fencing.logical_directory(environ)
+    plan = bwrap = None
+    if not settings.sandbox.no_sandbox:
+        spec = fencing.sandbox_spec(settings, environ, program=program_paths(sys.path))
+        plan = make_plan(spec)
+        refuse_forgeries(settings, plan)
+        bwrap = find_bwrap(environ.get("PATH", ""), writable=plan.writable())
+    return Blueprint(
+        settings=settings, environ=environ, directory=directory, plan=plan, bwrap=bwrap
+    )

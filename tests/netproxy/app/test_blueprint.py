@@ -1,0 +1,67 @@
+"""What a run's fence is built from follows from its settings, its caller's environment and disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netproxy.app.blueprint import Blueprint, draw
+from netproxy.app.cli.run_options import parse_run
+from netproxy.app.settings import load_settings
+from sandbox.host import find_bwrap
+from sandbox.launch import listen_on_host
+from sandbox.model import Backend
+from sandbox.streams import Streams
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+STREAMS = Streams(terminals=(), path=None)
+
+
+def drawn(home: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> Blueprint:
+    work = home / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    environ = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run"), "MARK": "kept"}
+    return draw(load_settings(parse_run([*flags, "--", "cat", "x"]), environ), environ)
+
+
+def test_of_a_run_in_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command sees the namespace's own listeners, whatever the caller's environment says."""
+    found = drawn(tmp_path, monkeypatch)
+    assert found.plan is not None
+    assert found.bwrap == find_bwrap("")
+    assert str(tmp_path / "work") in found.plan.writable()
+    launch = found.launch(STREAMS, "r-1", added={"TRACEPARENT": "00-1"})
+    assert launch.command == ("cat", "x")
+    assert launch.directory == str(tmp_path / "work")
+    environment = launch.environment
+    assert (environment["MARK"], environment["TRACEPARENT"]) == ("kept", "00-1")
+    assert (environment["NETPROXY_RUN"], environment["NETPROXY_HTTP"]) == ("r-1", "127.0.0.1:3128")
+    started = found.started()
+    assert (started.executable, started.backend) == ("cat", Backend.BUBBLEWRAP)
+    assert started.plan == found.plan.lines()
+
+
+def test_a_policy_file_in_a_folder_that_may_be_written_is_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "given" / "rules.toml"
+    config.parent.mkdir()
+    config.write_text("")
+    flags = ("--config", str(config), "--write", str(config.parent))
+    assert set(drawn(tmp_path, monkeypatch, *flags).pinned()) == {config}
+
+
+def test_of_a_run_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = drawn(tmp_path, monkeypatch, "--no-sandbox")
+    assert (found.plan, found.bwrap, found.pinned()) == (None, None, {})
+    listeners = listen_on_host()
+    try:
+        launch = found.launch(STREAMS, "r-1", listeners=listeners, added={})
+        assert launch.environment["NETPROXY_HTTP"] == listeners.addresses().http
+    finally:
+        listeners.close()
+    assert (found.started().backend, found.started().plan) == (Backend.NONE, ())
