@@ -12,9 +12,14 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import override
+from typing import TYPE_CHECKING, override
 
 from sandbox.linux.sock_diag import Diagnosis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.linux.sock_diag import Address
 
 _TABLE, _TABLE_IPV6 = Path("/proc/net/tcp"), Path("/proc/net/tcp6")
 # A socket of IPv6 can send datagrams over IPv4, too.
@@ -24,23 +29,39 @@ _NOBODY = ("0.0.0.0", 0)  # noqa: S104  # the other end of a listener, no bind
 
 
 class OwnListener(socket.socket):
-    """A listening socket; clients of other users are hung up on, and never seen."""
+    """A listening socket; clients of other users are hung up on, and never seen.
 
-    def __init__(self, backlog: int) -> None:
+    `on_stranger` is told the address of each of those.
+    """
+
+    def __init__(
+        self, backlog: int, *, port: int = 0, on_stranger: Callable[[Address], None] | None = None
+    ) -> None:
+        """Listen on this port of 127.0.0.1, or on a free one. Raises `OSError`."""
         super().__init__(socket.AF_INET, socket.SOCK_STREAM)
-        self.bind(("127.0.0.1", 0))
+        # Connections of an earlier run that linger on the port are no reason to refuse it.
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self.bind(("127.0.0.1", port))
+        except OSError:
+            super().close()
+            raise
         self.listen(backlog)
         self.setblocking(False)
-        self._diagnosis = _diagnosis(self.getsockname())
+        self.on_stranger = on_stranger
+        self._near: Address = self.getsockname()
+        self._diagnosis = _diagnosis(self._near)
         self._owner = owner_by_table if self._diagnosis is None else self._diagnosis.owner
 
-    @override
-    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+    def _accept(self) -> tuple[int, Address]:
+        """Take one client. `accept` calls this, and so does the gateway, which does without it."""
         while True:
-            client, address = super().accept()
-            if self._owner(address, client.getsockname()) == os.getuid():
-                return client, address
-            client.close()
+            descriptor, address = super()._accept()  # type: ignore[misc]  # the C type's own
+            if self._owner(address, self._near) == os.getuid():
+                return descriptor, address
+            os.close(descriptor)
+            if self.on_stranger is not None:
+                self.on_stranger(address)
 
     @override
     def close(self) -> None:

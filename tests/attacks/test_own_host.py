@@ -6,6 +6,7 @@ address of the host looks like any other.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from dataclasses import replace
@@ -151,3 +152,30 @@ def test_a_public_address_of_this_host_is_not_the_internet(
         command=[sys.executable, "-I", "-c", WATCHER, "pub.test:80", f"{PUBLIC}:80"],
     )
     assert done.out == f"{first} not_allowed_local not_allowed_local\n", done.err
+
+
+def test_without_a_sandbox_another_user_is_not_served(netproxy: Netproxy) -> None:
+    """Anybody on the host can connect to the listeners, and would be taken for the command."""
+    if os.getuid() != 0:
+        pytest.skip("being another user needs root")
+    options = ("--no-sandbox", "--ask", "never", "--on-denial", "block")
+    done = netproxy.run(*options, command=[sys.executable, "-c", STRANGER])
+    assert done.out.split() == ["ours=403", "strangers="], done.err
+
+
+STRANGER = """
+import os, socket
+host, port = os.environ["NETPROXY_HTTP"].rsplit(":", 1)
+def asked():
+    with socket.socket() as client:
+        client.settimeout(10)
+        client.connect((host, int(port)))
+        try:
+            client.sendall(b"GET http://127.0.0.1:1/ HTTP/1.1\\r\\nHost: 127.0.0.1:1\\r\\n\\r\\n")
+            return client.recv(4096).decode()[9:12]
+        except OSError:
+            return ""
+print("ours=" + asked())
+os.setresuid(65534, 65534, 65534)
+print("strangers=" + asked())
+"""

@@ -62,7 +62,8 @@ def test_a_client_that_nobody_holds_is_nobodys() -> None:
 def test_another_user_is_hung_up_on() -> None:
     if os.getuid() != 0:
         pytest.skip("being another user needs root")
-    with OwnListener(8) as listener:
+    strangers: list[tuple[str, int]] = []
+    with OwnListener(8, on_stranger=strangers.append) as listener:
         address = listener.getsockname()
         stranger = os.fork()  # an interpreter under a closed home could not be executed
         if stranger == 0:
@@ -71,6 +72,12 @@ def test_another_user_is_hung_up_on() -> None:
         with pytest.raises(TimeoutError):
             listener.accept()
         assert os.waitstatus_to_exitcode(os.waitpid(stranger, 0)[1]) == 0
+    assert [host for host, _ in strangers] == ["127.0.0.1"]
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with OwnListener(8) as listener, pytest.raises(OSError, match="in use"):
+        OwnListener(8, port=listener.getsockname()[1])
 
 
 @pytest.fixture(params=[socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"])
