@@ -12,6 +12,7 @@ import resource
 import socket
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.connection.known_requests import KnownRequests
@@ -21,6 +22,7 @@ from netproxy.protocol.known_heads import KnownHeads
 from netproxy.transport.allowance import Allowance
 from netproxy.transport.deadline import Deadline
 from netproxy.transport.http_driver import HttpConnection
+from netproxy.transport.known_driver import KnownConnection
 from netproxy.transport.metering import Meter
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
 from netproxy.transport.pipes import PipePool
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from netproxy.ports import AuditSink, Dialer, Ledger, Resolver
     from netproxy.transport.door import Door
     from netproxy.transport.driver import Connection
+    from netproxy.transport.known_driver import Find
     from netproxy.transport.udp_ports import Ports
     from netproxy.transport.ways import Ways
     from otel.events import Event
@@ -69,7 +72,7 @@ class ListenerKind(Enum):
 
 
 class _Listener(NamedTuple):
-    driver: type[Connection]
+    driver: Callable[..., Connection]
     door: Door | None
     family: int
 
@@ -149,11 +152,21 @@ class ProxyServer:
 
         Behind a `door` they stay this run's until they showed whose they are.
         """
-        listener.setblocking(False)
-        with suppress(OSError):  # only TCP has these; accepted sockets inherit the first
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(OSError):  # only TCP has it
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_SECONDS)
-        self._listeners[listener] = _Listener(kind.value, door, int(listener.family))
+        self._take(listener, kind.value, door)
+
+    def serve_known(self, listener: socket.socket, find: Find) -> None:
+        """Accept clients that speak no proxy protocol; `find` says where each of them goes."""
+        self._take(listener, partial(KnownConnection, find=find), None)
+
+    def _take(
+        self, listener: socket.socket, driver: Callable[..., Connection], door: Door | None
+    ) -> None:
+        listener.setblocking(False)
+        with suppress(OSError):  # only TCP has it; accepted sockets inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._listeners[listener] = _Listener(driver, door, int(listener.family))
         self._watch(listener)
 
     def close_all(self, reason: CloseReason) -> None:
@@ -256,7 +269,7 @@ class ProxyServer:
             self._begin(driver_for(stream) if is_mixed else driver, stream, address, door)
 
     def _begin(
-        self, driver: type[Connection], stream: Stream, address: object, door: Door | None
+        self, driver: Callable[..., Connection], stream: Stream, address: object, door: Door | None
     ) -> None:
         if door is not None and len(self.connections) >= self._limits.connections_per_run:
             # They all have shown nothing yet, and whoever has something to show does so at once.
