@@ -302,7 +302,7 @@ class _Execution:
         self, run: Run, listeners: Listeners, screen: RelayScreen
     ) -> AbstractAsyncContextManager[ProxyServer]:
         from netproxy.app.wiring import gateway
-        from netproxy.transport.server import Crowd
+        from netproxy.transport.capacity import Crowd
 
         collect_seldom()
         crowd = Crowd()

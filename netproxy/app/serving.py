@@ -21,8 +21,9 @@ from netproxy.app.sessions import run_of, served
 from netproxy.app.settings import Ask
 from netproxy.app.user import reviewer_name
 from netproxy.app.wiring import Shared, addresses_of, room_of, written_by_turns
+from netproxy.transport.capacity import Crowd
 from netproxy.transport.readiness import Readiness
-from netproxy.transport.server import Crowd, ListenerKind
+from netproxy.transport.server import ListenerKind
 from otel import new_id
 from otel.attributes import EXECUTION_ID, SESSION_ID
 

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from netproxy.app.settings import Settings
     from netproxy.model import Decision, Request
     from netproxy.ports import Token
-    from netproxy.transport.server import Crowd
+    from netproxy.transport.capacity import Crowd
     from netproxy.transport.udp_ports import Ports
     from otel import AuditTrail
     from sandbox.launch import Listeners

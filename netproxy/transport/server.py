@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import resource
 import socket
 from contextlib import suppress
 from enum import Enum
@@ -16,10 +15,10 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.connection.known_requests import KnownRequests
-from netproxy.connection.overload import Overload, TokenBucket
 from netproxy.model import CloseReason
 from netproxy.protocol.known_heads import KnownHeads
 from netproxy.transport.allowance import Allowance
+from netproxy.transport.capacity import Capacity, Crowd
 from netproxy.transport.deadline import Deadline
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.known_driver import KnownConnection
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 
     from netproxy.config import Limits
     from netproxy.connection.gate import Gate
+    from netproxy.connection.overload import Overload
     from netproxy.model import ApprovalId
     from netproxy.ports import AuditSink, Dialer, Ledger, Resolver
     from netproxy.transport.door import Door
@@ -77,15 +77,6 @@ class _Listener(NamedTuple):
     family: int
 
 
-class Crowd:
-    """How many connections all runs of a gateway have together."""
-
-    __slots__ = ("count",)
-
-    def __init__(self) -> None:
-        self.count = 0
-
-
 class ProxyServer:
     """The data plane of one run."""
 
@@ -113,9 +104,8 @@ class ProxyServer:
         self.connections: dict[Connection, None] = {}  # in the order in which they came
         self._limits, self._readiness = limits, readiness
         self._crowd = crowd or Crowd()
+        self._capacity = Capacity(limits, self._crowd, now=readiness.loop.time())
         self._turned_away = 0
-        self._bucket = _bucket(limits, readiness)
-        self._last_descriptor = _last_descriptor(limits)
         pseudonym = f"netproxy-{os.urandom(4).hex()}"
         self._services = Services(
             gate=gate,
@@ -133,7 +123,7 @@ class ProxyServer:
             meter=self._meter(ledger),
             associations=None if ports is None else Associations(ports, limits),
             relays=_means(readiness, limits),
-            pool=Pool(readiness.loop, limits, last_descriptor=self._last_descriptor),
+            pool=Pool(readiness.loop, limits, last_descriptor=self._capacity.last_descriptor),
             known_heads=KnownHeads(limits),
             handshakes=Deadline(readiness.loop, limits.head_seconds),
             lingering=Deadline(readiness.loop, limits.linger_seconds),
@@ -251,7 +241,7 @@ class ProxyServer:
     def _accept(self, listener: socket.socket) -> None:
         driver, door, family = self._listeners[listener]
         for _ in range(_ACCEPTS):
-            if self._is_full():
+            if self._capacity.is_exhausted(len(self.connections), self._turned_away):
                 self._pause(listener)
                 return
             try:
@@ -339,25 +329,10 @@ class ProxyServer:
     def _note(self, event: Event) -> None:
         self._services.note(event)
 
-    def _is_full(self) -> bool:
-        limits, turned_away = self._limits, self._turned_away
-        if turned_away < limits.refusals_per_run:
-            return False
-        return turned_away > 0 or len(self.connections) >= limits.connections_per_run
-
     def _overload(self, descriptor: int, *, is_outside: bool) -> Overload | None:
-        """Which limit the next connection is over."""
-        limits = self._limits
-        if len(self.connections) >= limits.connections_per_run and not is_outside:
-            return Overload.CONNECTIONS
-        if self._crowd.count >= limits.connections_total:
-            return Overload.TOTAL
-        # The kernel gives out the lowest number that is free: so many are in use.
-        if descriptor >= self._last_descriptor:
-            return Overload.DESCRIPTORS
-        if self._bucket is not None and not self._bucket.take(self._readiness.loop.time()):
-            return Overload.RATE
-        return None
+        """Which limit the next connection is over; whoever is outside makes room for others."""
+        here = 0 if is_outside else len(self.connections)
+        return self._capacity.excess(here, descriptor, now=self._readiness.loop.time())
 
     def _pause(self, listener: socket.socket) -> None:
         self._readiness.forget(listener.fileno())
@@ -366,17 +341,6 @@ class ProxyServer:
     def _resume(self) -> None:
         while self._paused:
             self._watch(self._paused.pop())
-
-
-def _bucket(limits: Limits, readiness: Readiness) -> TokenBucket | None:
-    rate = limits.connections_per_second
-    return None if rate is None else TokenBucket(rate, now=readiness.loop.time())
-
-
-def _last_descriptor(limits: Limits) -> int:
-    """Beyond it is what is kept for those who are in already."""
-    soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return soft_limit - limits.descriptor_reserve
 
 
 def _shortest(limits: Limits) -> float:

@@ -21,7 +21,7 @@ from netproxy.app.reception import Run
 from netproxy.app.reviewing import Way
 from netproxy.app.settings import load_settings
 from netproxy.app.wiring import gateway
-from netproxy.transport.server import Crowd
+from netproxy.transport.capacity import Crowd
 from sandbox.launch import listen_on_host
 from sandbox.token import CancellationToken
 from tests.support.approvals import Silent, answer

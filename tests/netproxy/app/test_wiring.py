@@ -14,7 +14,7 @@ from netproxy.app.policy_in_force import PolicyInForce
 from netproxy.app.reception import Run
 from netproxy.app.settings import load_settings
 from netproxy.app.wiring import gateway
-from netproxy.transport.server import Crowd
+from netproxy.transport.capacity import Crowd
 from otel.events import PolicyDecision, PolicyLoaded
 from sandbox.launch import listen_on_host
 from sandbox.token import CancellationToken
