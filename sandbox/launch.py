@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
+    from sandbox.limits import Limit
     from sandbox.plan import Plan
     from sandbox.streams import Streams
 
@@ -74,6 +75,11 @@ class Launch:
     plan: Plan | None  # None: no sandbox, proxy variables only
     machine: str  # platform.machine(), for the kernel filter
     capture: bool = False  # take connections of programs that ignore the proxy, if the kernel can
+    limits: tuple[Limit, ...] = ()
+
+    def orders(self) -> bytes:
+        """What the monitor does before the command runs (`sandbox.linux.monitor`)."""
+        return "\0".join(("o", *(limit.order() for limit in self.limits))).encode()
 
 
 def listen_on_host() -> Listeners:

@@ -64,6 +64,7 @@ class Fence:
         try:
             if bwrap is None:
                 self._process = self._spawn([], theirs, said, stderr, ())
+                self._order()
             else:
                 self._process = self._spawn_fenced(bwrap, theirs, said, stderr)
         finally:
@@ -148,6 +149,7 @@ class Fence:
         except (OSError, LaunchFailed) as error:
             # bwrap reports its child before it mounts anything; a mount that fails ends both.
             raise self.failure() from error
+        self._order()
         self._unblock()
         return Listeners(http=made["http"], socks=made["socks"], datagrams=made["datagrams"])
 
@@ -199,6 +201,10 @@ class Fence:
             self._insider.seal(self.launch.plan.identities)
             self._insider.end()
             self._insider = None
+
+    def _order(self) -> None:
+        """Tell the monitor what to do at its start. Nobody waits: it finds this when it is up."""
+        self._control.send(self.launch.orders())
 
     def _unblock(self) -> None:
         """Bwrap goes on to the monitor, which waits for `release` before it starts the command."""

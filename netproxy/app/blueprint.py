@@ -73,6 +73,7 @@ class Blueprint:
             streams=streams,
             plan=self.plan,
             machine=fencing.machine(),
+            limits=self.settings.sandbox.limits,
         )
 
     def pinned(self) -> Mapping[Path, Identity]:

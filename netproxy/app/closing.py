@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.limits import KINDS, exceeded
 from sandbox.model import NotStarted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from netproxy.app.supervisor import Denial, Outcome
     from netproxy.model import Decision
+    from sandbox.limits import Limit
 
 _NOT_FOUND = 127  # as a shell says
 
 
-def closing_line(outcome: Outcome, *, command: str, timeout_seconds: float | None) -> str | None:
+def closing_line(
+    outcome: Outcome, *, command: str, timeout_seconds: float | None, limits: Iterable[Limit] = ()
+) -> str | None:
     """One line for stderr, or None when the command's own status says everything."""
     if outcome.denial is not None:
         return _denied(outcome.denial)
@@ -22,6 +28,10 @@ def closing_line(outcome: Outcome, *, command: str, timeout_seconds: float | Non
     if isinstance(outcome.ending, NotStarted):
         why = "command not found" if outcome.status == _NOT_FOUND else "cannot be executed"
         return f"{command}: {why}"
+    limit = None if outcome.ending is None else exceeded(limits, outcome.ending)
+    if limit is not None:
+        said = f"--limit {limit.name}={limit.amount}"
+        return f"a program of the command reached {said} and was ended ({KINDS[limit.name].what})"
     return None
 
 

@@ -45,6 +45,7 @@ from otel.events import (
 )
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.launch import listen_on_host
+from sandbox.limits import refuse_unenforceable
 from sandbox.process import Fence
 from sandbox.streams import (
     inspect_streams,
@@ -172,7 +173,11 @@ class _Execution:
 
     def _blueprint(self) -> Blueprint:
         """What the command will see, and who enforces it."""
-        if self._settings.sandbox.no_sandbox:
+        sandbox = self._settings.sandbox
+        refuse_unenforceable(
+            sandbox.limits, is_root=os.getuid() == 0, is_fenced=not sandbox.no_sandbox
+        )
+        if sandbox.no_sandbox:
             from sandbox.tree import become_subreaper
 
             self._say(_NO_SANDBOX)
@@ -330,6 +335,7 @@ class _Execution:
             outcome,
             command=self._settings.command[0],
             timeout_seconds=self._settings.timeout_seconds,
+            limits=self._settings.sandbox.limits,
         )
         lines = [*self._notices, *([line] if line is not None else [])]
         if lines and self._mid_line:  # a command that was ended may have been in the middle of one

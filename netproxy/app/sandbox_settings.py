@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sandbox.limits import Limit, laid_over, read_limit
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -23,6 +25,7 @@ class SandboxSettings:
 
     no_sandbox: bool = False
     write_paths: tuple[Path, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
 
 def chosen_sandbox(
@@ -35,6 +38,7 @@ def chosen_sandbox(
     return SandboxSettings(
         no_sandbox=options.no_sandbox,
         write_paths=(*_write_paths(document, read_path), *options.write),
+        limits=laid_over(_limits(document), options.limits),
     )
 
 
@@ -49,3 +53,11 @@ def _write_paths(document: Document | None, read_path: Callable[..., Path]) -> I
     table = document.sandbox if document else None
     for index, text in enumerate(table.write if table else ()):
         yield read_path(text, "sandbox", "write", index)
+
+
+def _limits(document: Document | None) -> Iterator[Limit]:
+    """Those of the file; their amounts were checked when it was read."""
+    if document is None or document.sandbox is None:
+        return
+    for name, amount in document.sandbox.limits.model_dump(exclude_none=True).items():
+        yield read_limit(name.replace("_", "-"), amount)

@@ -22,6 +22,7 @@ import sys
 import termios
 
 _MESSAGE_BYTES = 16
+_ORDERS_BYTES = 1 << 17
 _EXEC_FAILED = 255
 # What Python itself changed at its start, and what would end or stop us before the command has the
 # terminal. What the caller ignored on purpose (nohup does SIGHUP) stays ignored for the command.
@@ -38,11 +39,12 @@ def main() -> None:
     os.close(stderr_fd)
     os.set_inheritable(control_fd, False)
     control = _socket.socket(fileno=control_fd)
+    orders = _take_orders(control)
     if os.getsid(0) != os.getpid():  # without bwrap the launcher made us one already
         os.setsid()
     terminal = _make_terminal(control, streams)
     reset = [*_PYTHON_IGNORES, *_ignore_keys()]
-    child = _start(control, command, terminal if foreground else None, reset)
+    child = _start(control, command, terminal if foreground else None, reset, orders)
     if terminal is not None:
         for descriptor in (0, 1, 2):
             if str(descriptor) in streams:
@@ -50,6 +52,18 @@ def main() -> None:
                 os.dup2(null, descriptor)
                 os.close(null)
     _watch(control, child, terminal)
+
+
+def _take_orders(control: "_socket.socket") -> list[tuple[str, str]]:
+    """Name and words of each. The launcher's first message, sent before we were up.
+
+    It is `o` and the orders, each a NUL and `NAME=WORDS`. `limit=RESOURCE SOFT HARD` is set in the
+    command's own process just before it is executed.
+    """
+    kind, *orders = control.recv(_ORDERS_BYTES).split(b"\0")
+    if kind != b"o":
+        os._exit(_EXEC_FAILED)
+    return [(name, words) for name, _, words in (os.fsdecode(o).partition("=") for o in orders)]
 
 
 def _make_terminal(control: "_socket.socket", streams: str) -> int | None:
@@ -89,7 +103,11 @@ def _ignore_keys() -> list[int]:
 
 
 def _start(
-    control: "_socket.socket", command: list[str], foreground: int | None, reset: list[int]
+    control: "_socket.socket",
+    command: list[str],
+    foreground: int | None,
+    reset: list[int],
+    orders: list[tuple[str, str]],
 ) -> int:
     """Fork the command. `foreground` is the terminal whose foreground it takes, if it does."""
     child = os.fork()
@@ -105,6 +123,9 @@ def _start(
             os.tcsetpgrp(foreground, os.getpid())
         for number in reset:
             signals.signal(number, signals.SIG_DFL)
+        for name, words in orders:
+            if name == "limit":
+                _limit(*map(int, words.split()))
         control.sendmsg([b"s"])
         os.set_inheritable(control.fileno(), False)
         _close_all_but(control.fileno())
@@ -113,6 +134,16 @@ def _start(
         control.send(b"e%d" % (error.errno or 0))
     finally:
         os._exit(_EXEC_FAILED)
+
+
+def _limit(number: int, soft: int, hard: int) -> None:
+    """Never above what the caller had: `ulimit` of a shell around us stays in force."""
+    import resource
+
+    most = resource.getrlimit(number)[1]
+    if most != resource.RLIM_INFINITY:
+        soft, hard = min(soft, most), min(hard, most)
+    resource.setrlimit(number, (soft, hard))
 
 
 def _close_all_but(kept: int) -> None:

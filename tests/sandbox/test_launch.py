@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 
-from sandbox.launch import CaptureSockets, Listeners, listen_on_host
+from sandbox.launch import CaptureSockets, Launch, Listeners, listen_on_host
+from sandbox.limits import Limit
+from sandbox.streams import Streams
 
 
 def test_without_a_sandbox_they_are_two_of_this_hosts_loopback() -> None:
@@ -33,3 +35,17 @@ def test_all_of_them_are_closed() -> None:
 def test_nothing_may_tell_of_rejected_packets() -> None:
     with socket.socket() as tcp:
         assert CaptureSockets(tcp=(tcp,), dns_udp=(), dns_tcp=()).all() == (tcp,)
+
+
+def test_the_monitor_is_told_each_limit() -> None:
+    launch = Launch(
+        command=("true",),
+        environment={},
+        directory="/",
+        streams=Streams(terminals=(), path=None),
+        plan=None,
+        machine="x86_64",
+        limits=(Limit(name="memory", amount=4096), Limit(name="cpu-seconds", amount=5)),
+    )
+
+    assert launch.orders() == b"o\0limit=9 4096 4096\0limit=0 5 6"

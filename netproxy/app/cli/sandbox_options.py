@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netproxy.policy.hosts import shown
+from sandbox.limits import KINDS, Limit, parse_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +20,14 @@ class SandboxOptions:
 
     write: tuple[Path, ...] = ()
     no_sandbox: bool = False
+    limits: tuple[Limit, ...] = ()
 
 
 def sandbox_options(given: argparse.Namespace) -> SandboxOptions:
     """Return what they said."""
-    return SandboxOptions(write=tuple(given.write), no_sandbox=given.no_sandbox)
+    return SandboxOptions(
+        write=tuple(given.write), no_sandbox=given.no_sandbox, limits=tuple(given.limit)
+    )
 
 
 def read_path(text: str) -> Path:
@@ -31,6 +35,13 @@ def read_path(text: str) -> Path:
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"{shown(text)} is not a path")
     return Path(text).absolute()
+
+
+def _limit(text: str) -> Limit:
+    try:
+        return parse_limit(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: {wrong}") from None
 
 
 # One row an option: flag, what argparse is told.
@@ -45,6 +56,13 @@ SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "proxy variables only: nothing stops a command that ignores them",
     },
+    "--limit": {
+        "action": "append",
+        "metavar": "NAME=VALUE",
+        "type": _limit,
+        "help": f"let the command use so much and no more: {', '.join(KINDS)}; bytes may end in K,"
+        " M, G or T (repeatable)",
+    },
 }
 # What those are without a word; argparse copies these lists before it appends.
-SANDBOX_DEFAULTS: dict[str, list[Any]] = {"write": []}
+SANDBOX_DEFAULTS: dict[str, list[Any]] = {"write": [], "limit": []}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from netproxy.app.closing import closing_line
 from netproxy.app.supervisor import EXIT_DENIED, EXIT_TIMED_OUT, Denial, Outcome
 from netproxy.model import Decision, Destination, Protocol, Reason, Source
+from sandbox.limits import Limit
 from sandbox.model import Exited, NotStarted, Signalled
 
 
@@ -80,3 +83,17 @@ def test_a_command_that_did_not_start(errno: int, said: str) -> None:
 )
 def test_the_commands_own_end_needs_no_line(ending: Exited | Signalled) -> None:
     assert line(Outcome(status=ending.status, ending=ending)) is None
+
+
+def test_a_limit_that_ended_the_command_is_named() -> None:
+    limits = (Limit(name="memory", amount=1 << 20), Limit(name="cpu-seconds", amount=5))
+    ending = Signalled(signal=signal.SIGXCPU)
+
+    said = closing_line(
+        Outcome(status=152, ending=ending), command="build", timeout_seconds=None, limits=limits
+    )
+
+    assert said == (
+        "a program of the command reached --limit cpu-seconds=5 and was ended "
+        "(seconds of CPU time for each process)"
+    )

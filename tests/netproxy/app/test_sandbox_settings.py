@@ -8,7 +8,9 @@ from netproxy.app.cli.sandbox_options import SandboxOptions
 from netproxy.app.sandbox_settings import chosen_sandbox, sandbox_violations
 from netproxy.policy.bounds import Bounds
 from netproxy.policy.layers import Statement
+from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer, Origin
+from sandbox.limits import Limit
 
 
 def test_without_a_word_it_is_the_usual_fence() -> None:
@@ -28,3 +30,17 @@ def test_only_a_managed_file_that_demands_a_sandbox_refuses_to_go_without() -> N
     assert list(sandbox_violations(without, Bounds(sandbox_required=Statement(False, place)))) == []
     (said,) = sandbox_violations(without, demanded)
     assert said == f"--no-sandbox: {place.place} demands a sandbox"
+
+
+def test_a_limit_of_the_command_line_replaces_the_files() -> None:
+    file = load(
+        '[sandbox.limits]\nopen_files = 64\nfile_size = "1M"\n', "config.toml", layer=Layer.USER
+    )
+    options = SandboxOptions(limits=(Limit(name="open-files", amount=8),))
+
+    found = chosen_sandbox(file, options, Path)
+
+    assert {limit.name: limit.amount for limit in found.limits} == {
+        "open-files": 8,
+        "file-size": 1 << 20,
+    }

@@ -15,3 +15,22 @@ def test_it_may_say_nothing() -> None:
 def test_an_unknown_key_is_refused() -> None:
     with pytest.raises(ValidationError, match="writes"):
         Sandbox.model_validate({"writes": ["/srv"]})
+
+
+def test_amounts_of_bytes_are_numbers_or_text() -> None:
+    limits = Sandbox.model_validate({"limits": {"memory": "2G", "file_size": 4096}}).limits
+
+    assert limits.model_dump(exclude_none=True) == {"memory": "2G", "file_size": "4096"}
+
+
+@pytest.mark.parametrize(
+    ("name", "amount"),
+    [
+        ("memory", "2g"), ("memory", 0), ("memory", True), ("memory", 1.5), ("memory", "12\n"),
+        ("processes", 0), ("processes", "20"), ("processes", True), ("cpu_seconds", 10**9),
+        ("time", 1),
+    ],
+)  # fmt: skip
+def test_what_is_no_limit_is_refused(name: str, amount: object) -> None:
+    with pytest.raises(ValidationError):
+        Sandbox.model_validate({"limits": {name: amount}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netproxy.app.cli.run_options import parse_run
+from sandbox.limits import Limit
 
 
 def test_without_a_word_nothing_is_said() -> None:
@@ -12,6 +13,7 @@ def test_without_a_word_nothing_is_said() -> None:
 
     assert said.write == ()
     assert not said.no_sandbox
+    assert said.limits == ()
 
 
 def test_an_empty_path_is_none(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,3 +22,22 @@ def test_an_empty_path_is_none(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert left.value.code == 64
     assert "is not a path" in capsys.readouterr().err
+
+
+def test_limits_are_read_in_their_order() -> None:
+    said = parse_run(["--limit", "memory=2G", "--limit", "open-files=64", "--", "true"]).sandbox
+
+    assert said.limits == (
+        Limit(name="memory", amount=2 << 30),
+        Limit(name="open-files", amount=64),
+    )
+
+
+def test_a_limit_that_is_none_is_refused_with_what_there_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_run(["--limit", "disk=2G", "--", "true"])
+
+    assert left.value.code == 64
+    assert "'disk=2G': no such limit; there are processes, memory" in capsys.readouterr().err
