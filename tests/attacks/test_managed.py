@@ -62,22 +62,27 @@ def test_without_the_file_the_same_words_reach_the_site(
     assert attempt(managed(person, base, ""), site).out == "hello\n"
 
 
-@pytest.mark.parametrize(
-    "variable",
-    [
-        "HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "XDG_STATE_HOME",
-        "NETPROXY_CONFIG", "NETPROXY_CONFIG_DIR", "NETPROXY_ETC", "NETPROXY_HOME",
-        "NETPROXY_MANAGED", "NETPROXY_MANAGED_FILE", "NETPROXY_REQUIREMENTS",
-        "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP",
-    ],
+_VARIABLES = (
+    "HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_DIRS", "XDG_STATE_HOME",
+    "NETPROXY_CONFIG", "NETPROXY_CONFIG_DIR", "NETPROXY_ETC", "NETPROXY_HOME",
+    "NETPROXY_MANAGED", "NETPROXY_MANAGED_FILE", "NETPROXY_REQUIREMENTS",
+    "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP",
 )  # fmt: skip
-def test_no_variable_leads_to_another_file(netproxy: Netproxy, site: Site, variable: str) -> None:
-    """Each names a folder with a file of that name, which bounds nothing."""
+
+
+@pytest.mark.parametrize("unset", [(), ("XDG_CONFIG_HOME", "XDG_STATE_HOME")], ids=["xdg", "home"])
+def test_no_variable_leads_to_another_file(
+    netproxy: Netproxy, site: Site, unset: tuple[str, ...]
+) -> None:
+    """Each names a folder with a file of that name, which bounds nothing.
+
+    All at once, and once without those that would go before HOME.
+    """
     mine = netproxy.person.owns(netproxy.workspace.parent / "mine")
-    for folder in (mine, mine / "netproxy", mine / "etc" / "netproxy"):
-        netproxy.person.owns(folder)
-        (folder / "requirements.toml").write_text("")
-    assert refused(attempt(netproxy, site, **{variable: str(mine)}), site)
+    for place in (".", "netproxy", ".config/netproxy", "etc/netproxy"):
+        (netproxy.person.owns(mine / place) / "requirements.toml").write_text("")
+    values = dict.fromkeys(_VARIABLES, str(mine)) | dict.fromkeys(unset, "")
+    assert refused(attempt(netproxy, site, **values), site)
 
 
 def test_no_file_of_the_persons_own_takes_it_back(netproxy: Netproxy, site: Site) -> None:
@@ -126,13 +131,17 @@ def test_without_a_sandbox_it_holds_as_well(netproxy: Netproxy, site: Site) -> N
     assert refused(attempt(netproxy, site, "--no-sandbox"), site)
 
 
-@pytest.mark.parametrize(
-    "broken", ["[network", "deny = 1", "[network]\ndney = ['site.test']", "\0"]
-)
-def test_a_broken_one_is_not_the_same_as_none(
-    person: Person, base: Path, site: Site, broken: str
-) -> None:
-    done = attempt(managed(person, base, broken), site)
+def test_a_broken_one_is_not_the_same_as_none(person: Person, base: Path, site: Site) -> None:
+    breaks(managed(person, base, "[network"), site)
+
+
+@pytest.mark.parametrize("broken", ["deny = 1", "[network]\ndney = ['site.test']", "\0"])
+def test_however_it_is_broken(ordinary: Person, base: Path, site: Site, broken: str) -> None:
+    breaks(managed(ordinary, base, broken), site)
+
+
+def breaks(netproxy: Netproxy, site: Site) -> None:
+    done = attempt(netproxy, site)
     assert (done.status, done.out, site.visits) == (78, "", [])
     assert "/etc/netproxy/requirements.toml" in done.err
 

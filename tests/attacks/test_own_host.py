@@ -39,9 +39,15 @@ def tunnel(host, port):
         client.sendall(int(port).to_bytes(2, "big"))
         answer = client.recv(4096)
         return answer[3] if len(answer) > 3 else client.recv(4096)[1]
-for port in (http[1], socks[1]):
-    print(connect(sys.argv[1], port), tunnel(sys.argv[1].strip("[]"), port))
+for alias in sys.argv[1:]:
+    for port in (http[1], socks[1]):
+        print(connect(alias, port), tunnel(alias.strip("[]"), port))
 """
+
+
+def client_of(port: int) -> list[str]:
+    """The same, for one port of the caller's choice."""
+    return [sys.executable, "-I", "-c", CLIENT.replace("(http[1], socks[1])", f"({port},)")]
 
 
 @pytest.fixture
@@ -49,23 +55,20 @@ def netproxy(me: Person, base: Path) -> Netproxy:
     return Netproxy(me, base)
 
 
-@pytest.mark.parametrize(
-    "alias",
-    ["127.0.0.1", "localhost", "x.localhost", "0.0.0.0", "[::ffff:127.0.0.1]", "[::]", "own.test"],
-)
-def test_no_alias_leads_back_to_the_gateway(netproxy: Netproxy, alias: str) -> None:
-    rules = [alias, "127.0.0.1", "[::1]", "0.0.0.0", "[::]"]
+def test_no_alias_leads_back_to_the_gateway(netproxy: Netproxy) -> None:
+    numbers = ("127.0.0.1", "0.0.0.0", "[::]")
+    aliases = (*numbers, "localhost", "x.localhost", "[::ffff:127.0.0.1]", "own.test")
     done = netproxy.run(
         "--no-sandbox",
         *("--ask", "never", "--on-denial", "block"),
-        *(word for rule in rules for word in ("--allow", f"{rule}:*")),
+        *(word for rule in (*aliases, "[::1]") for word in ("--allow", f"{rule}:*")),
         *("--resolve", "own.test=127.0.0.1", "--resolve", "x.localhost=127.0.0.1"),
         *("--allow-private", "127.0.0.0/8"),
         *("--allow-private", "::1"),
-        command=[sys.executable, "-I", "-c", CLIENT, alias],
+        command=[sys.executable, "-I", "-c", CLIENT, *aliases],
     )
     assert done.status == 0, done.err
-    assert done.out == "not_allowed_local 2\n" * 2
+    assert done.out == "not_allowed_local 2\n" * 2 * len(aliases)
     assert netproxy.events("netproxy.connection.opened") == []
 
 
@@ -77,16 +80,12 @@ def test_no_alias_leads_to_where_reviewers_answer(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     aliases = ("127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]", "own.test")
-    every = CLIENT[: CLIENT.rindex("for port in")] + (
-        "for alias in sys.argv[1:]:\n"
-        f"    print(connect(alias, {port}), tunnel(alias.strip('[]'), {port}))\n"
-    )
     done = netproxy.run(
         *fence,
         *("--on-denial", "block", "--inbox", f"127.0.0.1:{port}"),
         *(word for rule in aliases for word in ("--allow", f"{rule}:*")),
         *("--resolve", "own.test=127.0.0.1", "--allow-private", "127.0.0.0/8"),
-        command=[sys.executable, "-I", "-c", every, *aliases],
+        command=[*client_of(port), *aliases],
     )
     assert done.status == 0, done.err
     assert done.out == "not_allowed_local 2\n" * len(aliases)
@@ -97,11 +96,7 @@ def test_another_port_of_loopback_is_still_for_the_rules_to_open(netproxy: Netpr
     done = netproxy.run(
         "--no-sandbox",
         *("--ask", "never", "--on-denial", "block", "--allow", "127.0.0.1:*"),
-        command=[
-            *(sys.executable, "-I", "-c"),
-            CLIENT.replace("(http[1], socks[1])", "(9,)"),
-            "127.0.0.1",
-        ],
+        command=[*client_of(9), "127.0.0.1"],
     )
     assert "connection_refused" in done.out, done.err
 

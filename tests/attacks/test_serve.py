@@ -130,26 +130,25 @@ def test_without_a_token_nothing_can_be_learned(
     assert netproxy.decisions() == []
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        (bearer(BERT), bearer(ANNA)),
-        (f"Proxy-Authorization: Bearer {BERT}, Bearer {ANNA}",),
-        (f"Authorization: Bearer {ANNA}",),
-        (f"Proxy-Authorization: Bearer {ANNA[:-1]}",),
-        (f"Proxy-Authorization: Bearer {ANNA}{ANNA}",),
-        ("Proxy-Authorization: Bearer",),
-        ("Proxy-Authorization: Basic Og==",),
-        (f"X: y\r\nProxy-Authorization : Bearer {ANNA}",),
-        (f"X: y\r\n Proxy-Authorization: Bearer {ANNA}",),
-    ],
+_NEARLY = (
+    (bearer(BERT), bearer(ANNA)),
+    (f"Proxy-Authorization: Bearer {BERT}, Bearer {ANNA}",),
+    (f"Authorization: Bearer {ANNA}",),
+    (f"Proxy-Authorization: Bearer {ANNA[:-1]}",),
+    (f"Proxy-Authorization: Bearer {ANNA}{ANNA}",),
+    ("Proxy-Authorization: Bearer",),
+    ("Proxy-Authorization: Basic Og==",),
+    (f"X: y\r\nProxy-Authorization : Bearer {ANNA}",),
+    (f"X: y\r\n Proxy-Authorization: Bearer {ANNA}",),
 )
-def test_what_is_nearly_a_token_is_none(
-    netproxy: Netproxy, tokens: tuple[str, str], fields: tuple[str, ...]
-) -> None:
+
+
+def test_what_is_nearly_a_token_is_none(netproxy: Netproxy, tokens: tuple[str, str]) -> None:
     with Service(netproxy, "--ask", "never", "--allow", "a.test", *tokens) as service:
-        assert ask(service.where, "a.test:443", *fields)[:12] in {b"HTTP/1.1 407", b"HTTP/1.1 400"}
+        answers = {fields: ask(service.where, "a.test:443", *fields) for fields in _NEARLY}
         assert service.stop() == 0
+    refusals = {b"HTTP/1.1 407", b"HTTP/1.1 400"}
+    assert {fields: said for fields, said in answers.items() if said[:12] not in refusals} == {}
     assert netproxy.decisions() == []
 
 
