@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sandbox.linux.seccomp import socket_filter
+from sandbox.linux.seccomp import kernel_filter
 
 _SYSCTLS = (
     "kernel.apparmor_restrict_unprivileged_userns",
@@ -29,6 +29,6 @@ def read_sysctls() -> dict[str, str]:
 def seccomp_descriptor(machine: str) -> int:
     """A file that exists in memory only, holding the filter, read from its start."""
     descriptor = os.memfd_create("seccomp")
-    os.write(descriptor, socket_filter(machine))
+    os.write(descriptor, kernel_filter(machine))
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor

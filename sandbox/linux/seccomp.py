@@ -1,33 +1,49 @@
-"""The first kernel filter, as classic BPF: TCP and UDP sockets only. Pure bytes.
+"""The kernel filter, as classic BPF: what the command may ask of the kernel. Pure bytes.
 
-What it holds back: a path or abstract unix socket reaches host services through a read-only bind,
-netlink and vsock reach the kernel and the hypervisor, and io_uring creates sockets without the
-socket system call. socketpair(AF_UNIX) stays, of the types that keep their peer for life: one end
-of a pair of datagram sockets can be connected anew, to any path.
-Key rings are not in a namespace: a session's keys are the host's, and request_key(2) has a program
-of the host run, which for a dns_resolver key sends a question into the network.
-The namespace's init is left alone: traced, it would not die with its parent any more.
+Sockets are TCP and UDP only: a path or abstract unix socket reaches host services through a
+read-only bind, vsock reaches the hypervisor. socketpair(AF_UNIX) stays, of the types that keep
+their peer for life: one end of a pair of datagram sockets can be connected anew, to any path.
+Netlink is the routing kind only: it shows the namespace's own loopback, and writing takes a
+capability. Which other calls are refused, and why, says `sandbox.linux.syscalls`.
 The network namespace is the fence; this closes the doors that are not made of packets.
+
+The program finds the call by halves, and looks at arguments only where they decide: for all other
+calls the kernel (5.11) keeps the answer in a bitmap and does not run it at all.
 """
 
 from __future__ import annotations
 
 import errno
 import struct
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
-_STREAM, _DATAGRAM, _SEQPACKET = 1, 2, 5
+from sandbox.linux.syscalls import ABSENT, EXAMINED, MACHINES, NEWEST, REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    type _Program = list[bytes]
+
+_AF_UNIX, _AF_INET, _AF_INET6, _AF_NETLINK = 1, 2, 10, 16
+_STREAM, _DATAGRAM, _RAW, _SEQPACKET = 1, 2, 3, 5
 # The type's upper bits are flags (SOCK_CLOEXEC, SOCK_NONBLOCK): linux/net.h.
 _TYPE_MASK = 0xF
 # "The usual one", TCP and UDP. Asking for another one loads its module: more kernel for nothing.
 _PROTOCOLS = (0, 6, 17)
+_NETLINK_ROUTE = (0,)
+
+# linux/sched.h: CLONE_NEWNS, -CGROUP, -UTS, -IPC, -USER, -PID and -NET. CLONE_NEWTIME is a signal's
+# bit in clone(2).
+_NEW_NAMESPACES = 0x7E020000
+# asm-generic/ioctls.h: what types into a terminal, and what pastes into a console (CVE-2023-28100).
+_TERMINAL_WRITES = (0x5412, 0x541C)
 
 # linux/bpf_common.h and linux/filter.h
 _LD_ABS_W = 0x20
 _AND = 0x54
 _JEQ = 0x15
 _JGE = 0x35
+_JSET = 0x45
 _RET = 0x06
 
 # linux/seccomp.h; struct seccomp_data is {int nr; u32 arch; u64 ip; u64 args[6]}
@@ -47,73 +63,120 @@ _NO_PROTOCOL = _ERRNO | errno.EPROTONOSUPPORT
 _X32_BIT = 0x40000000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Machine:
-    audit_arch: int  # linux/audit.h
-    socket: int
-    socketpair: int
-    key_rings: tuple[int, int, int]  # add_key, request_key, keyctl
-    ptrace: int
-    process_vm: tuple[int, int]  # process_vm_readv, process_vm_writev
-    has_x32: bool
-
-
-_MACHINES = {
-    "x86_64": _Machine(
-        audit_arch=0xC000003E,
-        socket=41,
-        socketpair=53,
-        key_rings=(248, 249, 250),
-        ptrace=101,
-        process_vm=(310, 311),
-        has_x32=True,
-    ),
-    "aarch64": _Machine(
-        audit_arch=0xC00000B7,
-        socket=198,
-        socketpair=199,
-        key_rings=(217, 218, 219),
-        ptrace=117,
-        process_vm=(270, 271),
-        has_x32=False,
-    ),
-}
-# The same numbers on every architecture since Linux 5.1: setup, enter, register.
-_IO_URING = (425, 426, 427)
-
-
 def is_supported(machine: str) -> bool:
     """Whether a filter exists for `platform.machine()`; without one there is no sandbox."""
-    return machine in _MACHINES
+    return machine in MACHINES
 
 
-def socket_filter(machine: str) -> bytes:
-    """Return the program as an array of struct sock_filter, for `bwrap --seccomp`."""
-    numbers = _MACHINES[machine]
+def kernel_filter(machine: str, *, unix_by_path: bool = False) -> bytes:
+    """Return the program as an array of struct sock_filter, for `bwrap --seccomp`.
+
+    `unix_by_path`: unix sockets may be made, because somebody else judges where they connect.
+    """
+    numbers = MACHINES[machine]
     program = [
         _statement(_LD_ABS_W, _OFFSET_ARCH),
         # A foreign architecture (i386 on x86-64) has its own numbers and socketcall(2).
-        *_unless_equal(numbers.audit_arch, _KILL_PROCESS),
+        _jump(_JEQ, numbers.audit_arch, 1, 0),
+        _return(_KILL_PROCESS),
         _statement(_LD_ABS_W, _OFFSET_NR),
+        *_search(_intervals(machine, unix_by_path=unix_by_path)),
     ]
-    if numbers.has_x32:
-        program += [_jump(_JGE, _X32_BIT, 0, 1), _statement(_RET, _REFUSED)]
-    for number in (*_IO_URING, *numbers.key_rings):
-        program += _if_equal(number, _ABSENT)
-    program += _only(
-        numbers.socket,
-        families=(_AF_INET, _AF_INET6),
-        types=(_STREAM, _DATAGRAM),
-        protocols=_PROTOCOLS,
-    )
-    program += _only(
-        numbers.socketpair, families=(_AF_UNIX,), types=(_STREAM, _SEQPACKET), protocols=None
-    )
-    program += _not_init(numbers.ptrace, _OFFSETS[1])
-    for number in numbers.process_vm:
-        program += _not_init(number, _OFFSETS[0])
-    program.append(_statement(_RET, _ALLOW))
     return b"".join(program)
+
+
+def _intervals(machine: str, *, unix_by_path: bool) -> list[tuple[int, _Program]]:
+    """What is done from each number on, up to the next one."""
+    numbers = MACHINES[machine]
+    allow, refuse, absent = [_return(_ALLOW)], [_return(_REFUSED)], [_return(_ABSENT)]
+    at: dict[int, _Program] = {}
+    for table, answer in ((REFUSED, refuse), (ABSENT, absent)):
+        for row in table.values():
+            number = row[numbers.column]
+            if number is not None:
+                at[number] = answer
+    examined = {
+        "socket": _socket(unix_by_path=unix_by_path),
+        "socketpair": _socketpair(),
+        "clone": [_load(0), _jump(_JSET, _NEW_NAMESPACES, 0, 1), *refuse, *allow],
+        "ioctl": [_load(1), *_if_one_of(_TERMINAL_WRITES, refuse), *allow],
+    }
+    at |= {EXAMINED[name][numbers.column]: body for name, body in examined.items()}
+    edges = [(0, allow)]
+    for number, body in sorted(at.items()):
+        edges += [(number, body), (number + 1, at.get(number + 1, allow))]
+    # A call that nobody has looked at yet may be the next io_uring.
+    edges.append((NEWEST + 1, absent))
+    if numbers.has_x32:
+        edges.append((_X32_BIT, refuse))
+    return _merged(edges)
+
+
+def _merged(edges: list[tuple[int, _Program]]) -> list[tuple[int, _Program]]:
+    """Neighbours with the same answer are one."""
+    kept: list[tuple[int, _Program]] = []
+    for start, body in edges:
+        if kept and kept[-1][0] == start:
+            continue
+        if not kept or kept[-1][1] != body:
+            kept.append((start, body))
+    return kept
+
+
+def _search(intervals: list[tuple[int, _Program]]) -> _Program:
+    """The body of the interval that holds the number in the accumulator."""
+    if len(intervals) == 1:
+        return intervals[0][1]
+    middle = len(intervals) // 2
+    below, above = _search(intervals[:middle]), _search(intervals[middle:])
+    return [_jump(_JGE, intervals[middle][0], len(below), 0), *below, *above]
+
+
+def _socket(*, unix_by_path: bool) -> _Program:
+    internet = _only(types=(_STREAM, _DATAGRAM), protocols=_PROTOCOLS)
+    netlink = _only(types=(_RAW, _DATAGRAM), protocols=_NETLINK_ROUTE)
+    program = [
+        _load(0),
+        *_if_one_of((_AF_INET, _AF_INET6), internet),
+        *_if_one_of((_AF_NETLINK,), netlink),
+    ]
+    if unix_by_path:
+        program += _if_one_of((_AF_UNIX,), _only(types=(_STREAM, _SEQPACKET), protocols=None))
+    return [*program, _return(_REFUSED)]
+
+
+def _socketpair() -> _Program:
+    kept = _only(types=(_STREAM, _SEQPACKET), protocols=None)
+    return [_load(0), *_if_one_of((_AF_UNIX,), kept), _return(_REFUSED)]
+
+
+def _only(*, types: tuple[int, ...], protocols: tuple[int, ...] | None) -> _Program:
+    """Allow a socket of these types and protocols, else refuse. None: any protocol."""
+    allow = [_return(_ALLOW)]
+    if protocols is not None:
+        allow = [_load(2), *_if_one_of(protocols, allow), _return(_NO_PROTOCOL)]
+    return [
+        _load(1),
+        _statement(_AND, _TYPE_MASK),
+        *_if_one_of(types, allow),
+        _return(_REFUSED),
+    ]
+
+
+def _if_one_of(values: Iterable[int], body: _Program) -> _Program:
+    """Run `body`, which returns, if the accumulator holds one of them."""
+    *others, last = values
+    tests = [_jump(_JEQ, value, len(others) - index, 0) for index, value in enumerate(others)]
+    return [*tests, _jump(_JEQ, last, 0, len(body)), *body]
+
+
+def _load(argument: int) -> bytes:
+    """The arguments looked at are ints: the kernel ignores their upper halves, and so do we."""
+    return _statement(_LD_ABS_W, _OFFSETS[argument])
+
+
+def _return(answer: int) -> bytes:
+    return _statement(_RET, answer)
 
 
 def _statement(code: int, value: int) -> bytes:
@@ -121,52 +184,5 @@ def _statement(code: int, value: int) -> bytes:
 
 
 def _jump(code: int, value: int, when_true: int, when_false: int) -> bytes:
+    """Jumps are relative to the next instruction, at most 255; struct refuses a longer one."""
     return struct.pack("=HBBI", code, when_true, when_false, value)
-
-
-def _if_equal(value: int, action: int) -> list[bytes]:
-    return [_jump(_JEQ, value, 0, 1), _statement(_RET, action)]
-
-
-def _unless_equal(value: int, action: int) -> list[bytes]:
-    return [_jump(_JEQ, value, 1, 0), _statement(_RET, action)]
-
-
-def _unless_one_of(values: tuple[int, ...], action: int) -> list[bytes]:
-    tests = [_jump(_JEQ, value, len(values) - index, 0) for index, value in enumerate(values)]
-    return [*tests, _statement(_RET, action)]
-
-
-def _only(
-    call: int,
-    *,
-    families: tuple[int, ...],
-    types: tuple[int, ...],
-    protocols: tuple[int, ...] | None,
-) -> list[bytes]:
-    """For one system call: allow it with these arguments, else refuse. None: any protocol.
-
-    The arguments are ints; the kernel ignores their upper halves, and so do the 32-bit loads.
-    """
-    body = [
-        _statement(_LD_ABS_W, _OFFSETS[0]),
-        *_unless_one_of(families, _REFUSED),
-        _statement(_LD_ABS_W, _OFFSETS[1]),
-        _statement(_AND, _TYPE_MASK),
-        *_unless_one_of(types, _REFUSED),
-    ]
-    if protocols is not None:
-        body.append(_statement(_LD_ABS_W, _OFFSETS[2]))
-        body += _unless_one_of(protocols, _NO_PROTOCOL)
-    body.append(_statement(_RET, _ALLOW))
-    return [_jump(_JEQ, call, 0, len(body)), *body]
-
-
-def _not_init(call: int, offset: int) -> list[bytes]:
-    """Refuse a system call whose argument there is process 1: in here, the namespace's init."""
-    body = [
-        _statement(_LD_ABS_W, offset),
-        *_if_equal(1, _REFUSED),
-        _statement(_RET, _ALLOW),
-    ]
-    return [_jump(_JEQ, call, 0, len(body)), *body]

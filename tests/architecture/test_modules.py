@@ -87,7 +87,6 @@ COVERED_ELSEWHERE = {
         "netproxy/__main__",
         "netproxy/app/cli/run",
         "netproxy/app/run",
-        "sandbox/command",
         "sandbox/config",
         "sandbox/process",
         "sandbox/tree",

@@ -80,7 +80,6 @@ def test_only_internet_sockets_exist(netproxy: Netproxy) -> None:
         netproxy,
         "socket.socket(socket.AF_UNIX)",
         "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)",
-        "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
         "socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
         "socket.socket(socket.AF_VSOCK)",
         "socket.socket(38, socket.SOCK_SEQPACKET)",  # AF_ALG

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.linux import syscalls
+from sandbox.linux.syscalls import number_of
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -115,6 +117,94 @@ def test_no_key_ring_is_shared_with_the_host(netproxy: Netproxy) -> None:
         for number in _KEY_CALLS[os.uname().machine]
     ]
     assert attempts(netproxy, *codes) == dict.fromkeys(codes, "ENOSYS")
+
+
+_REFUSED = {
+    "tracing a child": "traced(libc.ptrace(16, child(), 0, 0))",
+    "asking to be traced": "check(libc.ptrace(0, 0, 0, 0))",
+    "the monitor's memory": "check(libc.process_vm_readv(os.getppid(), None, 0, None, 0, 0))",
+    "the monitor's control socket": "check(libc.syscall(438, os.pidfd_open(os.getppid()), 3, 0))",
+    "what two processes share": "check(call('kcmp', os.getpid(), os.getppid(), 0, 0, 0))",
+    "a program in the kernel": "check(call('bpf', 0, None, 0))",
+    "a fault handler": "check(call('userfaultfd', 1))",
+    "performance counters": "check(call('perf_event_open', None, 0, -1, -1, 0))",
+    "a mount": "check(libc.mount(b'x', b'/tmp', b'tmpfs', 0, None))",
+    "a mount of the new kind": "check(call('fsopen', b'tmpfs', 0))",
+    "a copy of a mount": "check(call('open_tree', -100, b'/', 1))",
+    "a user namespace": "os.unshare(os.CLONE_NEWUSER)",
+    "another's namespace": "os.setns(os.open('/proc/self/ns/net', 0))",
+    "a child in a user namespace": "check(call('clone', 0x10000000 | 17, None, 0, 0, 0))",
+    "a file by its number": "check(call('open_by_handle_at', -100, None, 0))",
+    "typing a key": "import fcntl; fcntl.ioctl(1, 0x5412, b'x')",
+    "typing a key, spelled wider": "check(libc.ioctl(1, ctypes.c_ulong(1 << 32 | 0x5412), b'x'))",
+    "pasting into a console": "import fcntl; fcntl.ioctl(1, 0x541C, bytes(2))",
+}
+
+
+def test_what_a_build_needs_not_is_refused(person: Person, base: Path) -> None:
+    """One sandbox for the whole table; each row was seen to get through without its filter line."""
+    numbers = {
+        name: number_of(name, os.uname().machine)
+        for name in (*syscalls.REFUSED, *syscalls.ABSENT, *syscalls.EXAMINED)
+    }
+    script = f"""
+import ctypes, errno, json, os, signal
+libc = ctypes.CDLL(None, use_errno=True)
+numbers = {numbers!r}
+call = lambda name, *words: libc.syscall(numbers[name], *words)
+children = []
+def child():
+    pid = os.fork()
+    if not pid:
+        signal.pause()
+    children.append(pid)
+    return pid
+def check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "")
+    if result == 0 and os.getpid() == 1:
+        os._exit(0)
+def traced(result):
+    os.kill(children[-1], signal.SIGKILL)
+    check(result)
+said = {{}}
+for name, code in {_REFUSED!r}.items():
+    try:
+        exec(code)
+        said[name] = "out"
+    except OSError as error:
+        said[name] = errno.errorcode[error.errno]
+print(json.dumps(said))
+"""
+    assert json.loads(inside(Netproxy(person, base), script)) == dict.fromkeys(_REFUSED, "EPERM")
+
+
+def test_a_thread_and_a_child_start_as_ever(me: Person, base: Path) -> None:
+    """clone3(2) is answered as by an old kernel, and libc takes clone(2)."""
+    code = (
+        "import subprocess, threading; t = threading.Thread(target=print); t.start(); t.join();"
+        " subprocess.run(['true'], check=True)"
+    )
+    assert attempts(Netproxy(me, base), code) == {code: "out"}
+
+
+def test_the_routes_can_be_read_and_not_written(netproxy: Netproxy) -> None:
+    """Node's os.networkInterfaces and getifaddrs(3) ask for them; there is only a loopback."""
+    script = (
+        "ip -o addr | cut -d' ' -f2 | sort -u; ip link add x type dummy; ip route flush table all"
+    )
+    done = netproxy.run("--ask", "never", command=["sh", "-c", script + "; true"])
+    assert done.out == "lo\n"
+    assert done.err.count("Operation not permitted") >= 1
+
+
+def test_no_other_netlink_is_there(me: Person, base: Path) -> None:
+    """Sockets of everybody, the audit system, the firewall, events of devices."""
+    codes = [
+        f"socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, {protocol})"
+        for protocol in (4, 9, 12, 15)
+    ]
+    assert attempts(Netproxy(me, base), *codes) == dict.fromkeys(codes, "EPROTONOSUPPORT")
 
 
 def test_only_tcp_and_udp_exist(me: Person, base: Path) -> None:
