@@ -94,6 +94,12 @@ LIMIT_NAME = "netproxy.limit.name"
 LIMIT_REFUSED = "netproxy.limit.refused"  # clients within a second, questions within a window
 DIAL_REFUSED = "netproxy.dial.refused_addresses"
 
+# Names that the command looks up. Each is the `server.address` of its record.
+DNS_ANSWERS = "dns.answers"  # the address that stands for it, in this run only
+DNS_TYPE = "netproxy.dns.type"  # of the record that was asked for
+DNS_OUTCOME = "netproxy.dns.outcome"  # refused | unknown
+DNS_LOOKUPS = "netproxy.dns.lookups"
+
 # Runs and the gateway.
 PROCESS_PID = "process.pid"
 PROCESS_EXECUTABLE = "process.executable.name"

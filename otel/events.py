@@ -1,4 +1,6 @@
-"""Every audit event, one class each: the page an auditor reads. Approvals: `approval_events`.
+"""Every audit event, one class each: the page an auditor reads.
+
+Those of approvals are in `approval_events`, those of names and the sandbox in `sandbox_events`.
 
 A field is declared with the attribute that it is recorded as. Fields hold flat values only;
 whatever text they hold is made safe by `otel.redact` on its way into the journal. Never here:
@@ -35,6 +37,7 @@ from otel.event_fields import (
     text,
     texts,
 )
+from otel.sandbox_events import NameAnswered, NameFlood, NameRefused
 
 __all__ = [
     "EVENTS",
@@ -61,6 +64,9 @@ __all__ = [
     "GrantCreated",
     "GrantEnded",
     "IntegrityFailed",
+    "NameAnswered",
+    "NameFlood",
+    "NameRefused",
     "ParentUsed",
     "PolicyDecision",
     "PolicyLoaded",
@@ -362,5 +368,5 @@ class ClockJumped(Event, severity=Severity.WARN):
 
 # Those of this file first: a process begins and ends with them.
 EVENTS: tuple[type[Event], ...] = tuple(
-    sorted(Event.__subclasses__(), key=lambda kind: kind.__module__, reverse=True)
+    sorted(Event.__subclasses__(), key=lambda kind: kind.__module__ != __name__)
 )

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class PolicyInForce:
-    """Fills `netproxy.connection.gate.Judge` and `netproxy.transport.services.Vetter`."""
+    """Fills `netproxy.connection.gate.Judge` and `netproxy.transport.services.Vetter`.
+
+    And `netproxy.connection.name_server.NameJudge`.
+    """
 
     __slots__ = ("current", "on_swap")
 
@@ -37,6 +40,10 @@ class PolicyInForce:
     def judge(self, destination: Destination, method: str, cache: SessionCache) -> Judgement:
         """Say allow, deny or ask."""
         return self.current.judge(destination, method, cache)
+
+    def name_refusal(self, host: str) -> Judgement | None:
+        """Say why a name is not even worth an address to the command."""
+        return self.current.name_refusal(host)
 
     def vet(self, destination: Destination, addresses: Sequence[str]) -> Vetted:
         """Split resolved addresses into those that may be dialled and those that may not."""

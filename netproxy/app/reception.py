@@ -62,7 +62,8 @@ class Reception:
         """Make it inside a running loop; `open_gateway` is called once or not at all."""
         self._loop = asyncio.get_running_loop()
         self._listeners = listeners
-        self._sockets = (listeners.http, listeners.socks)
+        captured = () if listeners.capture is None else listeners.capture.all()
+        self._sockets = (listeners.http, listeners.socks, *captured)
         self._open_gateway = open_gateway
         self._patience_seconds = patience_seconds
         self._is_closing = asyncio.Event()

@@ -17,6 +17,7 @@ from approvals.model import GrantEnd
 from approvals.presence import Presence
 from netproxy.app.approval_store import store_at
 from netproxy.app.approver import Asker, ServiceApprover, holds
+from netproxy.app.capturing import capturing
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.fencing import home_folder
 from netproxy.app.file_watch import MISSING, FileWatch, source_states
@@ -33,6 +34,7 @@ from netproxy.app.supervisor import Denial
 from netproxy.app.surroundings import GatewaySurroundings
 from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
+from netproxy.connection.fake_names import FakeNames
 from netproxy.connection.gate import Gate
 from netproxy.connection.routes import RoutedJudge
 from netproxy.model import ApprovalId, CloseReason
@@ -135,16 +137,19 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
                 environ=environ,
                 report=report,
             )
+            names = FakeNames()
             async with data_plane(
                 run,
                 shared,
                 token=RunToken(run.token),
                 limits=limits_of(run.settings),
                 ports=_ports(listeners, shared.readiness),
+                names=names,
             ) as server:
                 server.serve(listeners.http, ListenerKind.HTTP)
                 server.serve(listeners.socks, ListenerKind.SOCKS5)
-                yield server
+                with capturing(listeners.capture, server, names, run.policy, shared.readiness):
+                    yield server
 
 
 @contextmanager
@@ -179,8 +184,14 @@ def addresses_of(listeners: Iterable[socket.socket]) -> frozenset[tuple[str, int
 
 
 @asynccontextmanager
-async def data_plane(
-    run: Run, shared: Shared, *, token: Token, limits: Limits, ports: Ports
+async def data_plane(  # noqa: PLR0913  # a run, and what its clients may use
+    run: Run,
+    shared: Shared,
+    *,
+    token: Token,
+    limits: Limits,
+    ports: Ports,
+    names: FakeNames | None = None,
 ) -> AsyncIterator[ProxyServer]:
     """Make the server of one run; its policy follows the files until the block ends."""
     unmade: set[Path] = set()
@@ -194,7 +205,7 @@ async def data_plane(
         is_almost_full=lambda: run.trail.is_almost_full,
         writes_rules=lambda: shared.rules.is_open(run.session_id),
     )
-    server = _server(run, shared, approver, token=token, limits=limits, ports=ports)
+    server = _server(run, shared, approver, token=token, limits=limits, ports=ports, names=names)
     kept = KeptAnswers(shared.service, run.session_id, run.policy)
 
     def swapped() -> None:
@@ -344,6 +355,7 @@ def _server(  # noqa: PLR0913  # a run, and what all of them share
     token: Token,
     limits: Limits,
     ports: Ports,
+    names: FakeNames | None,
 ) -> ProxyServer:
     settings, readiness = run.settings, shared.readiness
     routes = settings.routes
@@ -373,6 +385,7 @@ def _server(  # noqa: PLR0913  # a run, and what all of them share
         crowd=shared.crowd,
         ports=ports,
         ledger=approver,
+        names=names,
     )
 
 

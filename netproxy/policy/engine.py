@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from netproxy.model import Destination, Judgement, Reason, Source, Verdict
+from netproxy.model import Destination, Judgement, Protocol, Reason, Source, Verdict
 from netproxy.policy import explain
 from netproxy.policy.addresses import (
     LOOPBACK_BLOCKS,
@@ -30,6 +30,8 @@ from netproxy.policy.judgements import (
     allowed_by_rule,
     denied_by_rule,
     guard,
+    name_denied_by_rule,
+    network_off,
     refusal,
 )
 from netproxy.policy.patterns import Kind
@@ -138,6 +140,20 @@ class Policy:
         if cache.grant(destination) is not None:
             return ALLOWED_BY_GRANT
         return self._unmatched(destination)
+
+    def name_refusal(self, host: str) -> Judgement | None:
+        """Say why no TCP connection to a canonical name is let through; None: on some port one may.
+
+        It is asked for without a port when somebody looks it up, and without a proxy protocol.
+        """
+        denial = self._deny.match_every_port(host, Protocol.TCP)
+        if denial is not None:
+            return name_denied_by_rule(host, denial)
+        if self.spec.mode is Mode.OFF:
+            return network_off()
+        if is_special_name(host) and self._naming.match_host(host) is None:
+            return refusal(Reason.NOT_ALLOWED_LOCAL, explain.special_name_looked_up(host))
+        return None
 
     def _find(self, destination: Destination) -> _Found:
         """Look for the rules, once for each destination: a snapshot always finds the same."""

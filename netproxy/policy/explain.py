@@ -30,8 +30,17 @@ MODE_OFF = "the network is off in this profile"
 
 def denied_by_rule(destination: Destination, rule: Rule) -> str:
     """Name the rule, and give its author's reason where there is one."""
+    return _denied(destination.authority, rule)
+
+
+def name_denied_by_rule(host: str, rule: Rule) -> str:
+    """Say the same of a name without a port, which somebody looks up."""
+    return _denied(host, rule)
+
+
+def _denied(what: str, rule: Rule) -> str:
     because = f": {rule.reason}" if rule.reason else ""
-    return f"{destination.authority} is denied by rule {rule.label}{because}"
+    return f"{what} is denied by rule {rule.label}{because}"
 
 
 def denied_by_session(destination: Destination, approval_id: ApprovalId) -> str:
@@ -56,6 +65,11 @@ def local_address(destination: Destination, kind: AddressClass) -> str:
 def special_name(destination: Destination) -> str:
     """Say that a name is local by its spelling."""
     return f"{destination.host} is a local name, and no rule names it exactly with this port"
+
+
+def special_name_looked_up(host: str) -> str:
+    """Say the same where there is no port yet."""
+    return f"{host} is a local name, and no rule names it exactly"
 
 
 def method_refused(method: str) -> str:

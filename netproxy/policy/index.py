@@ -13,11 +13,12 @@ from netproxy.policy.blocks import Address, Block, BlockTable, number_of, single
 from netproxy.policy.globs import GlobTable
 from netproxy.policy.hosts import is_address
 from netproxy.policy.patterns import Kind, NameGlob, glob_covers
+from netproxy.policy.rules import ANY_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from netproxy.model import Destination
+    from netproxy.model import Destination, Protocol
     from netproxy.policy.patterns import Pattern
     from netproxy.policy.rules import Rule
 
@@ -87,6 +88,15 @@ class RuleIndex:
     def match_host(self, host: str) -> Rule | None:
         """Return the first-written rule for a host, whatever its ports: it explains a near miss."""
         return min(self._candidates(host), key=_place, default=(0, None))[1]
+
+    def match_every_port(self, host: str, protocol: Protocol) -> Rule | None:
+        """Return the first-written rule that matches a host and protocol, whatever the port."""
+        found = [
+            entry
+            for entry in self._candidates(host)
+            if entry[1].protocol in {None, protocol} and ANY_PORT in entry[1].ports
+        ]
+        return min(found, key=_place, default=(0, None))[1]
 
     def covering(self, pattern: Pattern) -> list[Rule]:
         """Return the rules whose pattern matches every host that this one matches."""

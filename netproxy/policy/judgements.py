@@ -22,7 +22,7 @@ _LIMITED_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 def guard(mode: Mode, destination: Destination, method: str) -> Judgement | None:
     """Refuse what the mode can't or won't let through, whatever the rules say."""
     if mode is Mode.OFF:
-        return refusal(Reason.PROXY_DISABLED, explain.MODE_OFF, source=Source.MODE_GUARD)
+        return network_off()
     if destination.protocol is not Protocol.HTTP:
         said = explain.limited_needs_inspection(destination)
         return refusal(Reason.INSPECTION_REQUIRED, said, source=Source.MODE_GUARD)
@@ -44,6 +44,22 @@ def denied_by_rule(destination: Destination, rule: Rule) -> Judgement:
         rule=rule.label,
         on_denial=rule.on_denial,
     )
+
+
+def name_denied_by_rule(host: str, rule: Rule) -> Judgement:
+    """Refuse the look-up of a name that a deny rule covers on every port."""
+    return Judgement(
+        verdict=Verdict.DENY,
+        source=Source.BASELINE_POLICY,
+        reason=Reason.DENIED_BY_RULE,
+        explanation=explain.name_denied_by_rule(host, rule),
+        rule=rule.label,
+    )
+
+
+def network_off() -> Judgement:
+    """Refuse whatever it is."""
+    return refusal(Reason.PROXY_DISABLED, explain.MODE_OFF, source=Source.MODE_GUARD)
 
 
 def refusal(

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netproxy.config import Limits
+    from netproxy.connection.fake_names import FakeNames
     from netproxy.connection.gate import Gate
     from netproxy.connection.overload import Overload
     from netproxy.model import ApprovalId
@@ -80,6 +81,11 @@ class _Listener(NamedTuple):
 class ProxyServer:
     """The data plane of one run."""
 
+    _listeners: dict[socket.socket, _Listener]
+    _paused: set[socket.socket]
+    _to_judge: list[Connection]
+    _left: asyncio.Future[None] | None
+
     def __init__(  # noqa: PLR0913 the collaborators of every connection
         self,
         *,
@@ -95,11 +101,13 @@ class ProxyServer:
         crowd: Crowd | None = None,
         ports: Ports | None = None,
         ledger: Ledger | None = None,
+        names: FakeNames | None = None,
     ) -> None:
         """`ways` are the routes out of here; without them everything leaves directly.
 
         The servers of one process share a `crowd`. Without `ports` for them, datagrams are not
-        served. The `ledger` knows what answers of reviewers are still good for.
+        served. The `ledger` knows what answers of reviewers are still good for. `names` are those
+        behind addresses that clients were given here.
         """
         self.connections: dict[Connection, None] = {}  # in the order in which they came
         self._limits, self._readiness = limits, readiness
@@ -118,7 +126,7 @@ class ProxyServer:
             report=report,
             ways=ways,
             pseudonym=pseudonym,
-            refusals=Refusals(readiness.loop, self._note),
+            refusals=Refusals(readiness.loop, self.note),
             allowance=self._allowance(),
             meter=self._meter(ledger),
             associations=None if ports is None else Associations(ports, limits),
@@ -128,11 +136,9 @@ class ProxyServer:
             handshakes=Deadline(readiness.loop, limits.head_seconds),
             lingering=Deadline(readiness.loop, limits.linger_seconds),
             known_requests=KnownRequests(limits, pseudonym),
+            names=names,
         )
-        self._listeners: dict[socket.socket, _Listener] = {}
-        self._paused: set[socket.socket] = set()
-        self._to_judge: list[Connection] = []
-        self._left: asyncio.Future[None] | None = None
+        self._listeners, self._paused, self._to_judge, self._left = {}, set(), [], None
         self._sweep = Sweep(readiness.loop, self.connections, limit_seconds=_shortest(limits))
 
     def serve(
@@ -326,7 +332,8 @@ class ProxyServer:
         for connection in self.connections:
             yield from connection.carried()
 
-    def _note(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
+        """Record what has happened already, beside its connections."""
         self._services.note(event)
 
     def _overload(self, descriptor: int, *, is_outside: bool) -> Overload | None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netproxy.config import Limits
+    from netproxy.connection.fake_names import FakeNames
     from netproxy.connection.gate import Gate, Vetted
     from netproxy.connection.known_requests import KnownRequests
     from netproxy.model import Destination
@@ -60,6 +61,7 @@ class Services:
     known_requests: KnownRequests
     ways: Ways | None = None  # out of here; None: everything leaves directly
     associations: Associations | None = None  # for UDP; None serves none
+    names: FakeNames | None = None  # behind addresses that clients were given for them
 
     def note(self, event: Event) -> None:
         """Record what has happened already: a broken journal can't undo it, only be reported."""

@@ -65,6 +65,7 @@ COVERED_ELSEWHERE = {
         "otel/approval_events",
         "otel/attributes",
         "otel/errors",
+        "otel/sandbox_events",
     ),
     "tests/otel/test_ocsf.py": ("otel/ocsf_classes", "otel/ocsf_values"),
     "tests/otel/test_otlp.py": ("otel/otlp_fields",),

@@ -23,6 +23,7 @@ def test_a_swap_changes_every_answer(granted: bool) -> None:
     in_force.swap(policy(deny("pypi.org"), on_denial=OnDenial.BLOCK))
     assert in_force.judge(PYPI, "CONNECT", session).verdict is Verdict.DENY
     assert in_force.vet(PYPI, ["10.0.0.1"]).passed == ()
+    assert in_force.name_refusal("pypi.org") is not None
     assert in_force.on_denial is OnDenial.BLOCK
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -10,7 +11,7 @@ import uvloop
 
 from netproxy.app.reception import Reception
 from netproxy.model import CloseReason
-from sandbox.launch import Listeners, listen_on_host
+from sandbox.launch import CaptureSockets, Listeners, listen_on_host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,3 +111,21 @@ def _is_broken_off(client: socket.socket) -> bool:
         return client.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def test_a_question_for_a_name_opens_the_gateway(listeners: Listeners) -> None:
+    """As does whatever else comes to a socket of the capture."""
+
+    async def story() -> None:
+        gateway = Gateway()
+        with socket.socket(type=socket.SOCK_DGRAM) as names, socket.socket() as tcp:
+            names.bind(("127.0.0.1", 0))
+            capture = CaptureSockets(tcp=(tcp,), dns_udp=(names,), dns_tcp=())
+            captured = replace(listeners, capture=capture)
+            async with Reception(captured, gateway.open, patience_seconds=PATIENT):
+                names.sendto(b"?", names.getsockname())
+                async with asyncio.timeout(5):
+                    await gateway.is_open.wait()
+            assert names.fileno() == -1
+
+    uvloop.run(story())

@@ -73,6 +73,39 @@ def test_the_rules_author_may_say_why_and_what_its_denial_does() -> None:
     assert said.on_denial is OnDenial.BLOCK
 
 
+class TestNameRefusal:
+    """A look-up knows no port: only what holds for all of them refuses it."""
+
+    def test_a_rule_for_every_port(self) -> None:
+        rule = replace(deny("**.example.org"), reason="leaks")
+        said = policy(rule, allow("a.example.org")).name_refusal("a.example.org")
+        assert said is not None
+        assert (said.verdict, said.reason) == (Verdict.DENY, Reason.DENIED_BY_RULE)
+        assert said.explanation == (
+            "a.example.org is denied by rule **.example.org (--deny #1): leaks"
+        )
+        assert said.rule == "**.example.org (--deny #1)"
+
+    @pytest.mark.parametrize("rule", ["example.org:443", "https://example.org"])
+    def test_a_rule_for_some_is_left_to_the_connection(self, rule: str) -> None:
+        assert policy(deny(rule)).name_refusal("example.org") is None
+
+    def test_nobody_is_refused_for_want_of_a_rule(self) -> None:
+        assert policy(default=Verdict.DENY).name_refusal("example.org") is None
+
+    def test_the_network_is_off(self) -> None:
+        said = policy(allow("example.org"), mode=Mode.OFF).name_refusal("example.org")
+        assert said is not None
+        assert said.reason is Reason.PROXY_DISABLED
+
+    @pytest.mark.parametrize("host", ["localhost", "printer.local", "db", "metadata.goog"])
+    def test_a_local_name_that_no_rule_names(self, host: str) -> None:
+        said = policy(allow("*"), default=Verdict.ALLOW).name_refusal(host)
+        assert said is not None
+        assert said.reason is Reason.NOT_ALLOWED_LOCAL
+        assert policy(allow(f"{host}:5432")).name_refusal(host) is None
+
+
 class TestMode:
     def test_off_refuses_before_any_allow(self) -> None:
         said = policy(allow(A), mode=Mode.OFF).judge(to(A), "CONNECT", NOTHING)

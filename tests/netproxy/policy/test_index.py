@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netproxy.model import Protocol
 from netproxy.policy.index import RuleIndex
-from tests.support.policies import allow, naive_match, to
+from tests.support.policies import allow, deny, naive_match, to
 from tests.support.rule_texts import allows, destinations
 
 if TYPE_CHECKING:
@@ -60,3 +61,14 @@ def test_a_look_up_does_not_grow_with_the_number_of_rules() -> None:
         return sorted(times)[100]
 
     assert seconds(5000) < seconds(50) * 10
+
+
+def test_a_rule_for_every_port_is_found_without_one() -> None:
+    some, other = deny("a.test:443"), deny("https://a.test")
+    every, tree = deny("tcp://a.test:*"), deny("**.a.test")
+    index = RuleIndex([some, other, every, tree])
+    assert index.match_every_port("a.test", Protocol.TCP) is every
+    assert index.match_every_port("a.test", Protocol.HTTPS) is other
+    assert index.match_every_port("b.a.test", Protocol.TCP) is tree
+    assert index.match_every_port("b.test", Protocol.TCP) is None
+    assert RuleIndex([some]).match_every_port("a.test", Protocol.TCP) is None

@@ -1,0 +1,65 @@
+"""Addresses that stand for names, for as long as one run: who connects to one means the name.
+
+They are of 198.18.0.0/15, which no network routes (RFC 2544), and mean nothing to anybody else. A
+name keeps its address while it is in use. When there are too many names the one that was used
+longest ago is forgotten; its address is given to nobody before all others had their turn, so that
+who still remembers it ends up nowhere, and not somewhere else. Pure.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+_FIRST: Final = 198 << 24 | 18 << 16 | 1
+_LAST: Final = 198 << 24 | 19 << 16 | 0xFFFE
+# Twice as many addresses as names. A name is 253 bytes at most: 30 MB, if somebody insists.
+_MOST: Final = 65_000
+
+
+class FakeNames:
+    """Of one run. Addresses are four bytes, as the kernel and DNS have them."""
+
+    __slots__ = ("_forgotten", "_most", "_names", "_next", "_numbers")
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._next = _FIRST
+        self._numbers: dict[str, int] = {}  # the one that was used longest ago first
+        self._names: dict[int, str] = {}
+        self._forgotten: deque[int] = deque()
+
+    def address(self, name: str) -> bytes:
+        """Return the address of a canonical name; from now on it has one."""
+        number = self._numbers.pop(name, None)
+        if number is None:
+            number = self._another()
+            self._names[number] = name
+        self._numbers[name] = number
+        return number.to_bytes(4)
+
+    def name(self, address: bytes) -> str | None:
+        """Return whose address that is, if anybody's."""
+        number = int.from_bytes(address)
+        name = self._names.get(number)
+        if name is not None:
+            del self._numbers[name]
+            self._numbers[name] = number
+        return name
+
+    def _another(self) -> int:
+        """Return an address that is nobody's. Those that were never used come first."""
+        if len(self._numbers) >= self._most:
+            oldest = next(iter(self._numbers))
+            number = self._numbers.pop(oldest)
+            del self._names[number]
+            self._forgotten.append(number)
+        if self._next > _LAST:
+            return self._forgotten.popleft()
+        self._next += 1
+        return self._next - 1
+
+
+def is_fake(address: bytes) -> bool:
+    """Tell whether four bytes are an address that could stand for a name."""
+    return address[0] == 198 and address[1] in {18, 19}  # noqa: PLR2004  # 198.18.0.0/15

@@ -1,0 +1,39 @@
+"""Every audit event of what a sandbox does beside its proxies. Part of the catalogue (`events`)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from otel import attributes as a
+from otel.event_fields import Event, Severity, maybe_text, number, text, texts
+
+
+class NameAnswered(Event):
+    """A name that the command looked up stands for an address from here on. Once for each name.
+
+    Nothing was looked up: that happens when a connection to it is let through.
+    """
+
+    name: ClassVar[str] = "netproxy.dns.answered"
+    server_address: str = text(a.SERVER_ADDRESS)
+    answers: tuple[str, ...] = texts(a.DNS_ANSWERS, default=())
+
+
+class NameRefused(Event, severity=Severity.WARN):
+    """A name that the command looked up has no address here. Once for each name and outcome."""
+
+    name: ClassVar[str] = "netproxy.dns.refused"
+    server_address: str = text(a.SERVER_ADDRESS)
+    record_type: str = text(a.DNS_TYPE)  # A, AAAA, TYPE16 …
+    outcome: str = text(a.DNS_OUTCOME)  # refused | unknown: as if there were no such name
+    # None: the policy says nothing of the name; no record of this type leaves the host.
+    reason: str | None = maybe_text(a.POLICY_REASON, default=None)
+    rule: str | None = maybe_text(a.POLICY_RULE, default=None)
+    explanation: str | None = maybe_text(a.POLICY_EXPLANATION, default=None)
+
+
+class NameFlood(Event, severity=Severity.WARN):
+    """The command looks up more names than are recorded one by one: one second's sum."""
+
+    name: ClassVar[str] = "netproxy.dns.flood"
+    lookups: int = number(a.DNS_LOOKUPS)
