@@ -21,5 +21,14 @@ TERMINAL_BYTES = 64 * 1024
 # Nominal ports inside the sandbox's own network namespace: squid's and SOCKS' registered ones.
 HTTP_PORT = 3128
 SOCKS_PORT = 1080
+# Where the rules of capture lead. Below 1024, so that no server of the command can want them: 53
+# is DNS' own, and 1023 is one that IANA keeps free of services.
+DNS_PORT = 53
+CAPTURE_PORT = 1023
+# Of NFLOG; the namespace has no other. 64 bytes hold the addresses and ports of IPv6, too.
+REJECTED_GROUP = 1
+REJECTED_SNAP_BYTES = 64
+# The kernel does what netlink asks for while it is asked; a loaded machine may take a while.
+NETLINK_SECONDS = 5.0
 # somaxconn's default: bursts of a parallel installer stay below.
 LISTEN_BACKLOG = 4096

@@ -31,6 +31,20 @@ class CaptureSockets:
     dns_tcp: tuple[socket.socket, ...]
     rejected: socket.socket | None = None
 
+    @classmethod
+    def of(cls, made: Mapping[str, socket.socket]) -> CaptureSockets:
+        """Find them among the sockets that `sandbox.linux.namespace` made."""
+
+        def named(prefix: str) -> tuple[socket.socket, ...]:
+            return tuple(each for name, each in made.items() if name[:-1] == prefix)
+
+        return cls(
+            tcp=named("capture-tcp"),
+            dns_udp=named("capture-dns-udp"),
+            dns_tcp=named("capture-dns-tcp"),
+            rejected=made.get("capture-rejected"),
+        )
+
     def all(self) -> tuple[socket.socket, ...]:
         """Each of them: whatever becomes readable there wants the gateway."""
         rejected = () if self.rejected is None else (self.rejected,)

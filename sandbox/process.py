@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sandbox.command import Command
-    from sandbox.launch import Launch
+    from sandbox.launch import CaptureSockets, Launch
     from sandbox.terminal import TerminalRelay
 
 _MONITOR = str(Path(__file__).with_name("linux") / "monitor.py")
@@ -143,6 +143,7 @@ class Fence:
             wanted = Wanted(
                 listeners={"http": HTTP_PORT, "socks": SOCKS_PORT},
                 datagrams={"datagrams": SOCKS_PORT},
+                capture=self.launch.capture,
             )
             self._insider = Insider(pid, wanted)
             made = self._insider.listen()
@@ -152,6 +153,14 @@ class Fence:
         self._order()
         self._unblock()
         return Listeners(http=made["http"], socks=made["socks"], datagrams=made["datagrams"])
+
+    def capture(self) -> tuple[CaptureSockets | None, str | None]:
+        """What captures connections of programs that ignore the proxy; or why nothing does.
+
+        Ask once, between `listeners` and `release`, if `launch.capture` wants it.
+        """
+        assert self._insider is not None, "there is no namespace, or it is sealed"
+        return self._insider.capture()
 
     def _read_info(self, info: int) -> int:
         text = b""

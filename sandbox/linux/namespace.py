@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.config import BUILD_SECONDS, LISTEN_BACKLOG
 from sandbox.errors import LaunchFailed
+from sandbox.launch import CaptureSockets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +45,13 @@ class Wanted:
     """Which sockets are made inside, each under a name that the answer comes back with.
 
     `listeners`: TCP ports on 127.0.0.1. `datagrams`: UDP ports on every address there is, with
-    IP_PKTINFO. Names are ours to choose, and differ.
+    IP_PKTINFO. Names are ours to choose, and differ. `capture`: connections of programs that know
+    of no proxy, too (`sandbox.linux.capture`), if this kernel can.
     """
 
     listeners: Mapping[str, int]
     datagrams: Mapping[str, int]
+    capture: bool = False
 
 
 class Insider:
@@ -68,10 +71,29 @@ class Insider:
 
         Blocks for about 2 ms. Raises LaunchFailed with the helper's own words.
         """
-        message, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_MESSAGE, _SCM_MAX_FD)
-        if not descriptors:
-            raise LaunchFailed(f"the helper could not listen inside the sandbox: {_words(message)}")
-        return dict(zip(json.loads(message), map(_adopt, descriptors), strict=True))
+        return self._take("listen inside the sandbox")[0]
+
+    def capture(self) -> tuple[CaptureSockets | None, str | None]:
+        """What captures connections, the caller's to close; or why there is none.
+
+        Ask once, if it was wanted, after `listen`. It takes about 2 ms from then on, so whoever
+        has other things to do does them first. Raises LaunchFailed.
+        """
+        sockets, why_not = self._take("capture connections inside the sandbox")
+        return (CaptureSockets.of(sockets), None) if sockets else (None, why_not)
+
+    def _take(self, what: str) -> tuple[dict[str, socket.socket], str | None]:
+        """One answer: sockets and their names, or a word on why there are none."""
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_MESSAGE, _SCM_MAX_FD)
+        except OSError as error:
+            raise LaunchFailed(f"the helper could not {what}: {error}") from error
+        try:
+            answer = json.loads(message)
+        except ValueError:
+            raise LaunchFailed(f"the helper could not {what}: {_words(message)}") from None
+        names = answer["names"]
+        return dict(zip(names, map(_adopt, descriptors), strict=True)), answer.get("why_not")
 
     def seal(self, folders: Mapping[str, Identity]) -> None:
         """Once everything is mounted. `folders` are those that may be written, by their place.
@@ -110,16 +132,35 @@ def _help(channel: socket.socket, pid: int, wanted: Wanted) -> None:
         _enter(pid)
         made = {name: _listen(port) for name, port in wanted.listeners.items()}
         made |= {name: _take_datagrams(port) for name, port in wanted.datagrams.items()}
-        names = json.dumps(list(made)).encode()
-        socket.send_fds(channel, [names], [each.fileno() for each in made.values()])
-        for each in made.values():
-            each.close()
+        _give(channel, made)
+        if wanted.capture:
+            _capture(channel)
         _seal(channel, mounts)
     except OSError as error:
         with suppress(OSError):
             channel.send(str(error).encode(errors="replace")[:_MAX_MESSAGE])
     finally:
         os._exit(0)
+
+
+def _give(channel: socket.socket, made: dict[str, socket.socket], why_not: str = "") -> None:
+    """Hand them over; then they are only the launcher's."""
+    answer = json.dumps({"names": list(made), "why_not": why_not}).encode()
+    socket.send_fds(channel, [answer], [each.fileno() for each in made.values()])
+    for each in made.values():
+        each.close()
+
+
+def _capture(channel: socket.socket) -> None:
+    # Only here, while bwrap goes on.
+    from sandbox.linux.capture import open_capture
+
+    try:
+        made = open_capture()
+    except OSError as error:
+        _give(channel, {}, error.strerror or str(error))
+    else:
+        _give(channel, made)
 
 
 def _enter(pid: int) -> None:

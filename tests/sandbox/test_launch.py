@@ -49,3 +49,17 @@ def test_the_monitor_is_told_each_limit() -> None:
     )
 
     assert launch.orders() == b"o\0limit=9 4096 4096\0limit=0 5 6"
+
+
+def test_they_are_found_by_the_helpers_names() -> None:
+    names = ("http", "capture-tcp4", "capture-dns-udp4", "capture-dns-tcp4", "capture-tcp6")
+    made = {name: socket.socket() for name in names}
+
+    capture = CaptureSockets.of(made)
+
+    assert capture.tcp == (made["capture-tcp4"], made["capture-tcp6"])
+    assert capture.dns_udp == (made["capture-dns-udp4"],)
+    assert capture.dns_tcp == (made["capture-dns-tcp4"],)
+    assert capture.rejected is None
+    for each in made.values():
+        each.close()
