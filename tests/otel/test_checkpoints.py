@@ -64,6 +64,22 @@ def test_a_mark_survives_its_record(mark: Mark) -> None:
     assert read_mark(mark.event(signature).attributes(), mark.time) == (mark, signature)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param("netproxy.checkpoint.no", -1, id="below-zero"),
+        pytest.param("netproxy.checkpoint.no", True, id="not-a-number"),
+        pytest.param("netproxy.checkpoint.hash", "ab", id="short-digest"),
+        pytest.param("netproxy.checkpoint.hash", None, id="no-digest"),
+    ],
+)
+def test_a_field_that_is_none(name: str, value: Any) -> None:
+    attributes = MARK.event(bytes(64)).attributes()
+    assert name in attributes
+    with pytest.raises(MalformedRecord, match=name):
+        read_mark({**attributes, name: value}, MARK.time)
+
+
 @given(
     st.sampled_from(sorted(MARK.event(bytes(64)).attributes())),
     st.none() | st.booleans() | st.integers(max_value=-1) | st.text() | st.just(("a",)),

@@ -100,6 +100,12 @@ def test_a_run_is_below_its_caller() -> None:
     assert not begin(parent(sampled=False), ratio=1.0, upserts={}, chance=bytes(24)).is_sampled
 
 
+def test_a_run_without_a_caller_has_no_state() -> None:
+    run = begin(None, ratio=1.0, upserts={}, chance=bytes(range(24)))
+    span = bytes(range(16, 24)).hex()
+    assert run.environment() == {"TRACEPARENT": f"00-{bytes(range(16)).hex()}-{span}-01"}
+
+
 @given(st.binary(min_size=24, max_size=24), st.floats(0, 1))
 def test_without_a_caller_it_is_drawn_as_the_sdk_draws(chance: bytes, ratio: float) -> None:
     """Connections of a run ask the SDK's sampler: a trace must not lose its first span."""

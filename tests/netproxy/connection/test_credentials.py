@@ -31,8 +31,9 @@ def test_a_secret_says_who_it_is(secret: bytes, who: Identity | None) -> None:
 
 
 def test_a_digest_is_enough_to_know_a_secret() -> None:
-    held = Credentials({ALICE: sha256(b"correct horse").digest()})
-    assert held.identify(b"correct horse") == ALICE
+    digests = {ALICE: sha256(b"correct horse").digest()}
+    for held in (Credentials(digests), Credentials.of({ALICE: b"correct horse"})):
+        assert held.identify(b"correct horse") == ALICE
 
 
 @given(st.dictionaries(st.text(min_size=1).map(Identity), st.binary(min_size=1), min_size=1))

@@ -47,6 +47,13 @@ def test_a_rule_for_the_host_explains_a_near_miss() -> None:
     assert RuleIndex([rule]).match_host("example.net") is None
 
 
+def test_a_glob_is_found_below_its_fixed_end() -> None:
+    rule = allow("api-*.example.org")
+    assert RuleIndex([rule]).match(to("api-1.example.org:443")) is rule
+    assert RuleIndex([rule]).match(to("www.example.org:443")) is None
+    assert RuleIndex([rule]).match(to("example.org:443")) is None
+
+
 def test_a_look_up_does_not_grow_with_the_number_of_rules() -> None:
     """A wide margin, so that a busy machine doesn't fail it; the exact figures are a benchmark."""
 

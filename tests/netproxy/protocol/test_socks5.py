@@ -173,10 +173,13 @@ def test_no_bytes_raise_anything_but_a_protocol_error(data: bytes, cut: int) -> 
             Handshake(asks_secret=True).receive(start + data)
 
 
-def test_an_unfinished_request_waits() -> None:
+@pytest.mark.parametrize("data", [NAME, IPV4, IPV6, UDP])
+def test_an_unfinished_request_waits(data: bytes) -> None:
     handshake = Handshake()
     assert isinstance(handshake.receive(GREETING), Greeted)
-    assert isinstance(handshake.receive(NAME[:-1]), NeedData)
+    for byte in data[:-1]:
+        assert isinstance(handshake.receive(bytes((byte,))), NeedData)
+    assert isinstance(handshake.receive(data[-1:]), SocksRequest)
 
 
 def test_replies() -> None:

@@ -29,6 +29,16 @@ def test_the_header_comes_off(header: bytes, host: bytes, data: bytes) -> None:
     assert (found.host, found.port, bytes(found.data)) == (host, 53, data)
 
 
+@pytest.mark.parametrize(
+    ("header", "address"), [(IPV4, "127.0.0.1"), (IPV6, "::1")], ids=["ipv4", "ipv6"]
+)
+def test_an_answers_header_is_that_of_a_question(header: bytes, address: str) -> None:
+    assert header_from(address, 53) == header
+    found = read(header + b"data")
+    assert isinstance(found, Datagram)
+    assert (found.host.decode(), found.port, bytes(found.data)) == (address, 53, b"data")
+
+
 @pytest.mark.parametrize("header", [IPV4, IPV6, NAME, LONGEST, b"\x00\x00\x00\x03\x00\x00\x35"])
 def test_a_header_that_was_cut_short_is_dropped(header: bytes) -> None:
     for end in range(len(header)):

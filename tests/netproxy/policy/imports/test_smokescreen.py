@@ -91,6 +91,14 @@ def test_where_their_order_would_allow_is_said() -> None:
     assert denied["b.example"].notes == ()
 
 
+@pytest.mark.parametrize("theirs", ["", "a*.example", "*.*.example"])
+def test_what_theirs_refuses_allows_nothing(theirs: str) -> None:
+    found = imported(one(allowed_domains=[theirs]))
+    entry = next(entry for entry in found.entries if entry.theirs == theirs)
+    assert (entry.host, entry.is_failed) == (None, True)
+    assert "theirs refuses a file with" in entry.notes[0]
+
+
 def test_what_is_not_a_rule_is_said() -> None:
     acl = {
         **one(mitm_domains=[], allowed_external_proxies=[], colour="red", project="p"),
