@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,50 +28,57 @@ if TYPE_CHECKING:
 
 HOST = "origin.test"
 BY_NAME = {client.name: client for client in CLIENTS}
+EVERY_ROW = tuple(name for row in TABLE for name in row.names)
 
 
 class Origins:
-    """The same pages over HTTP and over HTTPS."""
+    """The same pages over HTTP and over HTTPS; and once more, for who shall not get there."""
 
-    def __init__(self, plain: Pages, secure: Pages, authority: Authority) -> None:
-        self._sites = {"http": plain, "https": secure}
-        self._authority = authority
-        for scheme, site in self._sites.items():
+    def __init__(self, sites: dict[str, Pages], nowhere: dict[str, Pages], bundle: Path) -> None:
+        self._sites, self._nowhere, self._bundle = sites, nowhere, bundle
+        for scheme, site in (*sites.items(), *nowhere.items()):
             site.pages |= npm_registry(f"{scheme}://{HOST}:{site.port}")
 
     def site(self, client: Client) -> Pages:
         return self._sites[client.scheme]
 
-    def fetch(
-        self, netproxy: Netproxy, client: Client, *, only: tuple[tuple[str, ...], ...] | None = None
-    ) -> Done:
-        """Run the client, once for each set of rows of the table in `only` (None: with all)."""
-        port = self.site(client).port
-        errand = Errand(site=f"{client.scheme}://{HOST}:{port}", bundle=self._authority.bundle)
-        path = search_path(client)
-        return netproxy.run(
-            *named(HOST),
-            *("--allow", f"{HOST}:{port}", "--ask", "never"),
-            command=_in_turn(client.command(errand), only),
-            environment={"PATH": path, **self._authority.trust(), **dict(client.environment)},
-        )
+    def nowhere(self, client: Client) -> Pages:
+        return self._nowhere[client.scheme]
+
+    def command(self, client: Client) -> list[str]:
+        return client.command(self._errand(client, self.site(client)))
+
+    def in_vain(self, client: Client) -> list[str]:
+        return client.command(self._errand(client, self.nowhere(client)))
+
+    def allowed(self) -> list[str]:
+        """Options of `run`: all of them, so that only the way there is missing."""
+        sites = (*self._sites.values(), *self._nowhere.values())
+        return [word for site in sites for word in ("--allow", f"{HOST}:{site.port}")]
+
+    def _errand(self, client: Client, site: Pages) -> Errand:
+        return Errand(site=f"{client.scheme}://{HOST}:{site.port}", bundle=self._bundle)
 
 
-def _in_turn(command: list[str], only: tuple[tuple[str, ...], ...] | None) -> list[str]:
-    """Each in a folder of its own: pip downloads no file twice."""
-    if only is None:
-        return command
-    steps = [
-        f"mkdir {number} && cd {number} && echo {'+'.join(kept)}"  # the last one printed failed
-        f" && {shlex.join([*_without_rows(kept), *command])} && cd .. || exit"
-        for number, kept in enumerate(only)
-    ]
-    return ["sh", "-c", "\n".join(steps)]
+def fetch(
+    netproxy: Netproxy, origins: Origins, authority: Authority, client: Client, script: str
+) -> Done:
+    return netproxy.run(
+        *(*named(HOST), *origins.allowed(), "--ask", "never"),
+        command=["sh", "-c", script],
+        environment={"PATH": search_path(client), **authority.trust(), **dict(client.environment)},
+    )
 
 
-def _without_rows(kept: tuple[str, ...]) -> list[str]:
-    names = [name for row in TABLE for name in row.names if name not in kept]
-    return ["env", *(word for name in names for word in ("-u", name))]
+def step(folder: str, kept: tuple[str, ...], command: list[str]) -> str:
+    """Lines of a shell, in a folder of its own (pip downloads no file twice), without the others.
+
+    The last one that says its name is the one that failed.
+    """
+    unset = [word for name in EVERY_ROW if name not in kept for word in ("-u", name)]
+    return (
+        f"echo {folder} && mkdir {folder} && cd {folder} && {shlex.join(['env', *unset, *command])}"
+    )
 
 
 @pytest.fixture
@@ -78,8 +86,15 @@ def origins(base: Path, authority: Authority) -> Iterator[Origins]:
     pages = {"/page": b"hello\n"} | python_index()
     if shutil.which("git") is not None:
         pages |= git_pages(bare_repository(base / "repo.git"), "/repo.git")
-    with Pages(pages) as plain, Pages(pages, authority) as secure:
-        yield Origins(plain, secure, authority)
+    with ExitStack() as stack:
+        sites, nowhere = (
+            {
+                "http": stack.enter_context(Pages(dict(pages))),
+                "https": stack.enter_context(Pages(dict(pages), authority)),
+            }
+            for _ in range(2)
+        )
+        yield Origins(sites, nowhere, authority.bundle)
 
 
 def _rows() -> list[object]:
@@ -92,12 +107,10 @@ def _marks(client: Client) -> list[pytest.MarkDecorator]:
     return [pytest.mark.network, pytest.mark.xdist_group("node")] if needs_node else []
 
 
-def check(netproxy: Netproxy, origins: Origins, client: Client, done: Done) -> None:
-    """The page was fetched, and the journal says exactly how."""
-    assert done.status == 0, done.err
+def check(netproxy: Netproxy, origins: Origins, client: Client) -> None:
+    """The page was fetched, and the journal says exactly how; and of nothing else."""
     site = origins.site(client)
     assert client.visit in site.visits
-    decisions = netproxy.decisions()
     seen = {
         (
             decision["server.address"],
@@ -106,49 +119,48 @@ def check(netproxy: Netproxy, origins: Origins, client: Client, done: Done) -> N
             decision["network.policy.decision"],
             decision["network.policy.reason"],
         )
-        for decision in decisions
+        for decision in netproxy.decisions()
     }
     assert seen == {(HOST, site.port, client.protocol, "allow", "allowed_by_rule")}
 
 
 @pytest.mark.parametrize("client", _rows())
 def test_the_table_leads_each_tool_to_the_proxy(
-    me: Person, base: Path, origins: Origins, client: Client
+    me: Person, base: Path, origins: Origins, authority: Authority, client: Client
 ) -> None:
-    netproxy = Netproxy(me, base)
-    done = origins.fetch(netproxy, client)
-    check(netproxy, origins, client, done)
-    assert "warn" not in done.err.lower(), "no tool complains about a variable of the table"
+    """Without it the tool gets nowhere; with all of it, and with each variable alone, it does.
+
+    One after the other in one sandbox: to start one for each takes longer than to fetch.
+    """
+    netproxy, command = Netproxy(me, base), origins.command(client)
+    steps = [
+        f"({step('without', (), origins.in_vain(client))}) >/dev/null 2>&1 && exit",
+        f"({step('with', EVERY_ROW, command)}) || exit",
+        "echo >&2",
+        *(f"({step('+'.join(kept), kept, command)}) || exit" for kept in client.alone),
+        "echo fetched",
+    ]
+    done = fetch(netproxy, origins, authority, client, "\n".join(steps))
+    assert (done.status, done.out.split()[-1:]) == (0, ["fetched"]), done
+    assert origins.nowhere(client).visits == []
+    check(netproxy, origins, client)
+    assert origins.site(client).visits.count(client.visit) > len(client.alone)
+    said = done.err.partition("\n\n")[0]
+    assert "warn" not in said.lower(), "no tool complains about a variable of the table"
 
 
-@pytest.mark.parametrize("client", _rows())
-def test_each_variable_alone_is_enough(
-    me: Person, base: Path, origins: Origins, client: Client
+def test_an_ordinary_user_runs_them(
+    ordinary: Person, base: Path, origins: Origins, authority: Authority
 ) -> None:
-    """One after the other in one sandbox: to start one for each takes longer than to fetch."""
-    netproxy = Netproxy(me, base)
-    done = origins.fetch(netproxy, client, only=client.alone)
-    check(netproxy, origins, client, done)
-    assert origins.site(client).visits.count(client.visit) >= len(client.alone)
-
-
-@pytest.mark.parametrize("client", _rows())
-def test_without_the_table_a_tool_gets_nowhere(
-    me: Person, base: Path, origins: Origins, client: Client
-) -> None:
-    netproxy = Netproxy(me, base)
-    done = origins.fetch(netproxy, client, only=((),))
-    assert done.status not in {0, 77, 125}
-    assert origins.site(client).visits == []
-    assert netproxy.decisions() == []
-
-
-@pytest.mark.parametrize("name", ["curl", "git", "urllib"])
-def test_whoever_runs_them(person: Person, base: Path, origins: Origins, name: str) -> None:
-    client = BY_NAME[name]
-    netproxy = Netproxy(person, base)
-    done = origins.fetch(netproxy, client)
-    check(netproxy, origins, client, done)
+    netproxy = Netproxy(ordinary, base)
+    clients = [BY_NAME[name] for name in ("curl", "git", "urllib")]
+    steps = [
+        f"({step(client.name, EVERY_ROW, origins.command(client))}) || exit" for client in clients
+    ]
+    done = fetch(netproxy, origins, authority, clients[0], "\n".join(steps))
+    assert done.status == 0, done
+    for client in clients:
+        check(netproxy, origins, client)
 
 
 def test_every_client_is_read_of_in_the_table() -> None:

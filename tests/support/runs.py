@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from otel import flat_line, read
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -86,10 +88,11 @@ class Netproxy:
         return self(*words, stdin=stdin, **kwargs)
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
-        """What the journal holds, oldest first, through the real reader."""
-        done = self("audit", "query", "--audit-dir", str(self.audit), "--json")
-        assert done.status == 0, done.err
-        records = [json.loads(line) for line in done.out.splitlines()]
+        """What the journal holds, oldest first, through the reader of `netproxy audit query`."""
+        damage: list[str] = []
+        found = read(self.audit, damage.append)
+        records = [json.loads(flat_line(record)) for record in found]
+        assert damage == []
         return [record for record in records if name is None or record["event.name"] == name]
 
     def decisions(self) -> list[dict[str, Any]]:
