@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -165,15 +166,16 @@ def test_without_a_sandbox_it_says_so_and_every_event_does(netproxy: Netproxy) -
 
 
 def test_without_a_sandbox_a_denial_ends_daemons_too(me: Person, base: Path) -> None:
-    script = "setsid sh -c 'trap \"\" TERM; sleep 31.4159' & curl -s http://x.test/; sleep 31.4159"
+    mark = f"31.{os.getpid()}"  # another suite may run on this machine
+    script = f"setsid sh -c 'trap \"\" TERM; sleep {mark}' & curl -s http://x.test/; sleep {mark}"
     netproxy = Netproxy(me, base)
     done = netproxy.run("--no-sandbox", "--ask", "never", command=["sh", "-c", script])
     assert done.status == 77
-    assert not running("31.4159")
+    assert not running(mark)
 
 
 def test_a_denial_ends_grandchildren_and_daemons(netproxy: Netproxy) -> None:
-    mark = f"27.{netproxy.person.uid}"
+    mark = f"27.{os.getpid()}{netproxy.person.uid}"  # another suite may run on this machine
     script = f"""
 trap '' TERM
 (trap '' TERM; sleep {mark}) &
