@@ -151,6 +151,8 @@ class RunStarted(Event):
     user_name: str | None = maybe_text(a.USER_NAME, default=None)
     backend: str = text(a.SANDBOX_BACKEND)  # bubblewrap | none
     plan: tuple[str, ...] = texts(a.SANDBOX_PLAN, default=())
+    # Names of the caller's variables that the command does not get.
+    withheld: tuple[str, ...] = texts(a.SANDBOX_WITHHELD, default=())
 
 
 class RunExited(Event):

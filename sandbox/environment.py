@@ -1,6 +1,7 @@
 """The command's environment: one table of variables, by the tools that read them. Pure.
 
-Everything here is convenience for well-behaved clients; what holds is the network namespace.
+Everything here is convenience for well-behaved clients; what holds is the network namespace. What
+the command gets of the caller's variables is decided in `sandbox.inheritance`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sandbox.inheritance import EnvironmentPolicy, inherited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,10 +32,8 @@ def _both_cases(*names: str) -> tuple[str, ...]:
 
 
 PROXY_URL = "http://{http}"
-
-# Settings and secrets of the gateway itself: the command has no use for them, and can't reach the
-# collector they are for.
-_GATEWAYS_OWN = ("OTEL_EXPORTER_OTLP_", "NETPROXY_")
+_EVERYTHING_USUAL = EnvironmentPolicy()
+_NOTHING: Mapping[str, str] = {}
 
 TABLE = (
     Row(
@@ -70,6 +71,8 @@ TABLE = (
     Row(names=("CLOUDSDK_PROXY_PORT",), value="{http_port}", read_by="gcloud"),
     Row(names=("NODE_USE_ENV_PROXY",), value="1", read_by="Node's fetch from 22.21 and 24.5 on"),
     Row(names=("ELECTRON_GET_USE_PROXY",), value="true", read_by="Electron's installer"),
+)
+MARKERS = (
     Row(names=("NETPROXY",), value="1", read_by="whoever asks whether it is inside"),
     Row(names=("NETPROXY_RUN",), value="{run}", read_by="whoever quotes the run in a report"),
     Row(names=("NETPROXY_HTTP",), value="{http}", read_by="clients set up by hand"),
@@ -77,18 +80,33 @@ TABLE = (
 )
 
 
-def child_environment(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What the command is executed with, and the names of the caller's that it does not get."""
+
+    variables: Mapping[str, str]
+    withheld: tuple[str, ...]
+
+
+def child_environment(  # noqa: PLR0913  # what a run has of its own, and of its caller's
     parent: Mapping[str, str],
     *,
     addresses: ProxyAddresses,
     run_id: str,
     connect_command: tuple[str, ...],
-    private_tmp: bool,
-) -> dict[str, str]:
-    """The caller's environment with the table on top.
+    fenced: bool,
+    policy: EnvironmentPolicy = _EVERYTHING_USUAL,
+    ours: Mapping[str, str] = _NOTHING,
+    usable: tuple[str, ...] = (),
+    proxies: bool = True,
+) -> Environment:
+    """What the policy leaves of the caller's environment, with `ours` and the table on top.
 
-    `connect_command` opens one tunnel when HOST and PORT are appended to it. With a private /tmp a
-    TMPDIR that points elsewhere would be read-only, so it is moved there.
+    A proxy variable that was asked for by name stays as it was asked for. `connect_command` opens
+    one tunnel when HOST and PORT are appended to it. Inside a fence /tmp is private, and a TMPDIR
+    that points elsewhere would be read-only, so it is moved there. `usable` are unix sockets that
+    can be reached from inside. Without `proxies` no client is told of one, the caller's neither:
+    with it he would wait for a host that he can't reach.
     """
     http_host, _, http_port = addresses.http.rpartition(":")
     places = {
@@ -98,15 +116,27 @@ def child_environment(
         "http_port": http_port,
         "run": run_id,
     }
-    environment = {
-        name: value for name, value in parent.items() if not name.startswith(_GATEWAYS_OWN)
-    }
+    kept = inherited(parent, policy, fenced=fenced, usable=usable)
+    environment = dict(kept.variables)
     for row in TABLE:
+        for name in row.names:
+            if name in kept.explicit:
+                continue
+            environment.pop(name, None)
+            if proxies:
+                environment[name] = row.value.format_map(places)
+    for row in MARKERS:
         environment |= dict.fromkeys(row.names, row.value.format_map(places))
-    environment["GIT_SSH_COMMAND"] = _git_ssh(parent, connect_command)
-    if private_tmp and "TMPDIR" in parent:
-        environment["TMPDIR"] = "/tmp"  # noqa: S108  # the sandbox's own
-    return environment
+    environment |= ours
+    if proxies:
+        environment["GIT_SSH_COMMAND"] = _git_ssh(environment, connect_command)
+    if fenced:
+        moved = {"TMPDIR", "TEMP", "TMP"} & (environment.keys() - kept.explicit)
+        environment |= dict.fromkeys(moved, "/tmp")  # noqa: S108  # the sandbox's own
+    return Environment(
+        variables=environment,
+        withheld=tuple(sorted(parent.keys() - environment.keys())),
+    )
 
 
 def _git_ssh(parent: Mapping[str, str], connect_command: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,14 @@ class Launch:
     streams: Streams
     plan: Plan | None  # None: no sandbox, proxy variables only
     machine: str  # platform.machine(), for the kernel filter
+
+    def words_and_environment(self) -> bytes:
+        """As the monitor reads them: `sandbox.linux.monitor` says how."""
+        # A variable without a name can be passed on by nobody: execve(2) of Python's refuses it.
+        variables = (f"{name}={value}" for name, value in self.environment.items() if name)
+        strings = (str(len(self.command)), *self.command, *variables)
+        return b"".join(os.fsencode(each) + b"\0" for each in strings)
+
     capture: bool = False  # take connections of programs that ignore the proxy, if the kernel can
     limits: tuple[Limit, ...] = ()
 

@@ -28,7 +28,7 @@ from sandbox.config import (
 from sandbox.errors import LaunchFailed
 from sandbox.launch import Listeners
 from sandbox.linux import bubblewrap
-from sandbox.linux.kernel import read_sysctls, seccomp_descriptor
+from sandbox.linux.kernel import in_memory, read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import Insider, Wanted
 from sandbox.plan import Access
 from sandbox.streams import starts_in_foreground
@@ -111,21 +111,26 @@ class Fence:
             launch.streams.word,
             "1" if starts_in_foreground(launch.streams) else "0",
         ]
+        command = in_memory("command", launch.words_and_environment())
         # A terminal stream becomes the monitor's own pseudo-terminal: bwrap must not hold ours.
         streams = [
             subprocess.DEVNULL if number in launch.streams.terminals else None for number in (0, 1)
         ]
-        return subprocess.Popen(  # noqa: S603  # the command's words are passed on as they are, without a shell
-            [*prefix, *monitor, *orders, "--", *launch.command],
-            env=dict(launch.environment),
-            cwd=None if prefix else launch.directory,
-            stdin=streams[0],
-            stdout=streams[1],
-            stderr=said,
-            pass_fds=(theirs.fileno(), stderr, *passed),
-            # Out of our process group: the terminal's Ctrl-C must reach the command, not bwrap.
-            start_new_session=True,
-        )
+        try:
+            return subprocess.Popen(  # noqa: S603  # our own program, without a shell
+                [*prefix, *monitor, *orders, str(command)],
+                # Nothing of ours is started with variables that the command shall have.
+                env={},
+                cwd=None if prefix else launch.directory,
+                stdin=streams[0],
+                stdout=streams[1],
+                stderr=said,
+                pass_fds=(theirs.fileno(), stderr, command, *passed),
+                # Out of our process group: the terminal's Ctrl-C must reach the command, not bwrap.
+                start_new_session=True,
+            )
+        finally:
+            os.close(command)
 
     @property
     def pid(self) -> int:

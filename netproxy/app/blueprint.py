@@ -14,9 +14,10 @@ from netproxy.app import fencing
 from netproxy.app.forgeries import refuse_forgeries
 from netproxy.app.user import user_name
 from netproxy.policy.origin import Layer
+from otel import visible
 from otel.events import RunStarted
 from sandbox.config import HTTP_PORT, SOCKS_PORT
-from sandbox.environment import child_environment
+from sandbox.environment import Environment, child_environment
 from sandbox.host import find_bwrap, program_paths
 from sandbox.launch import Launch
 from sandbox.model import Backend, ProxyAddresses
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from sandbox.plan import Plan
     from sandbox.streams import Streams
 
+# Of the variables that a command does not get: so many names are on record, and so much of each.
+_MOST_NAMES = 100
+_LONGEST_NAME = 100
 _INSIDE = ProxyAddresses(http=f"127.0.0.1:{HTTP_PORT}", socks=f"127.0.0.1:{SOCKS_PORT}")
 
 
@@ -58,23 +62,35 @@ class Blueprint:
         `listeners`: the host's, where there is no sandbox; `added`: what telemetry has for the
         command's environment.
         """
-        environment = child_environment(
-            {**self.environ, **added},
-            addresses=listeners.addresses() if listeners else _INSIDE,
-            run_id=execution_id,
-            # -I: nothing in the working directory, which the command may write, is imported.
-            connect_command=(sys.executable, "-I", "-m", "netproxy", "connect"),
-            private_tmp=self.plan is not None,
-        )
         return Launch(
             command=self.settings.command,
-            environment=environment,
+            environment=self._environment(execution_id, listeners, added).variables,
             directory=self.directory,
             streams=streams,
             plan=self.plan,
             machine=fencing.machine(),
             limits=self.settings.sandbox.limits,
         )
+
+    def _environment(
+        self, execution_id: str, listeners: Listeners | None, added: Mapping[str, str]
+    ) -> Environment:
+        return child_environment(
+            self.environ,
+            addresses=listeners.addresses() if listeners else _INSIDE,
+            run_id=execution_id,
+            # -I: nothing in the working directory, which the command may write, is imported.
+            connect_command=(sys.executable, "-I", "-m", "netproxy", "connect"),
+            fenced=self.plan is not None,
+            policy=self.settings.sandbox.environment,
+            # bwrap changes to that directory, and used to say so.
+            ours={**added, "PWD": self.directory},
+        )
+
+    def withheld(self) -> tuple[str, ...]:
+        """The caller's variables that the command does not get: their names, and no value."""
+        names = self._environment("", None, {}).withheld
+        return tuple(visible(name, limit=_LONGEST_NAME) for name in names[:_MOST_NAMES])
 
     def pinned(self) -> Mapping[Path, Identity]:
         """The policy files that stay read-only for the command only as long as they are the same.
@@ -100,6 +116,7 @@ class Blueprint:
             user_name=user_name(),
             backend=Backend.NONE if self.plan is None else Backend.BUBBLEWRAP,
             plan=() if self.plan is None else self.plan.lines(),
+            withheld=self.withheld(),
         )
 
 

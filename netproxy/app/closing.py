@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from sandbox.limits import KINDS, exceeded
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from netproxy.model import Decision
     from sandbox.limits import Limit
 
-_NOT_FOUND = 127  # as a shell says
+_WHY_NOT = {
+    errno.ENOENT: "command not found",
+    errno.E2BIG: "its arguments and variables together are longer than the kernel takes "
+    "(execve(2)); give it fewer variables with --inherit-env core, or its arguments in a file",
+}
 
 
 def closing_line(
@@ -26,8 +31,7 @@ def closing_line(
     if outcome.timed_out:
         return f"stopped the command: it did not end within {timeout_seconds:g} s (--timeout)"
     if isinstance(outcome.ending, NotStarted):
-        why = "command not found" if outcome.status == _NOT_FOUND else "cannot be executed"
-        return f"{command}: {why}"
+        return f"{command}: {_WHY_NOT.get(outcome.ending.errno, 'cannot be executed')}"
     limit = None if outcome.ending is None else exceeded(limits, outcome.ending)
     if limit is not None:
         said = f"--limit {limit.name}={limit.amount}"

@@ -5,9 +5,10 @@ Light, because every run reads it. Which folders are whose is looked up in `netp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.limits import Limit, laid_over, read_limit
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class SandboxSettings:
     no_sandbox: bool = False
     write_paths: tuple[Path, ...] = ()
     limits: tuple[Limit, ...] = ()
+    environment: EnvironmentPolicy = field(default_factory=EnvironmentPolicy)
 
 
 def chosen_sandbox(
@@ -39,6 +41,7 @@ def chosen_sandbox(
         no_sandbox=options.no_sandbox,
         write_paths=(*_write_paths(document, read_path), *options.write),
         limits=laid_over(_limits(document), options.limits),
+        environment=_environment(document, options),
     )
 
 
@@ -61,3 +64,22 @@ def _limits(document: Document | None) -> Iterator[Limit]:
         return
     for name, amount in document.sandbox.limits.model_dump(exclude_none=True).items():
         yield read_limit(name.replace("_", "-"), amount)
+
+
+def _environment(document: Document | None, options: SandboxOptions) -> EnvironmentPolicy:
+    """Of one name, the last word on the command line counts."""
+    last = dict(options.environment)
+    named = tuple(name for name, value in last.items() if value is None)
+    said = {name: value for name, value in last.items() if value is not None}
+    if document is None or document.sandbox is None:
+        return EnvironmentPolicy(inherit=options.inherit or Inherit.ALL, named=named, said=said)
+    table = document.sandbox.environment
+    return EnvironmentPolicy(
+        inherit=options.inherit or Inherit(table.inherit),
+        default_excludes=table.default_excludes,
+        exclude=tuple(table.exclude),
+        values=dict(table.set),
+        include_only=tuple(table.include_only),
+        named=named,
+        said=said,
+    )

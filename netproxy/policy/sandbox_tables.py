@@ -6,9 +6,9 @@ What the values come to is `netproxy.app.sandbox_settings`: paths are read there
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from netproxy.policy.fields import Strict, refuse
 
@@ -47,6 +47,41 @@ class SandboxLimits(Strict):
     cpu_seconds: _Count | None = Field(default=None, description="CPU time of a process")
 
 
+def _name(text: str) -> str:
+    if not text or "=" in text or "\0" in text:
+        raise refuse("must be the name of a variable")
+    if text.upper().startswith("NETPROXY"):
+        raise refuse("must be a name that is not for netproxy to say")
+    return text
+
+
+def _value(text: str) -> str:
+    if "\0" in text:
+        raise refuse("must not hold a NUL byte")
+    return text
+
+
+type _Name = Annotated[str, AfterValidator(_name)]
+type _Value = Annotated[str, AfterValidator(_value)]
+
+
+class SandboxEnvironment(Strict):
+    """Which of your variables the command gets. In patterns `*` stands for anything."""
+
+    inherit: Literal["all", "core", "none"] = Field(
+        default="all", description="what there is to choose from"
+    )
+    default_excludes: bool = Field(
+        default=True,
+        description="leave out names of secrets (*TOKEN, *SECRET*), sockets and what is preloaded",
+    )
+    exclude: list[_Name] = Field(default_factory=list, description="leave these out, too: patterns")
+    set: dict[_Name, _Value] = Field(default_factory=dict, description="and set these")
+    include_only: list[_Name] = Field(
+        default_factory=list, description="of all those only these: patterns; empty means all"
+    )
+
+
 class Sandbox(Strict):
     """What the command sees."""
 
@@ -54,3 +89,6 @@ class Sandbox(Strict):
         default_factory=list, description="folders that the command may write in"
     )
     limits: SandboxLimits = Field(default=SandboxLimits(), description="how much it may use")
+    environment: SandboxEnvironment = Field(
+        default=SandboxEnvironment(), description="which variables it gets"
+    )

@@ -27,8 +27,14 @@ def read_sysctls() -> dict[str, str]:
 
 
 def seccomp_descriptor(machine: str) -> int:
-    """A file that exists in memory only, holding the filter, read from its start."""
-    descriptor = os.memfd_create("seccomp")
-    os.write(descriptor, kernel_filter(machine))
+    """The filter, to be read from its start."""
+    return in_memory("seccomp", kernel_filter(machine))
+
+
+def in_memory(name: str, content: bytes) -> int:
+    """A file that exists in memory only, to be read from its start; the caller closes it."""
+    descriptor = os.memfd_create(name)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor

@@ -1,9 +1,9 @@
 """The session leader inside the sandbox: gives the command its terminal, reports stops and its end.
 
-It runs as `python -I -S -B -X utf8 monitor.py CONTROL STDERR TTY FOREGROUND -- COMMAND…` and
-imports built-in modules only, so that it is up in 15 ms; it shares no code with the package. Why it
-exists: bwrap reports neither a stopped child (Ctrl-Z) nor why an exec failed. sudo's use_pty has
-one for the same reason.
+It runs as `python -I -S -B -X utf8 monitor.py CONTROL STDERR TTY FOREGROUND COMMAND` and imports
+built-in modules only, so that it is up in 15 ms; it shares no code with the package. Why it exists:
+bwrap reports neither a stopped child (Ctrl-Z) nor why an exec failed. sudo's use_pty has one for
+the same reason.
 
 Control messages (one datagram each): to the launcher `r` ready or `p` ready with the terminal's
 master descriptor, `s` (sent by the command's own process, so that SO_PASSCRED shows its pid in the
@@ -23,18 +23,21 @@ import termios
 
 _MESSAGE_BYTES = 16
 _ORDERS_BYTES = 1 << 17
+_PIECE_BYTES = 1 << 20
 _EXEC_FAILED = 255
 # What Python itself changed at its start, and what would end or stop us before the command has the
 # terminal. What the caller ignored on purpose (nohup does SIGHUP) stays ignored for the command.
 _PYTHON_IGNORES = (signals.SIGPIPE, signals.SIGXFSZ)
 _KEYS = (signals.SIGINT, signals.SIGQUIT, signals.SIGTSTP, signals.SIGTTOU)
 
+type _Command = tuple[list[bytes], dict[bytes, bytes]]  # words and environment
+
 
 def main() -> None:
     """Start the command, then pass reports and orders until it ended."""
     control_fd, stderr_fd = int(sys.argv[1]), int(sys.argv[2])
     streams, foreground = sys.argv[3], sys.argv[4] == "1"
-    command = sys.argv[6:]
+    command = _read_command(int(sys.argv[5]))
     os.dup2(stderr_fd, 2)
     os.close(stderr_fd)
     os.set_inheritable(control_fd, False)
@@ -64,6 +67,21 @@ def _take_orders(control: "_socket.socket") -> list[tuple[str, str]]:
     if kind != b"o":
         os._exit(_EXEC_FAILED)
     return [(name, words) for name, _, words in (os.fsdecode(o).partition("=") for o in orders)]
+
+
+def _read_command(descriptor: int) -> "_Command":
+    """From strings that each end in a NUL: how many words there are, the words, the environment.
+
+    They come this way because bwrap takes 9,000 words in all, shows its own to everybody in /proc,
+    and is not to be started with variables that load code (ld.so(8)).
+    """
+    pieces = []
+    while piece := os.read(descriptor, _PIECE_BYTES):
+        pieces.append(piece)
+    os.close(descriptor)
+    count, *strings = b"".join(pieces).split(b"\0")[:-1]
+    words, variables = strings[: int(count)], strings[int(count) :]
+    return words, {name: value for name, _, value in (each.partition(b"=") for each in variables)}
 
 
 def _make_terminal(control: "_socket.socket", streams: str) -> int | None:
@@ -104,7 +122,7 @@ def _ignore_keys() -> list[int]:
 
 def _start(
     control: "_socket.socket",
-    command: list[str],
+    command: "_Command",
     foreground: int | None,
     reset: list[int],
     orders: list[tuple[str, str]],
@@ -129,7 +147,8 @@ def _start(
         control.sendmsg([b"s"])
         os.set_inheritable(control.fileno(), False)
         _close_all_but(control.fileno())
-        os.execvp(command[0], command)
+        argv, environment = command
+        os.execvpe(argv[0], argv, environment)
     except OSError as error:
         control.send(b"e%d" % (error.errno or 0))
     finally:

@@ -63,3 +63,17 @@ def test_they_are_found_by_the_helpers_names() -> None:
     assert capture.rejected is None
     for each in made.values():
         each.close()
+
+
+def test_the_command_and_its_environment_are_strings_that_end() -> None:
+    """As they are, bytes that are no text too; a variable without a name can't be passed on."""
+    launch = Launch(
+        command=("echo", "a b", "", "\udcff"),
+        environment={"A": "b=c", "": "x", "E": ""},
+        directory="/",
+        streams=Streams(terminals=(), path=None),
+        plan=None,
+        machine="x86_64",
+    )
+
+    assert launch.words_and_environment() == b"4\0echo\0a b\0\0\xff\0A=b=c\0E=\0"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.inheritance import GATEWAYS, LOADED, RESERVED, SECRETS, SOCKETS
 from tests.support.people import ROOT
 
 PAGE = (ROOT / "docs/sandbox.md").read_text()
@@ -87,3 +88,17 @@ def test_every_block_is_of_a_known_kind() -> None:
     kinds = [kind for kind, _ in _BLOCK.findall(PAGE)]
     assert set(kinds) <= {"console", "toml", "text"}
     assert PAGE.count("```") == 2 * len(kinds), "a block that the expression does not see"
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("secrets", SECRETS),
+        ("sockets of the host", SOCKETS),
+        ("what is loaded into every program", LOADED),
+        ("the gateway's own", (*GATEWAYS, "default_excludes", "--env", "set", *RESERVED)),
+    ],
+)
+def test_every_variable_that_is_left_out_is_told(heading: str, names: tuple[str, ...]) -> None:
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {heading} |")]
+    assert re.findall(r"`([^`]+)`", row) == list(names)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netproxy.policy.hosts import shown
+from sandbox.inheritance import RESERVED, Inherit, is_among
 from sandbox.limits import KINDS, Limit, parse_limit
 
 
@@ -21,12 +22,19 @@ class SandboxOptions:
     write: tuple[Path, ...] = ()
     no_sandbox: bool = False
     limits: tuple[Limit, ...] = ()
+    inherit: Inherit | None = None
+    # In the order of the command line: (name, value), or (name, None) for the caller's own.
+    environment: tuple[tuple[str, str | None], ...] = ()
 
 
 def sandbox_options(given: argparse.Namespace) -> SandboxOptions:
     """Return what they said."""
     return SandboxOptions(
-        write=tuple(given.write), no_sandbox=given.no_sandbox, limits=tuple(given.limit)
+        write=tuple(given.write),
+        no_sandbox=given.no_sandbox,
+        inherit=None if given.inherit_env is None else Inherit(given.inherit_env),
+        environment=tuple(given.env),
+        limits=tuple(given.limit),
     )
 
 
@@ -44,6 +52,15 @@ def _limit(text: str) -> Limit:
         raise argparse.ArgumentTypeError(f"{shown(text)}: {wrong}") from None
 
 
+def _variable(text: str) -> tuple[str, str | None]:
+    name, equals, value = text.partition("=")
+    if not name:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not NAME or NAME=VALUE")
+    if is_among(name, RESERVED):
+        raise argparse.ArgumentTypeError(f"{shown(name)} is for netproxy to say")
+    return name, value if equals else None
+
+
 # One row an option: flag, what argparse is told.
 SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
     "--write": {
@@ -51,6 +68,17 @@ SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
         "metavar": "PATH",
         "type": read_path,
         "help": "let the command write here too (repeatable)",
+    },
+    "--env": {
+        "action": "append",
+        "metavar": "NAME[=VALUE]",
+        "type": _variable,
+        "help": "give the command this variable of yours although it is left out by default, or "
+        "with this value (repeatable)",
+    },
+    "--inherit-env": {
+        "choices": [str(kind) for kind in Inherit],
+        "help": "which of your variables there are to choose from: all (default), core or none",
     },
     "--no-sandbox": {
         "action": "store_true",
@@ -65,4 +93,4 @@ SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
     },
 }
 # What those are without a word; argparse copies these lists before it appends.
-SANDBOX_DEFAULTS: dict[str, list[Any]] = {"write": [], "limit": []}
+SANDBOX_DEFAULTS: dict[str, list[Any]] = {"write": [], "env": [], "limit": []}

@@ -25,6 +25,7 @@ def drawn(home: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> Blueprint
     work.mkdir()
     monkeypatch.chdir(work)
     environ = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run"), "MARK": "kept"}
+    environ |= {"\x1b_TOKEN": "x", "OLDPWD": "/"}
     return draw(load_settings(parse_run([*flags, "--", "cat", "x"]), environ), environ)
 
 
@@ -40,7 +41,10 @@ def test_of_a_run_in_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     environment = launch.environment
     assert (environment["MARK"], environment["TRACEPARENT"]) == ("kept", "00-1")
     assert (environment["NETPROXY_RUN"], environment["NETPROXY_HTTP"]) == ("r-1", "127.0.0.1:3128")
+    assert environment["PWD"] == launch.directory
+    assert not {"XDG_RUNTIME_DIR", "\x1b_TOKEN"} & environment.keys()
     started = found.started()
+    assert started.withheld == ("\\u001b_TOKEN", "XDG_RUNTIME_DIR")
     assert (started.executable, started.backend) == ("cat", Backend.BUBBLEWRAP)
     assert started.plan == found.plan.lines()
 

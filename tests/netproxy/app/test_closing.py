@@ -12,6 +12,11 @@ from netproxy.model import Decision, Destination, Protocol, Reason, Source
 from sandbox.limits import Limit
 from sandbox.model import Exited, NotStarted, Signalled
 
+_TOO_LONG = (
+    "build: its arguments and variables together are longer than the kernel takes (execve(2)); "
+    "give it fewer variables with --inherit-env core, or its arguments in a file"
+)
+
 
 def line(outcome: Outcome) -> str | None:
     return closing_line(outcome, command="build", timeout_seconds=2.5)
@@ -71,7 +76,7 @@ def test_time_ran_out() -> None:
 
 @pytest.mark.parametrize(
     ("errno", "said"),
-    [(2, "build: command not found"), (13, "build: cannot be executed")],
+    [(2, "build: command not found"), (13, "build: cannot be executed"), (7, _TOO_LONG)],
 )
 def test_a_command_that_did_not_start(errno: int, said: str) -> None:
     ending = NotStarted(errno=errno)

@@ -10,6 +10,7 @@ from netproxy.policy.bounds import Bounds
 from netproxy.policy.layers import Statement
 from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer, Origin
+from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.limits import Limit
 
 
@@ -44,3 +45,30 @@ def test_a_limit_of_the_command_line_replaces_the_files() -> None:
         "open-files": 8,
         "file-size": 1 << 20,
     }
+
+
+def test_the_command_line_has_the_last_word_on_a_variable() -> None:
+    document = load(
+        '[sandbox.environment]\ninherit = "none"\ndefault_excludes = false\nexclude = ["A_*"]\n'
+        'set = {B = "file"}\ninclude_only = ["C"]\n',
+        "config.toml",
+        layer=Layer.USER,
+    )
+    said = SandboxOptions(
+        inherit=Inherit.CORE, environment=(("D", None), ("D", "1"), ("E", "2"), ("E", None))
+    )
+
+    found = chosen_sandbox(document, said, Path).environment
+
+    assert found == EnvironmentPolicy(
+        inherit=Inherit.CORE,
+        default_excludes=False,
+        exclude=("A_*",),
+        values={"B": "file"},
+        include_only=("C",),
+        named=("E",),
+        said={"D": "1"},
+    )
+    without = chosen_sandbox(document, SandboxOptions(), Path).environment
+    assert (without.inherit, without.named) == (Inherit.NONE, ())
+    assert chosen_sandbox(None, said, Path).environment.inherit is Inherit.CORE

@@ -34,3 +34,21 @@ def test_amounts_of_bytes_are_numbers_or_text() -> None:
 def test_what_is_no_limit_is_refused(name: str, amount: object) -> None:
     with pytest.raises(ValidationError):
         Sandbox.model_validate({"limits": {name: amount}})
+
+
+def test_an_environment() -> None:
+    table = {"inherit": "core", "set": {"A": "b"}, "exclude": ["*_URL"], "include_only": ["A"]}
+    found = Sandbox.model_validate({"environment": table}).environment
+    assert (found.inherit, found.set, found.default_excludes) == ("core", {"A": "b"}, True)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"inherit": "some"}, {"set": {"": "x"}}, {"set": {"A=B": "x"}}, {"set": {"A": "\0"}},
+        {"exclude": ["\0"]}, {"set": {"netproxy_run": "r-1"}}, {"set": {"A": 1}}, {"only": ["A"]},
+    ],
+)  # fmt: skip
+def test_what_no_environment_can_be_is_refused(table: object) -> None:
+    with pytest.raises(ValidationError):
+        Sandbox.model_validate({"environment": table})

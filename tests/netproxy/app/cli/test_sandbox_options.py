@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netproxy.app.cli.run_options import parse_run
+from sandbox.inheritance import Inherit
 from sandbox.limits import Limit
 
 
@@ -14,6 +15,28 @@ def test_without_a_word_nothing_is_said() -> None:
     assert said.write == ()
     assert not said.no_sandbox
     assert said.limits == ()
+    assert (said.inherit, said.environment) == (None, ())
+
+
+def test_variables_in_the_order_of_the_line() -> None:
+    said = parse_run(["--env", "A", "--env", "B=c=d", "--inherit-env", "core", "--", "x"]).sandbox
+
+    assert said.environment == (("A", None), ("B", "c=d"))
+    assert said.inherit is Inherit.CORE
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [("=x", "is not NAME or NAME=VALUE"), ("NETPROXY_RUN=r-1", "is for netproxy to say")],
+)
+def test_a_variable_that_nobody_can_set(
+    capsys: pytest.CaptureFixture[str], text: str, error: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_run(["--env", text, "--", "true"])
+
+    assert left.value.code == 64
+    assert error in capsys.readouterr().err
 
 
 def test_an_empty_path_is_none(capsys: pytest.CaptureFixture[str]) -> None:
