@@ -22,3 +22,11 @@ class PlanRefused(SandboxError):
 
 class LaunchFailed(SandboxError):
     """The fence was built but the command's monitor did not come up: our own failure."""
+
+
+class ProfileRefused(SandboxError):
+    """A profile says what means nothing, or can't be enforced. `name` is one that isn't known."""
+
+    def __init__(self, what: str, *, name: str | None = None) -> None:
+        super().__init__(what)
+        self.name = name

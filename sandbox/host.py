@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 from sandbox.errors import FenceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # Before PATH: where distributions install it, and where only root may write.
 _PACKAGES = ("netproxy", "approvals", "sandbox", "otel")
 _SYSTEM = ("/usr/bin", "/bin", "/usr/local/bin", "/run/current-system/sw/bin")
 
 
-def find_bwrap(search_path: str, *, writable: tuple[str, ...] = ()) -> str:
+def find_bwrap(search_path: str, *, is_writable: Callable[[str], bool] | None = None) -> str:
     """The path of bwrap. Raises FenceUnavailable with what to type.
 
-    `search_path` is PATH; entries that are relative, or inside one of `writable`, don't count.
+    `search_path` is PATH; entries that are relative, or that the command may write, don't count.
     """
     for folder in (*_SYSTEM, *search_path.split(os.pathsep)):
         candidate = Path(folder, "bwrap")
         if not candidate.is_absolute() or not os.access(candidate, os.X_OK):
             continue
-        if not any(candidate.resolve().is_relative_to(root) for root in writable):
+        if is_writable is None or not is_writable(str(candidate.resolve())):
             return str(candidate)
     raise FenceUnavailable(
         "bwrap is not installed (looked in the system's folders and PATH, but not in folders "

@@ -21,26 +21,63 @@ class Backend(StrEnum):
     NONE = "none"  # proxy variables only: `--no-sandbox`, never chosen for the user
 
 
+class Right(StrEnum):
+    """What a rule gives the command at a path and below it."""
+
+    NONE = "none"
+    READ = "read"
+    WRITE = "write"
+    PRIVATE = "private"  # an empty folder of the run's own, in place of what is there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of a profile, applied to this host. `path` is absolute and free of symlinks.
+
+    The longest path wins. At the same path the later `layer` does (a profile over what it extends,
+    the command line over all), and within a layer the stricter right.
+    """
+
+    right: Right
+    path: str
+    layer: int = 0
+    is_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that has to stay as it is, or away. `content` is what a missing file then says."""
+
+    path: str
+    content: bytes | None = None  # None: where it is missing, a folder takes its place
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """The files as the command shall see them. Every path is absolute and free of symlinks.
 
-    `working_directory` becomes writable unless it is `/`, the home folder or above it; `writable`
-    is what `--write` named. `hidden` are our own state and configuration folders, `protected` files
-    and folders that stay readable but never writable (our program, the policy file).
+    Where no rule holds nothing is seen. `hidden`, `program` and `protected` are netproxy's own, and
+    no rule changes them: folders that nobody sees, what has to be readable to run at all, and files
+    that are never writable (the policy).
     """
 
     working_directory: str
-    home: str
-    writable: tuple[str, ...]
-    hidden: tuple[str, ...]
-    protected: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    hidden: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
     # Of those that may be written, when they were looked at.
     identities: Mapping[str, Identity] = field(default_factory=dict)
-    # Links that lead to something hidden or protected.
+    # Links that lead to something hidden or protected, and lie where we could change them.
     links: tuple[str, ...] = ()
     # Files that must seem to be the caller's own (see `sandbox.plan.Access.OWNED`).
     owned: tuple[str, ...] = ()
+    # Links of the host's, by what they lead to: where the folder around them is hidden.
+    shortcuts: Mapping[str, str] = field(default_factory=dict)
+    # What isn't there and must not be made; whoever starts the run makes it, empty and read-only.
+    missing: tuple[Part, ...] = ()
+    # What a person should know of all this: one line each.
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,25 +1,25 @@
 """From what is asked to an ordered, printable list of what will be mounted. Pure.
 
-The order is the argument: everything read-only, then what is private, then what is writable, then
-what must stay read-only inside that, and last what nobody may see. A later line wins, so no earlier
-choice of the user can open what a later line closes.
+The order is the argument: parents come before what lies in them, so the longest path wins. What is
+netproxy's own stands above every rule: its program stays readable, its policy is never writable,
+its records are never seen.
 A mount point can't be renamed, but a folder above it can, and takes the mount along. So each folder
-between a writable one and something of ours becomes a mount point, too.
+between a writable one and something closed in it becomes a mount point, too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sandbox.errors import PlanRefused
+from sandbox.model import Right, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from sandbox.model import Identity, SandboxSpec
+    from sandbox.model import Identity, Part, SandboxSpec
 
 PRIVATE_TMP = "/tmp"  # noqa: S108  # a mount point inside the sandbox, not a file of ours
 # Mounted again, these would show the host's processes, settings and devices.
@@ -34,11 +34,27 @@ class Access(StrEnum):
     WRITE = "write"
     PRIVATE = "private"  # an empty, writable folder that vanishes with the sandbox
     HIDDEN = "hidden"  # an empty folder that can't even be listed
+    UNREADABLE = "unreadable"  # a file that can't be opened
+    # A hidden folder in which some paths are open all the same: those can be reached by name, and
+    # nothing can be listed. Once they are mounted it is sealed.
+    SPARSE = "sparse"
+    SEALED = "sealed"
+    LINK = "link"  # a link of the host's, where the folder around it is hidden
     # A read-only copy that belongs to the caller. In a user namespace with one user the files of
     # all others seem to be nobody's, and ssh refuses to include those in /etc/ssh/ssh_config.d.
     OWNED = "owned"
     DEVICES = "devices"  # a minimal /dev with its own terminals
     PROCESSES = "processes"  # a /proc that shows the sandbox's own processes only
+
+
+_CLOSED = frozenset({Access.HIDDEN, Access.SPARSE, Access.UNREADABLE})
+_OF_RIGHT = {
+    Right.NONE: Access.HIDDEN,
+    Right.READ: Access.READ,
+    Right.WRITE: Access.WRITE,
+    Right.PRIVATE: Access.PRIVATE,
+}
+_STRICTNESS = {Right.PRIVATE: 0, Right.WRITE: 1, Right.READ: 2, Right.NONE: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +63,10 @@ class Mount:
 
     access: Access
     path: str
+    target: str | None = None  # where a link leads
 
     def __str__(self) -> str:
-        return f"{self.access} {self.path}"
+        return f"{self.access} {self.path}" + (f" -> {self.target}" if self.target else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +76,8 @@ class Plan:
     mounts: tuple[Mount, ...]
     working_directory: str
     identities: Mapping[str, Identity]  # of the folders that the command was given
+    missing: tuple[Part, ...] = ()  # read-only places that have to be made for the run
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> tuple[str, ...]:
         """For people and for the audit event."""
@@ -68,49 +87,110 @@ class Plan:
         """The folders of the host that the command may write."""
         return tuple(mount.path for mount in self.mounts if mount.access is Access.WRITE)
 
+    def lets_write(self, path: str) -> bool:
+        """Whether the command may write what is at an absolute path without symlinks."""
+        mounted = {mount.path: mount.access for mount in self.mounts if mount.target is None}
+        return _at({"/": Access.READ} | mounted, path) is Access.WRITE
+
 
 def make_plan(spec: SandboxSpec) -> Plan:
     """Order the mounts. Raises PlanRefused for a combination that can't be enforced."""
-    writable = list(writable_roots(spec.working_directory, spec.home, spec.writable))
-    if "/" in writable:
-        raise PlanRefused("the whole disk can't be writable: name the folders that shall be")
-    for path in (spec.working_directory, *spec.writable):
-        _refuse_inside_hidden(path, spec.hidden)
-        _refuse_kernels_own(path)
-    _refuse_links(spec, writable)
-    mounts = [
-        Mount(Access.READ, "/"),
-        Mount(Access.DEVICES, "/dev"),
-        Mount(Access.PROCESSES, "/proc"),
-        Mount(Access.PRIVATE, PRIVATE_TMP),
-    ]
-    # A working directory in /tmp that may not be written (nobody's home is there, but a home may
-    # be) still has to exist inside.
-    if _is_within(spec.working_directory, PRIVATE_TMP) and spec.working_directory not in writable:
-        mounts.append(Mount(Access.READ, spec.working_directory))
-    mounts += [Mount(Access.OWNED, path) for path in _parents_first(spec.owned)]
-    pinned = _folders_between(writable, (*spec.protected, *spec.hidden))
-    mounts += [Mount(Access.WRITE, path) for path in _parents_first([*writable, *pinned])]
-    changed = [PRIVATE_TMP, *writable]
-    mounts += [
-        Mount(Access.READ, path)
-        for path in _parents_first(spec.protected)
-        if any(_is_within(path, root) for root in changed)
-    ]
-    mounts += [Mount(Access.HIDDEN, path) for path in _outermost(spec.hidden)]
+    kept_out = (Rule(right=Right.READ, path=part.path) for part in spec.missing)
+    rules = in_force((*kept_out, *spec.rules))
+    final = _finally(spec, rules)
+    _refuse_impossible(spec, rules, final)
+    mounts = [*_foundation(spec, final), *_mounts(spec, final)]
+    made = set(mounts)
+    sparse = [mount.path for mount in mounts if mount.access is Access.SPARSE]
+    mounts += [Mount(Access.SEALED, path) for path in sparse]
     return Plan(
         mounts=tuple(mounts),
         working_directory=spec.working_directory,
-        identities={path: spec.identities[path] for path in writable if path in spec.identities},
+        identities={
+            path: identity
+            for path, identity in spec.identities.items()
+            if final.get(path) is Access.WRITE
+        },
+        missing=tuple(part for part in spec.missing if Mount(Access.READ, part.path) in made),
+        notes=spec.notes,
     )
 
 
-def writable_roots(directory: str, home: str, named: tuple[str, ...]) -> tuple[str, ...]:
-    """What the command may write: the folders it was given, and most working directories."""
-    return named if _is_or_above(directory, home) else (*named, directory)
+def in_force(rules: Iterable[Rule]) -> dict[str, Rule]:
+    """The one rule at each path that counts."""
+    best: dict[str, Rule] = {}
+    for rule in rules:
+        other = best.get(rule.path)
+        if other is None or _rank(rule) > _rank(other):
+            best[rule.path] = rule
+    return best
 
 
-def _refuse_inside_hidden(path: str, hidden: tuple[str, ...]) -> None:
+def _rank(rule: Rule) -> tuple[int, int]:
+    return rule.layer, _STRICTNESS[rule.right]
+
+
+def _finally(spec: SandboxSpec, rules: Mapping[str, Rule]) -> dict[str, Access]:
+    """What holds at each path that is named; below it the same, down to the next one."""
+    final = {"/": Access.HIDDEN}
+    for path, rule in rules.items():
+        final[path] = _OF_RIGHT[rule.right]
+        if rule.is_file and rule.right is Right.NONE:
+            final[path] = Access.UNREADABLE
+    ours = (*spec.program, *spec.protected)
+    for path in [path for path in final if _lies_in(path, ours)]:
+        if final[path] not in _CLOSED:
+            del final[path]
+    # Not where it is hidden: nothing has to open a policy file inside.
+    final |= {path: Access.READ for path in spec.protected if _at(final, path) not in _CLOSED}
+    final |= dict.fromkeys(spec.program, Access.READ)
+    final |= dict.fromkeys(spec.hidden, Access.HIDDEN)
+    openings = [path for path, access in final.items() if access not in _CLOSED]
+    for path in {above for opening in openings for above in _above(opening)}:
+        if final.get(path) is Access.HIDDEN:
+            final[path] = Access.SPARSE
+    return final | dict.fromkeys(_pinned(final), Access.WRITE)
+
+
+def _pinned(final: Mapping[str, Access]) -> Iterator[str]:
+    """The folders between a writable one and something closed or read-only in it."""
+    for path, access in final.items():
+        if access is Access.WRITE or path == "/":
+            continue
+        between: list[str] = []
+        for above in _above(path):
+            if (found := final.get(above)) is not None:
+                if found is Access.WRITE:
+                    yield from between
+                break
+            between.append(above)
+
+
+def _refuse_impossible(
+    spec: SandboxSpec, rules: Mapping[str, Rule], final: Mapping[str, Access]
+) -> None:
+    for path, rule in rules.items():
+        if rule.right is not Right.NONE:
+            _refuse_inside_ours(path, spec.hidden)
+        if path != "/":
+            _refuse_kernels_own(path)
+    _refuse_inside_ours(spec.working_directory, spec.hidden)
+    _refuse_kernels_own(spec.working_directory)
+    if _at(final, spec.working_directory) in _CLOSED:
+        raise PlanRefused(
+            f"the working directory {spec.working_directory} is hidden from the command; "
+            "start somewhere else, or open it with --read or --write"
+        )
+    for link in spec.links:
+        # A link can't be protected, only what it leads to: the command could turn it elsewhere.
+        if _at(final, link) is Access.WRITE:
+            raise PlanRefused(
+                f"the way to netproxy's own files leads through {link}, a link that the command "
+                "could change; name the place that it leads to, or move it"
+            )
+
+
+def _refuse_inside_ours(path: str, hidden: tuple[str, ...]) -> None:
     for root in hidden:
         if _is_within(path, root):
             raise PlanRefused(f"{path} lies in {root}, which is hidden from the command")
@@ -123,47 +203,63 @@ def _refuse_kernels_own(path: str) -> None:
         raise PlanRefused(f"{path} is no folder to work in: what is there belongs to the kernel")
 
 
-def _refuse_links(spec: SandboxSpec, writable: list[str]) -> None:
-    """A link can't be protected, only what it leads to: the command could turn it elsewhere."""
-    safe = (*spec.protected, *spec.hidden)
-    for link in spec.links:
-        if any(_is_within(link, root) for root in safe):
+def _foundation(spec: SandboxSpec, final: Mapping[str, Access]) -> Iterator[Mount]:
+    """What everything else is mounted on."""
+    yield Mount(final["/"], "/")
+    yield Mount(Access.DEVICES, "/dev")
+    yield Mount(Access.PROCESSES, "/proc")
+    if final["/"] is Access.WRITE:  # to the kernel root is root, inside as well
+        yield Mount(Access.READ, "/sys")
+    for path, target in sorted(spec.shortcuts.items()):
+        if _at(final, path) in _CLOSED:
+            yield Mount(Access.LINK, path, target)
+
+
+def _mounts(spec: SandboxSpec, final: Mapping[str, Access]) -> Iterator[Mount]:
+    known = {"/": final["/"]}
+    for path in _parents_first(final):
+        if path == "/":
             continue
-        if any(_is_within(link, root) for root in writable):
-            raise PlanRefused(
-                f"the way to netproxy's own files leads through {link}, a link that the command "
-                "could change; name the place that it leads to, or move it"
-            )
+        access, around = final[path], _at(known, path)
+        known[path] = access
+        # What is hidden has no inside to mount on, and what is read-only needs no second mount.
+        if access in {Access.HIDDEN, Access.UNREADABLE} and around in _CLOSED:
+            continue
+        if access is Access.READ and around is Access.READ:
+            continue
+        yield Mount(access, path)
+    # A working directory below /tmp has to exist inside, written or not.
+    if spec.working_directory != PRIVATE_TMP and _at(known, spec.working_directory) is (
+        Access.PRIVATE
+    ):
+        yield Mount(Access.READ, spec.working_directory)
+    for path in sorted(spec.owned):
+        if _at(known, path) is Access.READ:
+            yield Mount(Access.OWNED, path)
 
 
-def _folders_between(roots: list[str], closed: tuple[str, ...]) -> list[str]:
-    """The folders below one of `roots` and above one of `closed`."""
-    return [
-        str(parent)
-        for path in closed
-        for parent in PurePosixPath(path).parents
-        if any(_is_within(str(parent), root) and str(parent) != root for root in roots)
-    ]
+def _at(known: Mapping[str, Access], path: str) -> Access:
+    """What holds at a path: the entry nearest above it, or its own."""
+    while (found := known.get(path)) is None:
+        path = path.rpartition("/")[0] or "/"
+    return found
 
 
-def _is_or_above(path: str, home: str) -> bool:
-    """Whether writing `path` would mean writing the whole home folder, or the whole disk."""
-    return _is_within(home, path)
+def _above(path: str) -> Iterator[str]:
+    """The folders above, innermost first; of `/`, none."""
+    while path != "/":
+        path = path.rpartition("/")[0] or "/"
+        yield path
+
+
+def _lies_in(path: str, folders: Iterable[str]) -> bool:
+    return any(path != folder and _is_within(path, folder) for folder in folders)
 
 
 def _is_within(path: str, root: str) -> bool:
-    return PurePosixPath(path).is_relative_to(root)
+    return path == root or path.startswith(root.rstrip("/") + "/")
 
 
-def _outermost(paths: tuple[str, ...]) -> list[str]:
-    """Without those that lie in another: what is hidden has no inside to mount on."""
-    kept: list[str] = []
-    for path in _parents_first(paths):
-        if not any(_is_within(path, root) for root in kept):
-            kept.append(path)
-    return kept
-
-
-def _parents_first(paths: list[str] | tuple[str, ...]) -> list[str]:
-    """Without duplicates, so that no mount covers one made before it."""
-    return sorted(set(paths), key=lambda path: (path.count("/"), path))
+def _parents_first(paths: Iterable[str]) -> list[str]:
+    """So that no mount covers one made before it."""
+    return sorted(paths, key=lambda path: (path.count("/"), path))

@@ -17,7 +17,7 @@ from sandbox.launch import Launch
 from sandbox.linux import attempts
 from sandbox.linux.kernel import read_sysctls
 from sandbox.linux.seccomp import is_supported
-from sandbox.model import SandboxSpec
+from sandbox.model import Right, Rule, SandboxSpec
 from sandbox.plan import make_plan
 from sandbox.process import Fence, interpreter, version_of
 from sandbox.streams import Streams
@@ -108,10 +108,8 @@ async def _try_everything() -> int:
         plan=make_plan(
             SandboxSpec(
                 working_directory="/",
-                home="/",
-                writable=(),
-                hidden=(),
-                protected=program_paths(sys.path),
+                rules=(Rule(right=Right.READ, path="/"), Rule(right=Right.PRIVATE, path="/tmp")),  # noqa: S108  # the sandbox's own
+                program=program_paths(sys.path),
             )
         ),
         machine=platform.machine(),

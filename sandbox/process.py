@@ -30,6 +30,7 @@ from sandbox.launch import Listeners
 from sandbox.linux import bubblewrap
 from sandbox.linux.kernel import in_memory, read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import Insider, Wanted
+from sandbox.mountpoints import MountPoints
 from sandbox.plan import Access
 from sandbox.streams import starts_in_foreground
 
@@ -60,6 +61,7 @@ class Fence:
         self._info: int | None = None
         self._insider: Insider | None = None
         self.init: int | None = None  # a pidfd of the namespace's init
+        self._points = MountPoints()
         stderr = os.dup(2)
         try:
             if bwrap is None:
@@ -67,6 +69,9 @@ class Fence:
                 self._order()
             else:
                 self._process = self._spawn_fenced(bwrap, theirs, said, stderr)
+        except BaseException:
+            self._points.release()
+            raise
         finally:
             theirs.close()
             os.close(said)
@@ -76,6 +81,7 @@ class Fence:
         self, bwrap: str, theirs: socket.socket, said: int, stderr: int
     ) -> subprocess.Popen[bytes]:
         assert self.launch.plan is not None
+        self._points.claim(self.launch.plan.missing)
         self._info, info = os.pipe2(os.O_CLOEXEC)
         block, self._block = os.pipe2(os.O_CLOEXEC)
         descriptors = bubblewrap.Descriptors(
@@ -90,10 +96,12 @@ class Fence:
         )
         words = bubblewrap.arguments(self.launch.plan, descriptors, directory=self.launch.directory)
         try:
-            return self._spawn([bwrap, *words], theirs, said, stderr, descriptors.all())
+            process = self._spawn([bwrap, *words], theirs, said, stderr, descriptors.all())
         finally:
             for descriptor in descriptors.all():
                 os.close(descriptor)
+        self._points.watch_over()
+        return process
 
     def _spawn(
         self,
@@ -270,6 +278,7 @@ class Fence:
             self._insider = None
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(REAP_SECONDS)
+        self._points.release()
         for descriptor in (self._diagnostics, self._block, self._info, self.init):
             if descriptor is not None:
                 os.close(descriptor)

@@ -131,7 +131,7 @@ def draw(settings: Settings, environ: Mapping[str, str]) -> Blueprint:
         spec = fencing.sandbox_spec(settings, environ, program=program_paths(sys.path))
         plan = make_plan(spec)
         refuse_forgeries(settings, plan)
-        bwrap = find_bwrap(environ.get("PATH", ""), writable=plan.writable())
+        bwrap = find_bwrap(environ.get("PATH", ""), is_writable=plan.lets_write)
     return Blueprint(
         settings=settings, environ=environ, directory=directory, plan=plan, bwrap=bwrap
     )

@@ -1,4 +1,7 @@
-"""From settings to what the sandbox is asked for: which folders are whose. Looks at the disk."""
+"""From settings to what the sandbox is asked for: which folders are whose. Looks at the disk.
+
+What a profile comes to here is `netproxy.app.file_rules`; this file adds what is netproxy's own.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app.control_socket import control_folder
+from netproxy.app.file_rules import file_rules, look_at
 from netproxy.app.places import config_home, state_home
-from sandbox.model import SandboxSpec
-from sandbox.plan import writable_roots
+from sandbox.model import Right, SandboxSpec
+from sandbox.plan import in_force
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from netproxy.app.settings import Settings
-    from sandbox.model import Identity
 
 _MANAGED = Path("/etc/netproxy")
 # A path has at most 4096 bytes and 40 links (PATH_MAX and MAXSYMLINKS of the kernel).
@@ -26,19 +29,17 @@ _MAX_STEPS = 40 * 4096
 _SSH_DROP_INS = Path("/etc/ssh/ssh_config.d")
 
 
-class FolderMissing(Exception):
-    """A folder that was named does not exist."""
-
-
 def sandbox_spec(
     settings: Settings, environ: Mapping[str, str], *, program: tuple[str, ...]
 ) -> SandboxSpec:
-    """What the command may see and write. Raises FolderMissing for a `--write` that isn't there."""
+    """What the command may see and write.
+
+    Raises FolderMissing for a path that isn't there, PlanRefused, ProfileRefused.
+    """
     home = home_folder(environ)
-    found = dict(_named(path) for path in settings.sandbox.write_paths)
-    opened = tuple(found)
-    directory, identity = _look_at(Path())
+    directory, identity = look_at(Path(), "working directory")
     real_home = os.path.realpath(home)
+    said = file_rules(settings.sandbox, cwd=directory, home=real_home, runtime=_sockets())
     ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
     if settings.evidence.key is not None:  # who reads it can sign a history of his own
         ours.append(settings.evidence.key.parent)
@@ -52,16 +53,19 @@ def sandbox_spec(
     # The usual policy file, read or not: it may be a link into a folder that is worked on.
     policy = settings.config_file or config_home(environ, home) / "config.toml"
     files = dict.fromkeys([policy, *(source.path for source in settings.sources)])
-    roots = writable_roots(directory, real_home, opened)
+    roots = [path for path, rule in in_force(said.rules).items() if rule.right is Right.WRITE]
     return SandboxSpec(
         working_directory=directory,
-        home=real_home,
-        writable=opened,
+        rules=tuple(said.rules),
         hidden=_hide(ours, roots=(*roots, *(os.path.realpath(folder) for folder in made))),
-        protected=(*program, *(os.path.realpath(file) for file in files if file.exists())),
-        identities={**found, directory: identity},
+        program=program,
+        protected=tuple(os.path.realpath(file) for file in files if file.exists()),
+        identities={directory: identity, **said.identities},
         links=tuple(link for path in (*ours, *files, Path(sys.prefix)) for link in _links(path)),
         owned=_ssh_drop_ins(),
+        shortcuts=said.shortcuts,
+        missing=tuple(said.missing),
+        notes=tuple(said.notes),
     )
 
 
@@ -92,21 +96,10 @@ def _ssh_drop_ins() -> tuple[str, ...]:
     return tuple(path for path in files if os.access(path, os.R_OK))
 
 
-def _named(path: Path) -> tuple[str, Identity]:
-    try:
-        return _look_at(path)
-    except OSError:
-        raise FolderMissing(f"--write {path}: no such file or folder") from None
-
-
-def _look_at(path: Path) -> tuple[str, Identity]:
-    """Where it really is, and which folder that is; both of one and the same."""
-    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        found = os.fstat(descriptor)
-        return os.readlink(f"/proc/self/fd/{descriptor}"), (found.st_dev, found.st_ino)  # noqa: PTH115  # text
-    finally:
-        os.close(descriptor)
+def _sockets() -> str | None:
+    """The folder of the user's login session: buses, agents, keyrings (file-hierarchy(7))."""
+    place = f"/run/user/{os.getuid()}"
+    return os.path.realpath(place) if os.path.isdir(place) else None  # noqa: PTH112  # text
 
 
 def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
@@ -128,7 +121,7 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _links(path: Path) -> Iterator[str]:
-    """Every symbolic link on the way, named by the real folder that it lies in."""
+    """Every symbolic link on the way that could be turned, named by the real folder around it."""
     here, ahead = Path("/"), list(reversed(path.absolute().parts[1:]))
     for _ in range(_MAX_STEPS):
         if not ahead:
@@ -137,7 +130,8 @@ def _links(path: Path) -> Iterator[str]:
         if name == "..":
             here = here.parent
         elif (step := here / name).is_symlink():
-            yield str(step)
+            if os.access(here, os.W_OK):
+                yield str(step)
             target = step.readlink()
             here = Path("/") if target.is_absolute() else here
             ahead += reversed(target.parts[1:] if target.is_absolute() else target.parts)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.errors import PlanRefused
-from sandbox.plan import Access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,20 +30,15 @@ def refuse_own_answers(programs: Iterable[CommandSettings], plan: Plan) -> None:
 
     Not the file alone: what lies beside a script is imported by it. Raises `PlanRefused`.
     """
-    hidden = [mount.path for mount in plan.mounts if mount.access is Access.HIDDEN]
     for program in programs:
         for word in program.argv:
             if not word.startswith("/"):
                 continue
             # Where it is, and where it is said to be: a link there could be turned.
             for path in (os.path.realpath(word), os.path.normpath(word)):
-                if _is_below(path, plan.writable()) and not _is_below(path, hidden):
+                if plan.lets_write(path) or plan.lets_write(os.path.dirname(path)):  # noqa: PTH120  # text
                     raise PlanRefused(
                         f"[[approvals.command]] {program.name}: the command may write"
                         f" {Path(path).parent}, so it would answer its own questions; move"
                         f" {Path(word).name} to a folder that it can't write"
                     )
-
-
-def _is_below(path: str, roots: Iterable[str]) -> bool:
-    return any(Path(path).is_relative_to(root) for root in roots)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.app.regular_file import read_regular
 from netproxy.errors import InvalidSettings
+from sandbox.mountpoints import is_mount_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +55,8 @@ def find(directory: Path, home: Path, store: TrustStore) -> Search:
     led_here = _led_elsewhere(trusted)
     for folder in _folders(directory, home):
         path = folder / NAME
-        is_there = os.path.lexists(path)
+        # Another run in that folder may keep its command from making the file.
+        is_there = os.path.lexists(path) and not is_mount_point(path)
         known = trusted.get(str(path), {})
         if folder in led_here:
             raise InvalidSettings((_led_away(led_here[folder], folder),))

@@ -18,6 +18,7 @@ from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
 from netproxy.app.closing import closing_line
 from netproxy.app.control_socket import control_of
+from netproxy.app.file_rules import FolderMissing
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.inbox import open_inbox
 from netproxy.app.listening import ListenRefused
@@ -88,13 +89,8 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
     """
     log = RunLog(settings.telemetry, say)
     try:
-        # Before the plan: the folder that it lies in is hidden from the command.
-        with (
-            control_of(settings.ask, environ, fencing.home_folder(environ), log) as control,
-            open_inbox(settings, reviewer_name(), log, on_terminal=is_terminal(2)) as inbox,
-        ):
-            return _Execution(settings, environ, load, log, control, inbox).perform()
-    except (fencing.FolderMissing, PlanRefused) as refused:
+        return _work(settings, environ, load, log)
+    except (FolderMissing, PlanRefused) as refused:
         return _fail(log, str(refused), os.EX_USAGE)
     except FenceUnavailable as unavailable:
         if environ.get("NETPROXY") == "1":
@@ -104,6 +100,19 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
         return _fail(log, str(unavailable), EXIT_OURS)
     except (ListenRefused, SandboxError, OSError) as failed:
         return _fail(log, f"the command could not be run: {failed}", EXIT_OURS)
+
+
+def _work(settings: Settings, environ: Mapping[str, str], load: Load, log: RunLog) -> int:
+    if settings.sandbox.dry_run:
+        from netproxy.app.dry_run import show
+
+        return show(settings, environ)
+    # Before the plan: the folder that it lies in is hidden from the command.
+    with (
+        control_of(settings.ask, environ, fencing.home_folder(environ), log) as control,
+        open_inbox(settings, reviewer_name(), log, on_terminal=is_terminal(2)) as inbox,
+    ):
+        return _Execution(settings, environ, load, log, control, inbox).perform()
 
 
 def say(text: str) -> None:
@@ -184,7 +193,10 @@ class _Execution:
             become_subreaper()
         else:
             refuse_ways_out()
-        return draw(self._settings, self._environ)
+        blueprint = draw(self._settings, self._environ)
+        for note in blueprint.plan.notes if blueprint.plan is not None else ():
+            self._say(f"warning: {note}")
+        return blueprint
 
     def _trail(self, journal: Journal) -> AuditTrail:
         common: dict[str, Value] = {

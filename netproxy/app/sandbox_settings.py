@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from netproxy.app.profile_settings import own_profiles, profile_in_force
 from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.limits import Limit, laid_over, read_limit
+from sandbox.profile import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from netproxy.app.cli.sandbox_options import SandboxOptions
     from netproxy.policy.bounds import Bounds
     from netproxy.policy.loader import Document
+    from sandbox.profile import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +28,39 @@ class SandboxSettings:
     """What holds for the fence of one run, complete and checked."""
 
     no_sandbox: bool = False
+    files: str = DEFAULT_PROFILE  # the profile that holds
+    profiles: tuple[Profile, ...] = ()  # the user's own
     write_paths: tuple[Path, ...] = ()
+    read_paths: tuple[str, ...] = ()  # read-only, or globs
+    hide_paths: tuple[str, ...] = ()
+    workspaces: tuple[Path, ...] = ()  # beside the one that the run starts in
+    dry_run: bool = False
     limits: tuple[Limit, ...] = ()
     environment: EnvironmentPolicy = field(default_factory=EnvironmentPolicy)
 
 
 def chosen_sandbox(
-    document: Document | None, options: SandboxOptions, read_path: Callable[..., Path]
+    document: Document | None,
+    options: SandboxOptions,
+    read_path: Callable[..., Path],
+    problems: list[str],
 ) -> SandboxSettings:
-    """Lay the user's file and the command line over each other.
+    """Lay the user's file and the command line over each other, and note what can't be.
 
     `read_path(text, *key)` reads a path that stands at that key of the file.
     """
+    profiles = own_profiles(document, problems)
     return SandboxSettings(
         no_sandbox=options.no_sandbox,
+        files=profile_in_force(document, options.files, profiles, problems),
+        profiles=profiles,
         write_paths=(*_write_paths(document, read_path), *options.write),
         limits=laid_over(_limits(document), options.limits),
         environment=_environment(document, options),
+        read_paths=options.read,
+        hide_paths=options.hide,
+        workspaces=options.workspace,
+        dry_run=options.dry_run,
     )
 
 

@@ -260,7 +260,7 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
         max_unexported_bytes=document.max_unexported_bytes if document else None,
         evidence=_evidence(document, read),
         telemetry=chosen_telemetry(document, read.environ, read.problems),
-        sandbox=chosen_sandbox(document, options.sandbox, read.path),
+        sandbox=chosen_sandbox(document, options.sandbox, read.path, read.problems),
     )
 
 

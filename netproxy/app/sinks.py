@@ -30,7 +30,6 @@ from otel import (
 )
 from otel.sinks import Protocol
 from sandbox.errors import PlanRefused
-from sandbox.plan import Access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -79,20 +78,15 @@ def sinks_of(
 
 def refuse_writable(sinks: Iterable[SinkSettings], plan: Plan) -> None:
     """Refuse a file of records that the command could forge. Raises `PlanRefused`."""
-    hidden = [mount.path for mount in plan.mounts if mount.access is Access.HIDDEN]
     for sink in sinks:
         if not isinstance(sink, FileSettings):
             continue
         folder = os.path.realpath(Path(sink.path).parent)
-        if _is_below(folder, plan.writable()) and not _is_below(folder, hidden):
+        if plan.lets_write(folder):
             raise PlanRefused(
                 f"{sink.place}: the command may write in {folder}, so records there prove nothing; "
                 "choose a folder that it can't write"
             )
-
-
-def _is_below(folder: str, roots: Iterable[str]) -> bool:
-    return any(Path(folder).is_relative_to(root) for root in roots)
 
 
 def listening_there(endpoint: str, taken: Iterable[tuple[str, int]]) -> bool:

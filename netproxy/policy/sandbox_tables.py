@@ -82,9 +82,36 @@ class SandboxEnvironment(Strict):
     )
 
 
+# Folders in folders; a path of the kernel's has at most 4096 bytes.
+_DEPTH_LIMIT = 64
+
+
+class FileProfile(Strict):
+    """Which paths the command may read, write, or not see: a path, a place, or a glob each."""
+
+    extends: Annotated[str, Field(description="the profile that this one adds to")] | None = None
+    read: list[str] = Field(default_factory=list, description="may be read, and never written")
+    write: list[str] = Field(default_factory=list, description="may be written")
+    hide: list[str] = Field(default_factory=list, description="can't be seen")
+    scan_depth: (
+        Annotated[
+            int,
+            Field(ge=0, le=_DEPTH_LIMIT, description="how many folders down globs are looked for"),
+        ]
+        | None
+    ) = None
+
+
 class Sandbox(Strict):
     """What the command sees."""
 
+    files: (
+        Annotated[str, Field(description="workspace, read-only, network-only, or one of profiles")]
+        | None
+    ) = None
+    profiles: dict[str, FileProfile] = Field(
+        default_factory=dict, description="filesystem profiles, by name"
+    )
     write: list[str] = Field(
         default_factory=list, description="folders that the command may write in"
     )

@@ -51,7 +51,14 @@ _MOUNTS: Mapping[Access, tuple[str, ...]] = {
     Access.DEVICES: ("--dev",),
     Access.PRIVATE: ("--perms", "1777", "--tmpfs"),
     Access.HIDDEN: ("--perms", "0000", "--tmpfs"),
+    # To be passed through by name, not to be listed.
+    Access.SPARSE: ("--perms", "0111", "--tmpfs"),
+    Access.SEALED: ("--remount-ro",),
+    # A device file where none works (nodev): it can be seen and not be opened.
+    Access.UNREADABLE: ("--ro-bind", "/dev/null"),
 }
+# What bwrap starts from.
+_EMPTY_ROOT = Mount(Access.SPARSE, "/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,10 @@ def arguments(plan: Plan, descriptors: Descriptors, *, directory: str | None = N
     words = [*_FENCE, "--info-fd", str(descriptors.info), "--block-fd", str(descriptors.block)]
     words += ["--seccomp", str(descriptors.filter)]
     for mount in plan.mounts:
-        words += _mount(mount, descriptors.owned)
+        if mount.target is not None:
+            words += ["--symlink", mount.target, mount.path]
+        elif mount != _EMPTY_ROOT:
+            words += _mount(mount, descriptors.owned)
     return [*words, "--chdir", directory or plan.working_directory, "--"]
 
 
@@ -82,10 +92,9 @@ def _mount(mount: Mount, owned: Mapping[str, int]) -> list[str]:
         case Access.OWNED:
             # 0644: ssh insists on files that nobody else may write.
             return ["--perms", "0644", "--ro-bind-data", str(owned[mount.path]), mount.path]
-        case Access.READ:
-            return ["--ro-bind", mount.path, mount.path]
-        case Access.WRITE:
-            return ["--bind", mount.path, mount.path]
+        case Access.READ | Access.WRITE:
+            bind = "--bind" if mount.access is Access.WRITE else "--ro-bind"
+            return [bind, mount.path, mount.path]
         case Access.PROCESSES:
             shared = [f"{mount.path}/{name}" for name in _OF_THE_HOST]
             covers = [word for path in shared for word in ("--ro-bind-try", path, path)]

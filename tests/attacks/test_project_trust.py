@@ -90,8 +90,11 @@ def test_a_file_that_is_gone_refuses_the_run(netproxy: Netproxy) -> None:
 
 
 def test_a_file_that_the_command_plants_is_not_read(netproxy: Netproxy) -> None:
+    """It can't be made where the command works, and counts for nothing when it comes there."""
     planted = "[profiles.p.network]\ndefault = 'allow'\nallow_private = ['127.0.0.0/8']\n"
-    run(netproxy, f'printf "{planted}" > netproxy.toml')
+    run(netproxy, f'printf "{planted}" > netproxy.toml; printf "{planted}" > planted')
+    assert not (netproxy.workspace / "netproxy.toml").exists()
+    (netproxy.workspace / "planted").rename(netproxy.workspace / "netproxy.toml")
     done = run(netproxy, "curl -s http://127.0.0.1:9/")
     assert "is not trusted, so it was not used" in done.err
     assert done.status == 77

@@ -5,26 +5,35 @@ from __future__ import annotations
 import pytest
 
 from sandbox.errors import PlanRefused
-from sandbox.model import SandboxSpec
+from sandbox.model import Part, Right, Rule, SandboxSpec
 from sandbox.plan import Access, Plan, make_plan
+
+USUAL = (Rule(right=Right.READ, path="/"), Rule(right=Right.PRIVATE, path="/tmp"))
+
+
+def rule(right: str, path: str, layer: int = 0, *, is_file: bool = False) -> Rule:
+    return Rule(right=Right(right), path=path, layer=layer, is_file=is_file)
 
 
 def plan(
     directory: str = "/home/ada/project",
-    *,
-    home: str = "/home/ada",
-    writable: tuple[str, ...] = (),
+    *rules: Rule,
+    writable: tuple[str, ...] | None = None,
     hidden: tuple[str, ...] = (),
     protected: tuple[str, ...] = (),
+    program: tuple[str, ...] = (),
     links: tuple[str, ...] = (),
+    base: tuple[Rule, ...] = USUAL,
 ) -> Plan:
+    """Of a run in a folder that may be written, unless others are named."""
+    opened = (directory,) if writable is None else writable
     return make_plan(
         SandboxSpec(
             working_directory=directory,
-            home=home,
-            writable=writable,
+            rules=(*base, *(rule("write", path) for path in opened), *rules),
             hidden=hidden,
             protected=protected,
+            program=program,
             links=links,
         )
     )
@@ -33,7 +42,10 @@ def plan(
 def access(made: Plan, path: str) -> Access:
     """What the plan finally says of `path`: the last mount at or above it."""
     matching = [
-        m for m in made.mounts if path == m.path or path.startswith(m.path.rstrip("/") + "/")
+        m
+        for m in made.mounts
+        if (path == m.path or path.startswith(m.path.rstrip("/") + "/"))
+        and m.access is not Access.SEALED
     ]
     return matching[-1].access
 
@@ -46,13 +58,6 @@ def test_everything_is_read_only_but_the_working_directory_and_tmp() -> None:
     assert access(made, "/tmp/file") is Access.PRIVATE
 
 
-@pytest.mark.parametrize(
-    "directory", ["/", "/home", "/home/ada"], ids=["root", "above home", "home"]
-)
-def test_the_home_folder_and_what_is_above_stays_read_only(directory: str) -> None:
-    assert access(plan(directory), "/home/ada/.bashrc") is Access.READ
-
-
 def test_write_opens_what_it_names() -> None:
     made = plan("/home/ada", writable=("/home/ada/cache",))
     assert access(made, "/home/ada/cache/x") is Access.WRITE
@@ -60,8 +65,10 @@ def test_write_opens_what_it_names() -> None:
 
 
 def test_the_plan_knows_which_folders_of_the_host_it_opens() -> None:
-    made = plan(writable=("/var/cache/x",))
+    made = plan(writable=("/home/ada/project", "/var/cache/x"))
     assert set(made.writable()) == {"/home/ada/project", "/var/cache/x"}
+    assert made.lets_write("/var/cache/x/y")
+    assert not made.lets_write("/var/cache")
 
 
 def test_write_may_open_the_home_folder_itself() -> None:
@@ -77,13 +84,15 @@ def test_hidden_wins_over_every_writable_root() -> None:
 
 
 def test_our_program_stays_read_only_inside_a_writable_root() -> None:
-    made = plan("/home/ada/project", protected=("/home/ada/project/.venv", "/opt/netproxy"))
+    ours = ("/home/ada/project/.venv", "/opt/netproxy")
+    made = plan("/home/ada/project", rule("write", f"{ours[0]}/cache"), program=ours)
+    assert access(made, "/home/ada/project/.venv/cache/x") is Access.READ, "whoever opened it"
     assert access(made, "/home/ada/project/.venv/bin/python") is Access.READ
     assert "/opt/netproxy" not in [mount.path for mount in made.mounts], "it is read-only anyway"
 
 
 def test_our_program_is_there_although_tmp_is_private() -> None:
-    assert access(plan(protected=("/tmp/clone/.venv",)), "/tmp/clone/.venv/bin") is Access.READ
+    assert access(plan(program=("/tmp/clone/.venv",)), "/tmp/clone/.venv/bin") is Access.READ
 
 
 def test_a_working_directory_below_tmp_is_the_real_one() -> None:
@@ -91,7 +100,7 @@ def test_a_working_directory_below_tmp_is_the_real_one() -> None:
 
 
 def test_a_read_only_home_below_tmp_still_exists_inside() -> None:
-    assert access(plan("/tmp/home", home="/tmp/home"), "/tmp/home/x") is Access.READ
+    assert access(plan("/tmp/home", writable=()), "/tmp/home/x") is Access.READ
 
 
 @pytest.mark.parametrize("path", ["/state", "/state/below"])
@@ -99,11 +108,11 @@ def test_nothing_can_be_opened_inside_a_hidden_folder(path: str) -> None:
     with pytest.raises(PlanRefused, match="hidden"):
         plan(writable=(path,), hidden=("/state",))
     with pytest.raises(PlanRefused, match="hidden"):
-        plan(path, hidden=("/state",))
+        plan(path, writable=(), hidden=("/state",))
 
 
 def test_parents_come_first_so_that_no_mount_covers_an_earlier_one() -> None:
-    made = plan("/w/a/b", writable=("/w", "/w/a"))
+    made = plan("/w/a/b", writable=("/w", "/w/a", "/w/a/b"))
     paths = [mount.path for mount in made.mounts if mount.access is Access.WRITE]
     assert paths == ["/w", "/w/a", "/w/a/b"]
 
@@ -116,11 +125,6 @@ def test_a_hidden_folder_in_a_hidden_folder_is_not_mounted_again() -> None:
     made = plan(hidden=("/state", "/state/audit", "/state-too"))
     hidden = [mount.path for mount in made.mounts if mount.access is Access.HIDDEN]
     assert hidden == ["/state", "/state-too"]
-
-
-def test_the_whole_disk_is_never_writable() -> None:
-    with pytest.raises(PlanRefused, match="whole disk"):
-        plan(writable=("/",))
 
 
 def test_every_folder_above_one_of_ours_is_a_mount_point_of_its_own() -> None:
@@ -160,8 +164,117 @@ def test_what_belongs_to_the_kernel_is_no_folder_to_work_in(path: str) -> None:
     with pytest.raises(PlanRefused, match="kernel"):
         plan("/w", writable=(path,))
     with pytest.raises(PlanRefused, match="kernel"):
-        plan(path)
+        plan(path, writable=())
 
 
 def test_a_folder_in_shared_memory_is_a_folder_like_others() -> None:
     assert access(plan("/dev/shm/build"), "/dev/shm/build/x") is Access.WRITE
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wins"),
+    [
+        (rule("write", "/w/x"), rule("read", "/w/x"), Access.READ),
+        (rule("read", "/w/x"), rule("none", "/w/x"), Access.HIDDEN),
+        (rule("none", "/w/x"), rule("write", "/w/x"), Access.HIDDEN),
+        (rule("none", "/w/x"), rule("write", "/w/x", 1), Access.WRITE),
+        (rule("none", "/w/x"), rule("read", "/w/x", 1), Access.READ),
+        (rule("write", "/w/x", 2), rule("none", "/w/x", 1), Access.WRITE),
+        (rule("private", "/w/x"), rule("write", "/w/x", 1), Access.WRITE),
+    ],
+)
+def test_at_one_path_the_later_layer_wins_and_then_the_stricter_right(
+    first: Rule, second: Rule, wins: Access
+) -> None:
+    for rules in ((first, second), (second, first)):
+        assert access(plan("/w", *rules), "/w/x/y") is wins
+
+
+def test_the_longest_path_wins_whatever_layer_it_is_of() -> None:
+    made = plan("/w", rule("read", "/w/a", 3), rule("write", "/w/a/b"), rule("none", "/w/a/b/c"))
+    assert access(made, "/w/a/x") is Access.READ
+    assert access(made, "/w/a/b/x") is Access.WRITE
+    assert access(made, "/w/a/b/c/x") is Access.HIDDEN
+
+
+def test_what_is_open_in_a_hidden_folder_is_reached_by_name_only() -> None:
+    made = plan("/w", rule("none", "/keys"), rule("read", "/keys/a/known"), rule("none", "/keys/b"))
+    lines = made.lines()
+    assert lines.index("sparse /keys") < lines.index("read /keys/a/known")
+    assert lines[-1] == "sealed /keys", "once everything is in it"
+    assert "hidden /keys/b" not in lines, "what isn't there needs no cover"
+
+
+def test_a_hidden_file_is_one_that_can_not_be_opened() -> None:
+    made = plan("/w", rule("none", "/w/sub/.env", is_file=True), rule("none", "/keys"))
+    assert access(made, "/w/sub/.env") is Access.UNREADABLE
+    assert access(made, "/w/sub") is Access.WRITE
+    assert "write /w/sub" in made.lines(), "and its folder can't be moved away"
+
+
+def test_our_program_is_readable_in_what_somebody_hides() -> None:
+    made = plan("/w", rule("none", "/opt"), program=("/opt/netproxy",), protected=("/opt/p.toml",))
+    assert access(made, "/opt/netproxy/bin") is Access.READ
+    assert access(made, "/opt/p.toml") is Access.SPARSE, "which nobody has to open inside"
+
+
+def test_a_hidden_folder_of_ours_needs_no_second_cover() -> None:
+    made = plan("/w", rule("none", "/run/user/7"), hidden=("/run/user/7/netproxy",))
+    assert "hidden /run/user/7" in made.lines()
+    assert "hidden /run/user/7/netproxy" not in made.lines()
+
+
+def test_without_a_rule_nothing_is_seen() -> None:
+    made = make_plan(
+        SandboxSpec(
+            working_directory="/w",
+            rules=(rule("write", "/w"), rule("read", "/usr")),
+            program=("/opt/netproxy",),
+            shortcuts={"/bin": "/usr/bin", "/w/link": "/usr"},
+            owned=("/etc/ssh/x.conf",),
+        )
+    )
+    lines = made.lines()
+    assert lines[0] == "sparse /"
+    assert lines[-1] == "sealed /"
+    assert "link /bin -> /usr/bin" in lines
+    assert "read /opt/netproxy" in lines
+    assert [line for line in lines if "/w/link" in line or "x.conf" in line] == []
+
+
+def test_a_hidden_working_directory_is_refused() -> None:
+    with pytest.raises(PlanRefused, match="working directory"):
+        plan("/w", rule("none", "/w", 1))
+
+
+def test_the_whole_disk_may_be_writable_but_for_what_is_ours_and_the_kernels() -> None:
+    made = plan(
+        "/w",
+        base=(rule("write", "/"), rule("read", "/usr")),
+        writable=(),
+        hidden=("/home/ada/.local/state/netproxy",),
+    )
+    assert access(made, "/home/ada/.bashrc") is Access.WRITE
+    assert access(made, "/sys/kernel") is Access.READ
+    assert not made.lets_write("/usr/bin/bwrap")
+    assert access(made, "/home/ada/.local/state/netproxy/x") is Access.HIDDEN
+    assert "write /home/ada/.local" in made.lines(), "or it could be moved"
+
+
+def test_what_is_missing_is_made_where_it_could_be_created() -> None:
+    made = make_plan(
+        SandboxSpec(
+            working_directory="/w",
+            rules=(*USUAL, rule("write", "/w"), rule("read", "/w/kept")),
+            missing=(Part("/w/.vscode"), Part("/w/kept/.vscode"), Part("/w/.git/commondir", b".")),
+            notes=("one",),
+        )
+    )
+    assert [part.path for part in made.missing] == ["/w/.vscode", "/w/.git/commondir"]
+    assert {"read /w/.vscode", "write /w/.git", "read /w/.git/commondir"} <= set(made.lines())
+    assert made.notes == ("one",)
+
+
+def test_files_that_must_seem_our_own_are_copied_where_they_are_seen() -> None:
+    spec = SandboxSpec(working_directory="/w", rules=USUAL, owned=("/etc/ssh/x.conf",))
+    assert make_plan(spec).mounts[-1].access is Access.OWNED

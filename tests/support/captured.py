@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from sandbox.host import find_bwrap, program_paths
 from sandbox.launch import Launch
 from sandbox.linux.nflog import Rejected, rejected
-from sandbox.model import SandboxSpec
+from sandbox.model import Right, Rule, SandboxSpec
 from sandbox.plan import make_plan
 from sandbox.process import Fence
 from sandbox.streams import Streams
@@ -45,10 +45,8 @@ class Captured:
         plan = make_plan(
             SandboxSpec(
                 working_directory="/",
-                home="/nowhere",
-                writable=(),
-                hidden=(),
-                protected=program_paths(sys.path),
+                rules=(Rule(right=Right.READ, path="/"), Rule(right=Right.PRIVATE, path="/tmp")),
+                program=program_paths(sys.path),
             )
         )
         self.fence = Fence(

@@ -6,20 +6,31 @@ What they are worth beside a settings file is decided in `netproxy.app.sandbox_s
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netproxy.policy.hosts import shown
+from sandbox.errors import ProfileRefused
 from sandbox.inheritance import RESERVED, Inherit, is_among
 from sandbox.limits import KINDS, Limit, parse_limit
+from sandbox.profile import check_entry, is_glob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
     """What the command line says of the fence, checked."""
 
+    files: str | None = None
     write: tuple[Path, ...] = ()
+    read: tuple[str, ...] = ()
+    hide: tuple[str, ...] = ()
+    workspace: tuple[Path, ...] = ()
+    dry_run: bool = False
     no_sandbox: bool = False
     limits: tuple[Limit, ...] = ()
     inherit: Inherit | None = None
@@ -30,10 +41,15 @@ class SandboxOptions:
 def sandbox_options(given: argparse.Namespace) -> SandboxOptions:
     """Return what they said."""
     return SandboxOptions(
-        write=tuple(given.write),
-        no_sandbox=given.no_sandbox,
         inherit=None if given.inherit_env is None else Inherit(given.inherit_env),
         environment=tuple(given.env),
+        files=given.files,
+        write=tuple(given.write),
+        read=tuple(given.read),
+        hide=tuple(given.hide),
+        workspace=tuple(given.workspace),
+        dry_run=given.dry_run,
+        no_sandbox=given.no_sandbox,
         limits=tuple(given.limit),
     )
 
@@ -61,8 +77,32 @@ def _variable(text: str) -> tuple[str, str | None]:
     return name, value if equals else None
 
 
+def _read_entry(key: str) -> Callable[[str], str]:
+    """Read a path or a glob; a path is meant from here, a glob in the workspace."""
+
+    def read(text: str) -> str:
+        try:
+            check_entry(key, text if is_glob(text) else str(read_path(text)))
+        except ProfileRefused as refused:
+            raise argparse.ArgumentTypeError(f"{shown(text)}: {refused}") from None
+        return text if is_glob(text) else os.path.normpath(read_path(text))
+
+    return read
+
+
 # One row an option: flag, what argparse is told.
 SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
+    "--files": {
+        "metavar": "PROFILE",
+        "help": "what of the disk may be read and written: workspace (default), read-only, "
+        "network-only, or a profile of the settings file",
+    },
+    "--workspace": {
+        "action": "append",
+        "metavar": "PATH",
+        "type": read_path,
+        "help": "work here too, as in the folder that the run starts in (repeatable)",
+    },
     "--write": {
         "action": "append",
         "metavar": "PATH",
@@ -80,6 +120,24 @@ SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
         "choices": [str(kind) for kind in Inherit],
         "help": "which of your variables there are to choose from: all (default), core or none",
     },
+    "--read": {
+        "action": "append",
+        "metavar": "PATH",
+        "type": _read_entry("read"),
+        "help": "let the command read this and not write it, in what it may write or what is "
+        "hidden; a path, or a glob in the workspace (repeatable)",
+    },
+    "--hide": {
+        "action": "append",
+        "metavar": "PATH",
+        "type": _read_entry("hide"),
+        "help": "keep the command from seeing this: a path, or a glob in the workspace such as "
+        "'**/*.env' (repeatable)",
+    },
+    "--dry-run": {
+        "action": "store_true",
+        "help": "print what the command would see and may use, and start nothing",
+    },
     "--no-sandbox": {
         "action": "store_true",
         "help": "proxy variables only: nothing stops a command that ignores them",
@@ -93,4 +151,11 @@ SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
     },
 }
 # What those are without a word; argparse copies these lists before it appends.
-SANDBOX_DEFAULTS: dict[str, list[Any]] = {"write": [], "env": [], "limit": []}
+SANDBOX_DEFAULTS: dict[str, list[Any]] = {
+    "workspace": [],
+    "write": [],
+    "read": [],
+    "hide": [],
+    "env": [],
+    "limit": [],
+}

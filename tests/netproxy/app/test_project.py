@@ -104,6 +104,14 @@ def test_one_that_is_gone_refuses(home: Path, store: TrustStore, below: str) -> 
         find(home / "work" / below, home, store)
 
 
+def test_what_keeps_another_runs_command_from_making_one_is_none(
+    home: Path, store: TrustStore
+) -> None:
+    (home / "work" / NAME).mkdir()
+    (home / "work" / NAME).chmod(0o1755)
+    assert find(home / "work", home, store).warnings == ()
+
+
 @pytest.mark.parametrize("kind", ["folder", "fifo", "link to nothing"])
 @pytest.mark.parametrize("trusted", [True, False])
 def test_what_is_no_file(home: Path, store: TrustStore, kind: str, trusted: bool) -> None:

@@ -15,10 +15,11 @@ from sandbox.limits import Limit
 
 
 def test_without_a_word_it_is_the_usual_fence() -> None:
-    found = chosen_sandbox(None, SandboxOptions(), Path)
+    found = chosen_sandbox(None, SandboxOptions(), Path, [])
 
     assert not found.no_sandbox
     assert found.write_paths == ()
+    assert found.files == "workspace"
 
 
 def test_only_a_managed_file_that_demands_a_sandbox_refuses_to_go_without() -> None:
@@ -39,7 +40,7 @@ def test_a_limit_of_the_command_line_replaces_the_files() -> None:
     )
     options = SandboxOptions(limits=(Limit(name="open-files", amount=8),))
 
-    found = chosen_sandbox(file, options, Path)
+    found = chosen_sandbox(file, options, Path, [])
 
     assert {limit.name: limit.amount for limit in found.limits} == {
         "open-files": 8,
@@ -58,7 +59,7 @@ def test_the_command_line_has_the_last_word_on_a_variable() -> None:
         inherit=Inherit.CORE, environment=(("D", None), ("D", "1"), ("E", "2"), ("E", None))
     )
 
-    found = chosen_sandbox(document, said, Path).environment
+    found = chosen_sandbox(document, said, Path, []).environment
 
     assert found == EnvironmentPolicy(
         inherit=Inherit.CORE,
@@ -69,6 +70,6 @@ def test_the_command_line_has_the_last_word_on_a_variable() -> None:
         named=("E",),
         said={"D": "1"},
     )
-    without = chosen_sandbox(document, SandboxOptions(), Path).environment
+    without = chosen_sandbox(document, SandboxOptions(), Path, []).environment
     assert (without.inherit, without.named) == (Inherit.NONE, ())
-    assert chosen_sandbox(None, said, Path).environment.inherit is Inherit.CORE
+    assert chosen_sandbox(None, said, Path, []).environment.inherit is Inherit.CORE

@@ -17,6 +17,9 @@ PLAN = Plan(
         Mount(Access.OWNED, "/etc/x.conf"),
         Mount(Access.WRITE, "/w"),
         Mount(Access.HIDDEN, "/state"),
+        Mount(Access.SPARSE, "/keys"),
+        Mount(Access.UNREADABLE, "/keys/.netrc"),
+        Mount(Access.SEALED, "/keys"),
     ),
     working_directory="/w",
 )
@@ -48,6 +51,24 @@ def test_mounts_keep_the_plans_order() -> None:
 
 def test_a_hidden_folder_can_be_neither_listed_nor_written() -> None:
     assert "--perms 0000 --tmpfs /state --remount-ro /state" in " ".join(WORDS)
+
+
+def test_a_sparse_folder_is_sealed_once_everything_is_in_it() -> None:
+    assert " ".join(WORDS).endswith(
+        "--perms 0111 --tmpfs /keys --ro-bind /dev/null /keys/.netrc --remount-ro /keys"
+        " --chdir /w --"
+    )
+
+
+def test_an_empty_root_is_what_bwrap_starts_from() -> None:
+    mounts = (
+        Mount(Access.SPARSE, "/"),
+        Mount(Access.LINK, "/bin", "/usr/bin"),
+        Mount(Access.SEALED, "/"),
+    )
+    made = Plan(mounts=mounts, working_directory="/", identities={})
+    text = " ".join(arguments(made, DESCRIPTORS))
+    assert text.endswith("--seccomp 7 --symlink /usr/bin /bin --remount-ro / --chdir / --")
 
 
 def test_an_owned_file_is_a_copy_that_nobody_else_may_write() -> None:

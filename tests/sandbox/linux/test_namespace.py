@@ -13,7 +13,7 @@ import pytest
 from sandbox.errors import FenceUnavailable, LaunchFailed
 from sandbox.host import find_bwrap, program_paths
 from sandbox.launch import Launch
-from sandbox.model import Identity, SandboxSpec
+from sandbox.model import Identity, Right, Rule, SandboxSpec
 from sandbox.plan import make_plan
 from sandbox.process import Fence
 from sandbox.streams import Streams
@@ -39,10 +39,12 @@ class Built:
         plan = make_plan(
             SandboxSpec(
                 working_directory=str(folder),
-                home="/nowhere",
-                writable=(),
-                hidden=(),
-                protected=program_paths(sys.path),
+                rules=(
+                    Rule(right=Right.READ, path="/"),
+                    Rule(right=Right.PRIVATE, path="/tmp"),
+                    Rule(right=Right.WRITE, path=str(folder)),
+                ),
+                program=program_paths(sys.path),
                 identities={str(folder): identity},
             )
         )

@@ -1,0 +1,92 @@
+"""What `netproxy run --dry-run` prints: what a run would see and may use, section by section.
+
+Each part of the fence has one section. Nothing is started, recorded or asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netproxy.app.blueprint import draw
+from netproxy.app.cli.printing import write
+from otel import visible
+from sandbox.streams import inspect_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from netproxy.app.blueprint import Blueprint
+    from netproxy.app.settings import Settings
+    from sandbox.launch import Launch
+
+_SAMPLE_ID = "r-dry-run"
+
+
+def show(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Print it; return 0. Raises what `draw` raises."""
+    blueprint = draw(settings, environ)
+    launch = blueprint.launch(inspect_streams(), _SAMPLE_ID, added={})
+    for title, section in SECTIONS:
+        lines = list(section(blueprint, launch))
+        if lines:
+            write(title)
+            for line in lines:
+                write(f"  {visible(line)}")
+    return 0
+
+
+def _command(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
+    yield from launch.command
+    yield f"in {launch.directory}"
+    if blueprint.plan is None:
+        yield "without a sandbox: proxy variables only"
+
+
+def _files(blueprint: Blueprint, _: Launch) -> Iterable[str]:
+    if blueprint.plan is not None:
+        yield from blueprint.plan.lines()
+
+
+def _kept_out(blueprint: Blueprint, _: Launch) -> Iterable[str]:
+    if blueprint.plan is not None:
+        yield from (part.path for part in blueprint.plan.missing)
+
+
+def _notes(blueprint: Blueprint, _: Launch) -> Iterable[str]:
+    if blueprint.plan is not None:
+        yield from blueprint.plan.notes
+
+
+def _environment(_: Blueprint, launch: Launch) -> Iterable[str]:
+    """Names only: a value may be a secret."""
+    yield from sorted(launch.environment)
+
+
+def _network(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
+    if blueprint.plan is None:
+        yield "two free ports of this host's loopback"
+        return
+    for variable, what in (("NETPROXY_HTTP", "HTTP proxy"), ("NETPROXY_SOCKS", "SOCKS5")):
+        yield f"{launch.environment[variable]} {what}"
+
+
+def _filter(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
+    if blueprint.plan is not None:
+        yield f"seccomp for {launch.machine}; no capability, no new privileges"
+
+
+def _limits(_: Blueprint, launch: Launch) -> Iterable[str]:
+    yield from (f"{limit.name} {limit.amount}" for limit in launch.limits)
+
+
+# In the order in which they are printed; one without a line is left out.
+SECTIONS: tuple[tuple[str, Callable[[Blueprint, Launch], Iterable[str]]], ...] = (
+    ("command", _command),
+    ("files, a later line wins", _files),
+    ("kept from being made", _kept_out),
+    ("not looked through", _notes),
+    ("environment, names only", _environment),
+    ("listening", _network),
+    ("kernel filter", _filter),
+    ("limits", _limits),
+)

@@ -1,0 +1,37 @@
+"""Which paths a profile's glob matches. Pure.
+
+`*` and `?` don't cross a slash, `[...]` is a set, `**` as a whole word is any number of folders. A
+leading dot is a character like any other: `*.env` matches `.env`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """A pattern, by its names from left to right."""
+
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pattern: str) -> Self:
+        """Read `**/*.env`; there is no text that is none."""
+        return cls(tuple(pattern.split("/")))
+
+    def matches(self, path: str) -> bool:
+        """Whether it matches a relative path as a whole."""
+        return _matches(self.words, tuple(path.split("/")))
+
+
+def _matches(words: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    if not words or not names:
+        return not words and not names
+    if words == ("**",):
+        return True
+    if words[0] == "**":
+        return any(_matches(words[1:], names[index:]) for index in range(len(names)))
+    return fnmatch.fnmatchcase(names[0], words[0]) and _matches(words[1:], names[1:])

@@ -1,0 +1,220 @@
+"""Mount points for what doesn't exist yet, made for a run and gone with it.
+
+Nothing can be mounted where there is nothing, so what must not be created needs something in its
+place: an empty folder (git overlooks those), or a file that says what holds without it. Its sticky
+bit tells it from anybody's own. Every run that needs one holds a shared lock on it; whoever can get
+the lock alone is the last, and removes it. So runs in one folder share them, whoever they belong
+to, and what a machine that failed left behind is removed by the next run there.
+Removing one takes the mount away from every sandbox: hence the lock. A janitor, a child of ours
+that does nothing, holds the locks too and removes them when we were killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sandbox.errors import PlanRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from sandbox.model import Part
+
+_MARK = stat.S_ISVTX
+_FOLDER_MODE, _FILE_MODE = _MARK | 0o755, _MARK | 0o644
+# Whoever holds one alone is about to remove it, which takes microseconds.
+_PATIENCE_SECONDS = 5.0
+_RETRY_SECONDS = 0.001
+# The command's processes die with ours within milliseconds (die-with-parent); then nobody is left
+# who could make what we remove.
+_DYING_SECONDS = 0.2
+# The command could not create anything there either: it has no more rights than we.
+_OUT_OF_REACH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.ELOOP}
+
+
+@dataclass(slots=True)
+class MountPoints:
+    """Those of one run. `release` them when its processes are gone; once is enough."""
+
+    _held: dict[str, int] = field(default_factory=dict)  # open files, by path
+    _janitor: tuple[int, int] | None = None  # our end of its pipe, its process
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where something was made, by us or by another run that is still there."""
+        return tuple(self._held)
+
+    def claim(self, parts: Iterable[Part]) -> None:
+        """Make what is missing, and hold what was made. Raises PlanRefused.
+
+        What can't be made because we may not is left out: the command may not, either.
+        """
+        try:
+            for part in parts:
+                self._claim(part)
+        except OSError as error:
+            self.release()
+            raise PlanRefused(f"what must not be created can't be kept out: {error}") from error
+
+    def _claim(self, part: Part) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                is_new = _make(part)
+            except OSError as error:
+                if error.errno not in _OUT_OF_REACH:
+                    raise
+                return
+            try:
+                opened = os.open(part.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # it was removed just now
+            except OSError:
+                return  # somebody's own, and closed to us
+            # The mark is missing on a file system that knows no such bit.
+            if not is_new and not os.fstat(opened).st_mode & _MARK:
+                os.close(opened)
+                return  # somebody's own
+            if _is_shared(opened) and _is_there(part.path, opened):
+                self._held[part.path] = opened
+                return
+            os.close(opened)
+            time.sleep(_RETRY_SECONDS)
+        raise OSError(errno.ETIMEDOUT, "another run holds it", part.path)
+
+    def watch_over(self) -> None:
+        """Have them removed even if we are killed. Forks: before there are threads."""
+        if not self._held:
+            return
+        theirs, ours = os.pipe2(os.O_CLOEXEC)
+        child = os.fork()
+        if child == 0:
+            _wait_and_release(theirs, self._held)
+        os.close(theirs)
+        self._janitor = ours, child
+
+    def release(self) -> None:
+        """Remove them, unless another run needs them."""
+        held, self._held = self._held, {}
+        _release(held)
+        if self._janitor is not None:
+            (ours, child), self._janitor = self._janitor, None
+            with suppress(BrokenPipeError):
+                os.write(ours, b".")  # there is nothing left to do
+            os.close(ours)
+            with suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+
+def sweep(parts: Iterable[Part]) -> tuple[str, ...]:
+    """Remove what runs left that were killed together with their janitors. Returns the paths."""
+    removed = []
+    for part in parts:
+        with suppress(OSError):
+            opened = os.open(part.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            if os.fstat(opened).st_mode & _MARK:
+                _release({part.path: opened})
+                if not os.path.lexists(part.path):
+                    removed.append(part.path)
+            else:
+                os.close(opened)
+    return tuple(removed)
+
+
+def is_mount_point(path: Path) -> bool:
+    """Whether what is there was made for a run."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISDIR(mode) and bool(mode & _MARK)
+
+
+def _make(part: Part) -> bool:
+    """Make it, unless something is there. With all that it says from its first moment on."""
+    try:
+        if part.content is None:
+            os.mkdir(part.path, _FOLDER_MODE)  # noqa: PTH102  # text
+        else:
+            _make_file(part.path, part.content)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _make_file(path: str, content: bytes) -> None:
+    draft = f"{path}.{os.getpid()}"
+    new = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(new, content)
+        os.fchmod(new, _FILE_MODE)
+        os.link(draft, path)
+    finally:
+        os.unlink(draft)  # noqa: PTH108  # text
+        os.close(new)
+
+
+def _is_shared(opened: int) -> bool:
+    """Hold it. Where locks don't work, nothing is removed either: see `_release`."""
+    try:
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_there(path: str, opened: int) -> bool:
+    """Whether the path still leads to what was opened."""
+    try:
+        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116  # two numbers of it
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(opened))
+
+
+def _release(held: dict[str, int]) -> None:
+    for path, opened in held.items():
+        # Another run has it too, or it is not ours to remove: the last one, or the next, tries.
+        with suppress(OSError):
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_there(path, opened):
+                _remove(path, opened)
+        os.close(opened)
+
+
+def _remove(path: str, opened: int) -> None:
+    is_folder = stat.S_ISDIR(os.fstat(opened).st_mode)
+    try:
+        if is_folder:
+            os.rmdir(path)  # noqa: PTH106  # text
+        else:
+            os.unlink(path)  # noqa: PTH108  # text
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        # Somebody outside put something in it meanwhile: it is his.
+        os.fchmod(opened, 0o755)
+
+
+def _wait_and_release(pipe: int, held: dict[str, int]) -> None:
+    """Run in the forked child; never returns. Keeps nothing of ours open but the locks."""
+    try:
+        os.setsid()
+        kept = sorted({pipe, *held.values()})
+        for before, after in zip([-1, *kept], [*kept, 1 << 20], strict=True):
+            os.closerange(before + 1, after)
+        if not os.read(pipe, 1):
+            time.sleep(_DYING_SECONDS)
+            _release(held)
+    finally:
+        os._exit(0)

@@ -1,0 +1,71 @@
+"""Looks through a folder, as far down as it is told: for repositories, and what a glob matches.
+
+Never follows a link: what one leads to has a place of its own, and is protected there.
+Breadth first, so that what is left out when it takes too long is what lies deepest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# 50,000 names take about 0.1 s; a start is not to be waited for longer.
+MOST_ENTRIES = 50_000
+# Whoever gives a depth waits for it, but not for ever.
+MOST_ENTRIES_ASKED = 2_000_000
+# Packages that somebody installed: as many as all the rest together, and no repositories.
+_INSTALLED = frozenset({"node_modules", "__pycache__", "site-packages"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What a folder holds. Absolute paths."""
+
+    repositories: list[str] = field(default_factory=list)  # folders with a `.git`
+    matches: list[tuple[str, bool]] = field(default_factory=list)  # and whether it is a folder
+    is_cut: bool = False  # there was more than could be looked at
+
+
+def survey(
+    root: str,
+    *,
+    depth: int,
+    wanted: Callable[[str], bool] | None = None,
+    most: int = MOST_ENTRIES,
+) -> Found:
+    """Look into `root` and the folders up to `depth` below it.
+
+    `wanted` judges paths relative to `root`; what it takes is not looked into. Without it only
+    repositories are looked for, and not among installed packages.
+    """
+    found = Found()
+    skipped = {".git"} if wanted is not None else {".git", *_INSTALLED}
+    waiting = deque([(root, "", depth)])
+    while waiting:
+        folder, prefix, left = waiting.popleft()
+        entries: list[os.DirEntry[str]] = []
+        # What we may not read, the command may not either.
+        with suppress(OSError), os.scandir(folder) as listed:
+            entries += islice(listed, most + 1)
+        if (most := most - len(entries)) < 0:
+            found.is_cut = True
+            return found
+        for entry in sorted(entries, key=lambda each: each.name):
+            name = f"{prefix}{entry.name}"
+            if entry.name == ".git":
+                found.repositories.append(folder)
+            if entry.is_symlink():
+                continue
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if wanted is not None and wanted(name):
+                found.matches.append((entry.path, is_folder))
+            elif is_folder and left and entry.name not in skipped:
+                waiting.append((entry.path, f"{name}/", left - 1))
+    return found

@@ -1,0 +1,188 @@
+"""What a command does to get at files that it must not read, or to leave something to be obeyed.
+
+The defences: what others obey is a mount point, there or not (`sandbox.mountpoints`); what is
+hidden is covered wherever it really lies; a mount point can't be removed, moved or linked away.
+Each test was seen to fail without its defence.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.runs import Netproxy
+
+if TYPE_CHECKING:
+    from tests.support.people import Person
+
+
+@pytest.fixture
+def netproxy(person: Person, base: Path) -> Netproxy:
+    return Netproxy(person, base)
+
+
+def run(netproxy: Netproxy, script: str, *options: str) -> str:
+    done = netproxy.run("--ask", "never", *options, command=["sh", "-c", script])
+    return done.out + done.err
+
+
+def git(netproxy: Netproxy, *words: str, folder: Path | None = None) -> str:
+    """Outside the sandbox, as the person whose folder it is."""
+    done = subprocess.run(
+        [*netproxy.person.prefix, "git", *words],
+        cwd=folder or netproxy.workspace,
+        env=netproxy.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+_PLANTS = """
+for name in .vscode .claude .mcp.json .envrc netproxy.toml .git/hooks/pre-commit \
+    .git/commondir .git/config.worktree; do
+    echo planted > $name; mkdir -p $name/planted
+    rm -rf $name; mv $name away; ln -s /etc $name; ln -sfn evil $name
+done
+echo planted > draft; mv -f draft .git/config; ln -f draft .git/config
+cp -r .git evil; echo '[core] fsmonitor = touch MARK' >> evil/config
+git config core.fsmonitor 'touch MARK'
+mv .git .away; mkdir .git
+mv .git/hooks .git/away
+python3 -c 'import os; os.rename(".git", "away"); ' 2>/dev/null
+rm -rf .git/hooks
+"""
+
+
+def test_nothing_that_others_obey_can_be_changed_or_made(netproxy: Netproxy) -> None:
+    """Git, editors and agents outside would run what it says."""
+    git(netproxy, "init", "-q", ".")
+    git(netproxy, "config", "extensions.worktreeConfig", "true")
+    before = (netproxy.workspace / ".git/config").read_text()
+    run(netproxy, _PLANTS)
+    assert (netproxy.workspace / ".git/config").read_text() == before
+    left = {path.name for path in netproxy.workspace.iterdir()}
+    assert left <= {".git", "draft", "evil", "away"}
+    inside = {path.name for path in (netproxy.workspace / ".git").iterdir()}
+    assert not inside & {"commondir", "config.worktree", "away"}
+    assert (netproxy.workspace / ".git/hooks").is_dir()
+    git(netproxy, "status")
+    assert not list(netproxy.workspace.rglob("MARK"))
+
+
+def test_work_with_git_goes_on(netproxy: Netproxy) -> None:
+    """And the places that are kept out are no part of it."""
+    git(netproxy, "init", "-q", ".")
+    said = run(
+        netproxy,
+        "git config --global user.name x; set -e; git status --short; echo a > a; git add .;"
+        " git -c user.name=x -c user.email=x@x commit -qm one; git checkout -qb other;"
+        " git status --short; git init -q fresh; git ls-files",
+    )
+    assert "a\n" in said
+    assert said.count("a\n") == 1, said
+    assert git(netproxy, "status", "--short") == "?? fresh/\n"
+
+
+def test_hidden_files_stay_hidden_whatever_leads_to_them(netproxy: Netproxy) -> None:
+    home = netproxy.person.owns(netproxy.person.home)
+    keys = netproxy.person.owns(home / ".ssh")
+    (keys / "id").write_text("secret-1")
+    (home / ".netrc").write_text("secret-2")
+    (netproxy.workspace / "sub").mkdir()
+    (netproxy.workspace / "sub" / "prod.env").write_text("secret-3")
+    (netproxy.workspace / "link").symlink_to(keys)
+    script = f"""
+cat link/id ~/.ssh/id ~/.netrc sub/prod.env
+for root in /proc/self/root /proc/1/root /proc/$$/root /proc/self/cwd/../../../..; do
+    cat $root{keys}/id $root{home}/.netrc
+done
+cat /proc/self/cwd/sub/prod.env
+ln ~/.netrc hard; cat hard; cp -r ~/.ssh copy; cat copy/id
+ln sub/prod.env hard2; cat hard2; mv sub/prod.env moved; cat moved
+mv sub away; cat away/prod.env; rm -f sub/prod.env; dd if=sub/prod.env 2>/dev/null
+chmod 777 ~/.ssh sub/prod.env; ls ~/.ssh; tar c ~/.ssh sub
+"""
+    said = run(netproxy, script, "--hide", "**/*.env")
+    assert "secret" not in said
+    assert (netproxy.workspace / "sub" / "prod.env").read_text() == "secret-3"
+
+
+def test_what_is_opened_by_name_is_all_that_is_open(netproxy: Netproxy) -> None:
+    keys = netproxy.person.owns(netproxy.person.home / ".ssh")
+    for name in ("known_hosts", "id"):
+        (keys / name).write_text(f"is-{name}\n")
+    script = "cat ~/.ssh/known_hosts ~/.ssh/id; ls ~/.ssh; echo x > ~/.ssh/config; echo end"
+    said = run(netproxy, script, "--read", str(keys / "known_hosts"))
+    assert "is-known_hosts\n" in said
+    assert "is-id" not in said
+    assert said.count("ermission denied") + said.count("o such file") + said.count("ead-only") == 3
+    said = run(netproxy, script, "--read", str(keys))
+    assert "is-id\n" in said
+    assert "Read-only file system" in said
+
+
+def test_a_file_that_is_read_only_can_not_be_written_by_another_name(netproxy: Netproxy) -> None:
+    """link(2) does not cross a mount, and a mount point can't be renamed or removed."""
+    kept = netproxy.workspace / "kept"
+    kept.write_text("as it was\n")
+    netproxy.person.owns(netproxy.workspace / "dir")
+    script = """
+ln kept other; echo x > other; mv kept other; rm -f kept; echo x > kept; sed -i s/was/is/ kept
+exec 3<>kept; echo x >&3; truncate -s 0 /proc/self/root$PWD/kept; echo x > dir/new; mv dir dir2
+echo x > later; mkdir later
+"""
+    run(netproxy, script, "--read", "kept", "--read", "dir", "--read", "later")
+    assert kept.read_text() == "as it was\n"
+    assert list((netproxy.workspace / "dir").iterdir()) == []
+    assert not (netproxy.workspace / "later").exists()
+
+
+def test_nothing_is_left_behind(netproxy: Netproxy) -> None:
+    git(netproxy, "init", "-q", ".")
+    before = sorted(netproxy.workspace.rglob("*"))
+    run(netproxy, "ls -a")
+    assert sorted(netproxy.workspace.rglob("*")) == before
+
+
+def test_a_profile_that_shows_almost_nothing(netproxy: Netproxy, base: Path) -> None:
+    (netproxy.person.owns(netproxy.config / "netproxy") / "config.toml").write_text(
+        '[sandbox]\nfiles = "bare"\n'
+        '[sandbox.profiles.bare]\nread = [":minimal"]\nwrite = [":workspace", ":tmp"]\n'
+    )
+    (base / "other").write_text("elsewhere")
+    said = run(
+        netproxy,
+        f"echo in > mine; cat mine; ls / ; cat {base}/other /etc/shadow; ls {netproxy.person.home};"
+        " echo x > /x; mkdir /y; echo end",
+    )
+    assert "in\n" in said
+    assert "end\n" in said
+    assert "elsewhere" not in said
+    assert {"srv", "boot"}.isdisjoint(said.split())
+    assert said.count("Read-only file system") == 2
+
+
+@pytest.mark.parametrize("files", ["read-only", "network-only"])
+def test_the_built_in_profiles(netproxy: Netproxy, base: Path, files: str) -> None:
+    open_place = netproxy.person.owns(base / "elsewhere")
+    script = f"""
+echo x > here; echo x > {open_place}/there; echo x > /tmp/{base.name} && echo tmp
+echo x > /usr/planted; echo x > {netproxy.audit}/planted; ls {netproxy.audit}
+mv {netproxy.audit} {netproxy.audit}.old; echo end
+"""
+    said = run(netproxy, script, "--files", files)
+    is_open = files == "network-only"
+    assert "end\n" in said
+    assert "tmp\n" in said
+    assert (netproxy.workspace / "here").exists() is is_open
+    assert (open_place / "there").exists() is is_open
+    assert ".jsonl" not in said
+    assert not netproxy.audit.with_name("audit.old").exists()
+    real = Path("/tmp", base.name)
+    assert real.exists() is is_open
+    real.unlink(missing_ok=True)

@@ -1,0 +1,167 @@
+"""Mount points are there while somebody needs them, and nobody's own is ever removed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import mountpoints
+from sandbox.errors import PlanRefused
+from sandbox.model import Part
+from sandbox.mountpoints import MountPoints, is_mount_point, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Part]:
+    return [Part(f"{tmp_path}/.vscode"), Part(f"{tmp_path}/commondir", b".\n")]
+
+
+@pytest.fixture
+def points() -> Iterator[MountPoints]:
+    held = MountPoints()
+    yield held
+    held.release()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_they_are_made_whole_and_removed(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    points.claim(parts)
+    assert names(tmp_path) == [".vscode", "commondir"]
+    assert is_mount_point(tmp_path / ".vscode")
+    assert not is_mount_point(tmp_path)
+    assert not is_mount_point(tmp_path / "nowhere")
+    assert (tmp_path / "commondir").read_bytes() == b".\n"
+    assert set(points.paths) == {part.path for part in parts}
+    points.release()
+    points.release()
+    assert names(tmp_path) == []
+
+
+def test_the_last_of_several_runs_removes_them(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    other = MountPoints()
+    points.claim(parts)
+    other.claim(parts)
+    points.release()
+    assert names(tmp_path) == [".vscode", "commondir"]
+    points.claim(parts[:1])
+    other.release()
+    assert names(tmp_path) == [".vscode"]
+
+
+def test_what_is_somebodys_own_stays(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / "commondir").symlink_to("nowhere")
+    points.claim(parts)
+    assert points.paths == ()
+    points.release()
+    assert names(tmp_path) == [".vscode", "commondir"]
+    assert sweep(parts) == ()
+
+
+def test_what_somebody_puts_in_one_makes_it_his(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    points.claim(parts)
+    (tmp_path / ".vscode" / "settings.json").touch()
+    (tmp_path / "commondir").unlink()
+    (tmp_path / "commondir").write_text("another\n")
+    points.release()
+    assert names(tmp_path) == [".vscode", "commondir"]
+    assert (tmp_path / "commondir").read_text() == "another\n"
+    assert sweep(parts) == (), "the mark is gone, too"
+
+
+def test_what_was_left_behind_is_taken_over_or_swept(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode").chmod(0o1755)
+    points.claim(parts[:1])
+    assert sweep(parts) == (), "it is in use"
+    points.release()
+    assert names(tmp_path) == []
+    (tmp_path / ".vscode").mkdir()
+    (tmp_path / ".vscode").chmod(0o1755)
+    assert sweep(parts) == (parts[0].path,)
+
+
+@pytest.mark.usefixtures("no_override")
+def test_where_we_may_not_make_it_the_command_may_not_either(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o555)
+    points.claim([*parts, Part(f"{tmp_path}/no/such/folder")])
+    assert points.paths == ()
+
+
+def test_a_disk_without_room_refuses_the_run(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    with pytest.raises(PlanRefused, match="kept out"):
+        points.claim([*parts, Part(f"{tmp_path}/{'x' * 300}")])
+    assert names(tmp_path) == [], "and leaves nothing"
+
+
+def test_one_that_is_being_removed_is_waited_for_but_not_for_ever(
+    points: MountPoints, parts: list[Part], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    monkeypatch.setattr(mountpoints, "_PATIENCE_SECONDS", 0.02)
+    Path(parts[0].path).mkdir(mode=0o1755)
+    holder = os.open(parts[0].path, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    with pytest.raises(PlanRefused, match="another run"):
+        points.claim(parts)
+    os.close(holder)
+
+
+_KILLED = """
+import sys, time
+from sandbox.model import Part
+from sandbox.mountpoints import MountPoints
+points = MountPoints()
+points.claim([Part(path) for path in sys.argv[1:]])
+points.watch_over()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_janitor_removes_them_when_we_are_killed(tmp_path: Path) -> None:
+    path = tmp_path / ".vscode"
+    with subprocess.Popen(
+        [sys.executable, "-c", _KILLED, str(path)], stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "ready\n"
+        assert path.is_dir()
+        run.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not path.exists()
+
+
+def test_without_one_there_is_no_janitor(points: MountPoints) -> None:
+    points.watch_over()
+    points.release()

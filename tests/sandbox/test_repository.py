@@ -1,0 +1,102 @@
+"""What of a repository makes git run something, checked against git itself."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.repository import COMMONDIR, parts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def made(folder: Path) -> dict[str, bytes | None]:
+    return {part.path.removeprefix(f"{folder}/"): part.content for part in parts(str(folder))}
+
+
+def repository(folder: Path, config: str = "") -> Path:
+    (folder / ".git" / "hooks").mkdir(parents=True)
+    (folder / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (folder / ".git" / "config").write_text(config)
+    return folder
+
+
+def test_hooks_configuration_and_where_both_are_looked_for(tmp_path: Path) -> None:
+    repository(tmp_path)
+    assert made(tmp_path) == {
+        ".git/hooks": None,
+        ".git/config": b"",
+        ".git/commondir": COMMONDIR,
+    }
+
+
+def test_a_file_that_names_the_repository_is_kept_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / ".git").write_text("gitdir: ../x\n")
+    assert made(tmp_path) == {".git": b""}
+
+
+def test_submodules_and_further_work_trees(tmp_path: Path) -> None:
+    repository(tmp_path)
+    inner = tmp_path / ".git/modules/lib/one"
+    for module in (inner, inner / "modules" / "two"):
+        module.mkdir(parents=True)
+        (module / "HEAD").touch()
+    (tmp_path / ".git/modules/away").symlink_to("/")
+    tree = tmp_path / ".git/worktrees/side"
+    tree.mkdir(parents=True)
+    (tree / "commondir").write_text("../..\n")
+    found = made(tmp_path)
+    assert ".git/modules/lib/one/hooks" in found
+    assert ".git/modules/lib/one/modules/two/config" in found
+    assert ".git/worktrees/side/commondir" in found
+    assert not [path for path in found if "away" in path]
+
+
+@pytest.mark.parametrize(
+    ("config", "part"),
+    [
+        ("[extensions]\n\tworktreeConfig = true\n", ".git/config.worktree"),
+        ("[core]\n\thooksPath = .husky/_\n", ".husky/_"),
+        ('[core]\n\thooksPath = ".githooks" # ours\n', ".githooks"),
+        ("[include]\n\tpath = ../shared.gitconfig\n", "shared.gitconfig"),
+    ],
+)
+def test_what_the_configuration_leads_to(tmp_path: Path, config: str, part: str) -> None:
+    (tmp_path / "shared.gitconfig").touch()
+    assert part in made(repository(tmp_path, config))
+
+
+@pytest.mark.parametrize("path", ["..", "../..", "/etc", ".", "~/x", ".git"])
+def test_a_configuration_can_not_close_what_is_none_of_its_business(
+    tmp_path: Path, path: str
+) -> None:
+    """Somebody's command may have made this repository."""
+    folder = repository(tmp_path / "w", f"[core]\n\thooksPath = {path}\n[include]\npath = {path}\n")
+    assert set(made(folder)) == {".git/hooks", ".git/config", ".git/commondir"}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_git_obeys_another_common_folder_and_takes_ours_for_none(tmp_path: Path) -> None:
+    """The attack that `commondir` is kept from; and that what we put there changes nothing."""
+    git = ["git", "-C", str(tmp_path / "w")]
+    subprocess.run(["git", "init", "-q", str(tmp_path / "w")], check=True)
+    mark = tmp_path / "mark"
+    evil = tmp_path / "evil"
+    shutil.copytree(tmp_path / "w/.git", evil)
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\nexit 1\n")
+    program.chmod(0o755)
+    (evil / "config").write_text(f"[core]\n\tfsmonitor = {program}\n")
+    common = tmp_path / "w/.git/commondir"
+    common.write_text(f"{evil}\n")
+    subprocess.run([*git, "status"], check=False, capture_output=True)
+    assert mark.exists(), "what this defends against"
+    common.write_bytes(COMMONDIR)
+    mark.unlink()
+    done = subprocess.run([*git, "status", "--short"], check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert not mark.exists()
