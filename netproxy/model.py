@@ -92,6 +92,7 @@ class CloseReason(StrEnum):
     LIFETIME = "lifetime"  # it was open for as long as one may be
     BYTE_LIMIT = "byte_limit"  # it, its run, or the yes that carried it moved as much as may be
     SNI_MISMATCH = "sni_mismatch"  # the client's TLS asks for another name
+    HOST_MISMATCH = "host_mismatch"  # or its plain request does
     REVOKED = "revoked"  # the yes that carried it was taken back
     GRANT_EXPIRED = "grant_expired"  # the time of the yes that carried it is over
     POLICY_CHANGED = "policy_changed"  # the policy in force no longer lets it through

@@ -9,10 +9,16 @@ who still remembers it ends up nowhere, and not somewhere else. Pure.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from netproxy.policy.hosts import is_address
+
+if TYPE_CHECKING:
+    from netproxy.model import Destination
 
 _FIRST: Final = 198 << 24 | 18 << 16 | 1
 _LAST: Final = 198 << 24 | 19 << 16 | 0xFFFE
+_PREFIXES: Final = ("198.18.", "198.19.")
 # Twice as many addresses as names. A name is 253 bytes at most: 30 MB, if somebody insists.
 _MOST: Final = 65_000
 
@@ -46,6 +52,18 @@ class FakeNames:
             del self._numbers[name]
             self._numbers[name] = number
         return name
+
+    def meant(self, destination: Destination) -> Destination:
+        """Return where a client wants to go that asks a proxy for such an address.
+
+        Some clients look a name up themselves, and then have the proxy connect them to what they
+        got.
+        """
+        host = destination.host
+        if not host.startswith(_PREFIXES) or not is_address(host):
+            return destination
+        name = self.name(bytes(map(int, host.split("."))))
+        return destination if name is None else destination._replace(host=name)
 
     def _another(self) -> int:
         """Return an address that is nobody's. Those that were never used come first."""

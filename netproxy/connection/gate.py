@@ -24,7 +24,7 @@ from netproxy.connection.records import (
     never_connected,
     undialled,
 )
-from netproxy.connection.server_names import name_problem
+from netproxy.connection.server_names import host_problem, name_problem
 from netproxy.model import (
     CANCELLING,
     Decision,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from netproxy.connection.records import Stray
     from netproxy.model import Destination, Request
     from netproxy.ports import Answer, Approver, AuditSink, Ledger, SessionCache, Token
+    from netproxy.protocol.host_field import Asked
     from netproxy.protocol.tls_hello import Hello
 
 # More destinations than most runs have; when it is full it starts anew.
@@ -257,16 +258,26 @@ class Gate:
         A second decision on record: the last one of a connection.id is what was done.
         """
         problem = name_problem(request.destination.host, hello)
+        return self._refuse_name(request, problem, Reason.SNI_MISMATCH)
+
+    def refuse_asked(self, request: Request, asked: Asked) -> Decision | None:
+        """Refuse a connection whose plain request is for another host, where the policy says so."""
+        problem = host_problem(request.destination.host, asked)
+        return self._refuse_name(request, problem, Reason.HOST_MISMATCH)
+
+    def _refuse_name(
+        self, request: Request, problem: str | None, reason: Reason
+    ) -> Decision | None:
         if problem is None or self._policy.sni is Sni.RECORD:
             return None
         rule = self._policy.judge(request.destination, request.method, self._cache)
         decision = Decision(
             allowed=False,
             source=Source.BASELINE_POLICY,
-            reason=Reason.SNI_MISMATCH,
+            reason=reason,
             message=problem,
             rule=rule.rule,
-            cancels=self._cancels(Reason.SNI_MISMATCH, rule.on_denial),
+            cancels=self._cancels(reason, rule.on_denial),
         )
         return self._settle(request, decision)
 

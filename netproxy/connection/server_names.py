@@ -1,13 +1,14 @@
-"""Whether TLS asks for the name that a tunnel was opened for. Pure."""
+"""Whether TLS, or plain HTTP, asks for the name that a connection was let through for. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidDestination
-from netproxy.policy.hosts import canonical_host, is_address, shown
+from netproxy.policy.hosts import canonical_host, is_address, parse_authority, shown
 
 if TYPE_CHECKING:
+    from netproxy.protocol.host_field import Asked
     from netproxy.protocol.tls_hello import Hello
 
 
@@ -25,6 +26,21 @@ def name_problem(host: str, hello: Hello) -> str | None:
             return f"the tunnel was opened for {host}, but its TLS asks for {asked}"
     if not (hello.server_names or hello.is_whole or hello.is_ended):
         return f"the tunnel was opened for {host}, but its TLS is too long or too slow to show that"
+    return None
+
+
+def host_problem(host: str, asked: Asked) -> str | None:
+    """Say the same of a plain request's host, its port aside: a server listens where it listens."""
+    if is_address(host):
+        return None
+    for named in asked.hosts:
+        if _host_of(named) != host:
+            shown_host = shown(named.decode("latin-1"))
+            return f"the connection was made to {host}, but its request is for {shown_host}"
+    if not (asked.hosts or asked.is_whole or asked.is_ended):
+        return (
+            f"the connection was made to {host}, but its request is too long or slow to show that"
+        )
     return None
 
 
@@ -48,4 +64,11 @@ def _canonical(name: bytes) -> str | None:
     try:
         return canonical_host(name.decode("ascii"))
     except InvalidDestination:
+        return None
+
+
+def _host_of(authority: bytes) -> str | None:
+    try:
+        return parse_authority(authority.decode("ascii"), default_port=80)[0]
+    except (InvalidDestination, UnicodeDecodeError):
         return None

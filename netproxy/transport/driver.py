@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from netproxy.connection.credentials import Identity
     from netproxy.connection.records import Stray
+    from netproxy.model import Decision
     from netproxy.protocol.tls_hello import Hello
     from netproxy.transport.door import Door
     from netproxy.transport.services import Services
@@ -199,7 +200,7 @@ class Connection(Attempt):
             client.socket,
             upstream.socket,
             on_end=self._tunnel_ended,
-            first=FirstBytes(self._services, self._may_say),
+            first=self._first_bytes(),
         )
         try:
             early, client.unread = client.unread, b""
@@ -208,18 +209,27 @@ class Connection(Attempt):
             relay.end(CloseReason.RESET)
             raise
 
+    def _first_bytes(self) -> FirstBytes:
+        """Make what looks at the first bytes of a tunnel."""
+        return FirstBytes(self._services, self._may_say)
+
     def _may_say(self, hello: Hello) -> bool:
         """Put on record what TLS shows, and cut the tunnel if it asks for another name."""
         if self._upstream is None:
             raise AssertionError("only a tunnel has first bytes")
         request = self._upstream.request
         self._services.note(observed(request, hello))
+        refuse = self._services.gate.refuse_hello
+        return self._goes_on(lambda: refuse(request, hello), CloseReason.SNI_MISMATCH)
+
+    def _goes_on(self, refused: Callable[[], Decision | None], reason: CloseReason) -> bool:
+        """Cut the tunnel for this reason if what was seen in it is refused."""
         # Whoever is cancelled for it cuts all of its connections: this one was first.
-        self._cut_for = CloseReason.SNI_MISMATCH
-        if self._services.gate.refuse_hello(request, hello) is None:
+        self._cut_for = reason
+        if refused() is None:
             self._cut_for = None
             return True
-        self.cut(CloseReason.SNI_MISMATCH)
+        self.cut(reason)
         return False
 
     def expire(self, now: float) -> None:

@@ -1,8 +1,9 @@
 """What the client of a tunnel sends first, looked at before it goes on.
 
-Only the client's direction waits, and only while what came is the beginning of a ClientHello: a
-server that speaks first is heard at once, and whoever speaks no TLS is let through with the first
-byte. For the time limit there is a timer while a hello is in pieces, which few are for long.
+Only the client's direction waits, and only while what came is the beginning of a ClientHello, or of
+a plain request where one is looked for: a server that speaks first is heard at once, and whoever
+speaks neither is let through with the first bytes. For the time limit there is a timer while it is
+in pieces, which few are for long.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.connection.server_names import shown_name
 from netproxy.protocol.buffer import NEED_DATA
+from netproxy.protocol.host_field import Asked, HostReader, may_begin
 from netproxy.protocol.tls_hello import HANDSHAKE, Hello, HelloReader
 from otel.events import TlsObserved
 
@@ -23,15 +25,24 @@ if TYPE_CHECKING:
 
 
 class FirstBytes:
-    """Keeps a ClientHello until it was judged. One for each tunnel, until its client has spoken."""
+    """Keeps them until they were judged. One for each tunnel, until its client has spoken."""
 
-    __slots__ = ("_may_say", "_reader", "_services", "_timer")
+    __slots__ = ("_may_ask", "_may_say", "_reader", "_services", "_timer")
 
-    def __init__(self, services: Services, may_say: Callable[[Hello], bool]) -> None:
-        """`may_say` judges a hello, and ends the tunnel itself where it says no."""
+    def __init__(
+        self,
+        services: Services,
+        may_say: Callable[[Hello], bool],
+        may_ask: Callable[[Asked], bool] | None = None,
+    ) -> None:
+        """`may_say` judges a hello, and ends the tunnel itself where it says no.
+
+        So does `may_ask` of a plain request; without it none is looked for.
+        """
         self._services = services
         self._may_say = may_say
-        self._reader: HelloReader | None = None
+        self._may_ask = may_ask
+        self._reader: HelloReader | HostReader | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def take(
@@ -43,9 +54,12 @@ class FirstBytes:
         """
         limits = self._services.limits
         if self._reader is None:
-            if data[0] != HANDSHAKE:
+            if data[0] == HANDSHAKE:
+                self._reader = HelloReader(limit=limits.hello_bytes)
+            elif self._may_ask is not None and may_begin(data[0]):
+                self._reader = HostReader(limit=limits.hello_bytes)
+            else:
                 return data
-            self._reader = HelloReader(limit=limits.hello_bytes)
         outcome = self._reader.receive(data)
         if outcome is NEED_DATA:
             if self._timer is None:
@@ -53,17 +67,20 @@ class FirstBytes:
                 self._timer = loop.call_later(limits.hello_seconds, on_time)
             return None
         self.close()
-        if isinstance(outcome, Hello) and not self._may_say(outcome):
-            return None
-        return self._reader.held
+        return self._reader.held if self._is_let_on(outcome) else None
 
     def give_up(self, *, is_ended: bool) -> bytes | bytearray | None:
         """Return what is kept: the rest is too late, or (`is_ended`) never comes."""
         self.close()
         if self._reader is None:
             return b""
-        hello = self._reader.give_up(is_ended=is_ended)
-        return self._reader.held if self._may_say(hello) else None
+        found = self._reader.give_up(is_ended=is_ended)
+        return self._reader.held if self._is_let_on(found) else None
+
+    def _is_let_on(self, found: object) -> bool:
+        if isinstance(found, Hello):
+            return self._may_say(found)
+        return not isinstance(found, Asked) or self._may_ask is None or self._may_ask(found)
 
     def close(self) -> None:
         """Wait for nothing more."""

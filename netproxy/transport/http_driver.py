@@ -110,7 +110,7 @@ class HttpConnection(ExpressConnection):
         """Decide and act; True when the connection can carry another request."""
         connection_id = ConnectionId(new_id("c"))
         try:
-            destination = http_destination(head)
+            destination = self._services.meant(http_destination(head))
         except InvalidDestination as problem:
             await self._invalid(head, connection_id, problem)
             return False

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final, override
 
 from netproxy.connection.records import Stray
 from netproxy.errors import InvalidDestination
-from netproxy.model import ConnectionId, Protocol, Request
+from netproxy.model import CloseReason, ConnectionId, Protocol, Request
 from netproxy.transport.driver import Connection
+from netproxy.transport.first_bytes import FirstBytes
 from netproxy.transport.stream import abort
 from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from netproxy.connection.overload import Overload
     from netproxy.model import Decision, Destination
+    from netproxy.protocol.host_field import Asked
     from netproxy.transport.door import Door
     from netproxy.transport.services import Services
     from netproxy.transport.sockets import Socket
@@ -101,6 +103,17 @@ class KnownConnection(Connection):
         """Do what was decided."""
         if decision.allowed and isinstance(found := await self._reach(request), Upstream):
             await self._tunnel(found, b"")
+
+    @override
+    def _first_bytes(self) -> FirstBytes:
+        """No proxy saw a request: one in plain text shows which host it is for."""
+        return FirstBytes(self._services, self._may_say, self._may_ask)
+
+    def _may_ask(self, asked: Asked) -> bool:
+        if self._upstream is None:
+            raise AssertionError("only a tunnel has first bytes")
+        request, refuse = self._upstream.request, self._services.gate.refuse_asked
+        return self._goes_on(lambda: refuse(request, asked), CloseReason.HOST_MISMATCH)
 
     @override
     def _left(self) -> None:

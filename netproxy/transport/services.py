@@ -63,6 +63,10 @@ class Services:
     associations: Associations | None = None  # for UDP; None serves none
     names: FakeNames | None = None  # behind addresses that clients were given for them
 
+    def meant(self, destination: Destination) -> Destination:
+        """Return the name where an address stands for one."""
+        return destination if self.names is None else self.names.meant(destination)
+
     def note(self, event: Event) -> None:
         """Record what has happened already: a broken journal can't undo it, only be reported."""
         try:

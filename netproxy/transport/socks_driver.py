@@ -177,7 +177,7 @@ class SocksConnection(Connection):
             self._go_on(self._associate(asked))
             return
         try:
-            destination = socks_destination(asked)
+            destination = self._services.meant(socks_destination(asked))
         except InvalidDestination as problem:
             self._stray(str(problem), host=asked.host.decode("ascii", "backslashreplace"))
             self._go_on(self._farewell(reply(SocksReply.GENERAL_FAILURE)))

@@ -154,7 +154,7 @@ class Association:
             return False
         self._source = source
         try:
-            destination = datagram_destination(datagram)
+            destination = self._services.meant(datagram_destination(datagram))
         except InvalidDestination as problem:
             host = datagram.host.decode("ascii", "backslashreplace")
             self._complain(str(problem), host=host)

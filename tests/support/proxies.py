@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from netproxy.connection.credentials import Credentials
+    from netproxy.connection.fake_names import FakeNames
     from netproxy.connection.routes import Routes
     from netproxy.ports import Dialer, Resolver
     from netproxy.transport.udp_ports import Ports
@@ -65,6 +66,7 @@ class Setting:
     limits: Limits = LIMITS
     routes: Routes | None = None
     credentials: Credentials | None = None
+    names: FakeNames | None = None
     ports: Callable[[Readiness], Ports | None] = lambda readiness: OwnPorts(readiness, is_same_user)
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
 
@@ -186,6 +188,7 @@ class Proxy:
             readiness=readiness,
             report=self.reports.append,
             ports=setting.ports(readiness),
+            names=setting.names,
         )
         self.server.serve(self._http, ListenerKind.HTTP, door=self._door())
         self.server.serve(self._socks, ListenerKind.SOCKS5, door=self._door())

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.connection.fake_names import FakeNames, is_fake
+from netproxy.model import Destination, Protocol
 
 
 def test_a_name_keeps_its_address() -> None:
@@ -63,3 +64,15 @@ def test_the_block() -> None:
     assert not is_fake(socket.inet_aton("198.17.255.255"))
     assert not is_fake(socket.inet_aton("198.20.0.0"))
     assert not is_fake(socket.inet_aton("199.18.0.1"))
+
+
+def test_who_asks_a_proxy_for_such_an_address_means_the_name() -> None:
+    names = FakeNames()
+    names.address("a.test")
+
+    def meant(host: str) -> str:
+        return names.meant(Destination(host, 443, Protocol.HTTPS)).host
+
+    assert meant("198.18.0.1") == "a.test"
+    for other in ("198.18.0.2", "198.18.example.org", "8.8.8.8", "::1", "b.test"):
+        assert meant(other) == other

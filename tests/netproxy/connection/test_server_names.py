@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from netproxy.connection.server_names import name_problem, shown_name
+from netproxy.connection.server_names import host_problem, name_problem, shown_name
+from netproxy.protocol.host_field import Asked
 from netproxy.protocol.tls_hello import Hello
 
 
@@ -67,3 +68,41 @@ def test_how_it_is_shown() -> None:
     assert shown_name(asking()) is None
     assert shown_name(asking(b"A.test.")) == "a.test"
     assert shown_name(asking(b"a.test", b"\n", b"\xff")) == "a.test,'\\n','\\xff'"
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("a.test", (b"a.test",)),
+        ("a.test", (b"A.TEST.:8080", b"a.test")),
+        ("a.test", ()),
+        ("192.0.2.1", (b"anything.test",)),
+    ],
+)
+def test_a_request_for_the_same_host(host: str, asked: tuple[bytes, ...]) -> None:
+    assert host_problem(host, Asked(asked, is_whole=True)) is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        (b"b.test",),
+        (b"a.test", b"b.test"),
+        (b"",),
+        (b"a.test:x",),
+        (b"a.test@b.test",),
+        (b"192.0.2.1",),
+        ("b\u00fccher.test".encode(),),
+    ],
+)
+def test_a_request_for_another_host_is_said(asked: tuple[bytes, ...]) -> None:
+    problem = host_problem("a.test", Asked(asked, is_whole=True))
+    assert problem is not None
+    assert problem.isascii()
+    assert problem.isprintable()
+
+
+def test_a_host_that_may_still_come_is_not_known() -> None:
+    assert host_problem("a.test", Asked((), is_whole=False)) is not None
+    assert host_problem("a.test", Asked((), is_whole=False, is_ended=True)) is None
+    assert host_problem("a.test", Asked((b"a.test",), is_whole=False)) is None

@@ -14,6 +14,7 @@ from tests.support.hellos import extension, hello, names
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netproxy.protocol.host_field import Asked
     from netproxy.protocol.tls_hello import Hello
     from netproxy.transport.services import Services
 
@@ -129,3 +130,54 @@ def test_what_was_seen_is_worded_for_the_record() -> None:
     event = observed(request, judged.seen[0])
     assert (event.server_address, event.server_name) == ("b.test", "a.test")
     assert (event.alpn, event.ech, event.seen) == (("h2", "\\xff"), True, "whole")
+
+
+def asking(
+    scenario: Callable[[FirstBytes], object], passes: bool
+) -> list[tuple[bytes, ...]]:  # what is answered
+    """Where plain requests are looked for; returns the hosts that were seen."""
+    seen: list[tuple[bytes, ...]] = []
+
+    def may_ask(asked: Asked) -> bool:
+        seen.append(asked.hosts)
+        return passes
+
+    async def inside() -> None:
+        services = FakeServices(FakeReadiness(asyncio.get_running_loop()))
+        scenario(FirstBytes(cast("Services", services), Judged(), may_ask))
+
+    asyncio.run(inside())
+    return seen
+
+
+HEAD = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+
+
+def test_a_plain_request_is_kept_until_its_host_is_known() -> None:
+    def scenario(first: FirstBytes) -> None:
+        assert first.take(HEAD[:9], lambda: None) is None
+        assert first.take(HEAD[9:] + b"more", lambda: None) == HEAD + b"more"
+
+    assert asking(scenario, passes=True) == [(b"a.test",)]
+
+
+def test_one_for_another_host_goes_nowhere() -> None:
+    def scenario(first: FirstBytes) -> None:
+        assert first.take(HEAD, lambda: None) is None
+
+    def given_up(first: FirstBytes) -> None:
+        assert first.take(HEAD[:-2], lambda: None) is None
+        assert first.give_up(is_ended=False) is None
+
+    assert asking(scenario, passes=False) == asking(given_up, passes=False) == [(b"a.test",)]
+
+
+def test_what_is_neither_goes_on_as_it_is() -> None:
+    def scenario(first: FirstBytes) -> None:
+        assert first.take(b"EHLO x\r\n", lambda: None) == b"EHLO x\r\n"
+
+    def half(first: FirstBytes) -> None:
+        assert first.take(b"GET", lambda: None) is None
+        assert first.give_up(is_ended=True) == b"GET"
+
+    assert asking(scenario, passes=False) == asking(half, passes=False) == []

@@ -258,6 +258,28 @@ def test_tls_that_asks_for_another_name_is_cut() -> None:
     assert near.audit.decisions == [("allow", "allowed_by_rule"), ("deny", "sni_mismatch")]
 
 
+@pytest.mark.parametrize("host", [b"a.test", b"other.test"])
+def test_a_plain_request_for_another_host_is_cut(host: bytes) -> None:
+    setting = Setting(resolver=FakeResolver(a__test=[("127.0.0.1",)]))
+    said = b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host
+    with (
+        origin(echo) as far,
+        proxy(setting) as near,
+        known(near, ("a.test", far.port)) as client,
+        client() as one,
+    ):
+        one.sendall(said)
+        if host == b"a.test":
+            assert one.recv(100) == said
+            return
+        assert is_reset(one)
+        near.settle()
+    assert near.audit.decisions == [("allow", "allowed_by_rule"), ("deny", "host_mismatch")]
+    (closed,) = near.audit.of(ConnectionClosed)
+    assert (closed.close_reason, closed.bytes_sent) == ("host_mismatch", 0)
+    assert [decision.reason for _, decision in near.token.causes] == [Reason.HOST_MISMATCH]
+
+
 def test_whatever_breaks_while_it_is_decided_ends_that_connection_only() -> None:
     class Broken(FakePolicy):
         def judge(self, destination: Destination, method: str, cache: SessionCache) -> Judgement:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.connection.credentials import Credentials, Identity
+from netproxy.connection.fake_names import FakeNames
 from netproxy.errors import SocksReply
 from netproxy.model import CloseReason, Verdict
 from netproxy.protocol.socks5 import reply
@@ -77,6 +78,22 @@ def test_a_tunnel(kind: str, is_slow: bool) -> None:
         "socks5-tcp", "none", far.port,
     )  # fmt: skip
     assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["finished"]
+
+
+def test_who_looked_the_name_up_inside_means_the_name() -> None:
+    """As with `socks5://` instead of `socks5h://`; some clients of CONNECT do the same."""
+    names = FakeNames()
+    literal = socket.inet_ntoa(names.address("a.test"))
+    setting = Setting(resolver=FakeResolver(a__test=[("127.0.0.1",)]), names=names)
+    with origin(echo) as far, proxy(setting) as near:
+        with near.socks() as client:
+            client.sendall(GREETING + ask(literal, far.port))
+            assert exactly(client, 12)[:4] == b"\x05\x00\x05\x00"
+        client, answer = near.connect(f"{literal}:{far.port}")
+        client.close()
+        assert b" 200 " in answer
+        near.settle()
+    assert {event.server_address for event in near.audit.of(PolicyDecision)} == {"a.test"}
 
 
 def test_a_denial_is_reply_02_and_cancels() -> None:
