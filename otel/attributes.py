@@ -93,6 +93,8 @@ CLOSE_REASON = "netproxy.close.reason"
 LIMIT_NAME = "netproxy.limit.name"
 LIMIT_REFUSED = "netproxy.limit.refused"  # clients within a second, questions within a window
 DIAL_REFUSED = "netproxy.dial.refused_addresses"
+EXPOSE_PORT = "netproxy.expose.port"  # of the command's own loopback
+EXPOSE_HOST_PORT = "netproxy.expose.host_port"  # of this host's, which leads to it
 
 # Names that the command looks up. Each is the `server.address` of its record.
 DNS_ANSWERS = "dns.answers"  # the address that stands for it, in this run only

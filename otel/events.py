@@ -37,7 +37,14 @@ from otel.event_fields import (
     text,
     texts,
 )
-from otel.sandbox_events import NameAnswered, NameFlood, NameRefused
+from otel.sandbox_events import (
+    ExposeClosed,
+    ExposeOpened,
+    ExposeRefused,
+    NameAnswered,
+    NameFlood,
+    NameRefused,
+)
 
 __all__ = [
     "EVENTS",
@@ -59,6 +66,9 @@ __all__ = [
     "DialRefused",
     "Event",
     "ExportState",
+    "ExposeClosed",
+    "ExposeOpened",
+    "ExposeRefused",
     "GatewayStarted",
     "GatewayStopped",
     "GrantCreated",

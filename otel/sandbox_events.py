@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from otel import attributes as a
-from otel.event_fields import Event, Severity, maybe_text, number, text, texts
+from otel.event_fields import Event, Severity, fresh_text, maybe_text, number, text, texts
 
 
 class NameAnswered(Event):
@@ -37,3 +37,38 @@ class NameFlood(Event, severity=Severity.WARN):
 
     name: ClassVar[str] = "netproxy.dns.flood"
     lookups: int = number(a.DNS_LOOKUPS)
+
+
+class ExposeOpened(Event):
+    """A program of this host is connected to what the command serves inside."""
+
+    name: ClassVar[str] = "netproxy.expose.opened"
+    connection_id: str = fresh_text(a.CONNECTION_ID)
+    client_address: str = text(a.CLIENT_ADDRESS)
+    port: int = number(a.EXPOSE_PORT)
+    host_port: int = number(a.EXPOSE_HOST_PORT)
+
+
+class ExposeRefused(Event, severity=Severity.WARN):
+    """A program of this host was not connected: nobody serves there inside."""
+
+    name: ClassVar[str] = "netproxy.expose.refused"
+    connection_id: str = fresh_text(a.CONNECTION_ID)
+    client_address: str = text(a.CLIENT_ADDRESS)
+    port: int = number(a.EXPOSE_PORT)
+    host_port: int = number(a.EXPOSE_HOST_PORT)
+    error_type: str = text(a.ERROR_TYPE)  # of RFC 9209
+
+
+class ExposeClosed(Event):
+    """How much flowed to the command's service and back, for how long, and why it ended."""
+
+    name: ClassVar[str] = "netproxy.expose.closed"
+    connection_id: str = fresh_text(a.CONNECTION_ID)
+    client_address: str = text(a.CLIENT_ADDRESS)
+    port: int = number(a.EXPOSE_PORT)
+    host_port: int = number(a.EXPOSE_HOST_PORT)
+    bytes_sent: int = number(a.BYTES_SENT)
+    bytes_received: int = number(a.BYTES_RECEIVED)
+    duration_ms: int = number(a.CONNECTION_DURATION)
+    close_reason: str = text(a.CLOSE_REASON)

@@ -30,5 +30,12 @@ REJECTED_GROUP = 1
 REJECTED_SNAP_BYTES = 64
 # The kernel does what netlink asks for while it is asked; a loaded machine may take a while.
 NETLINK_SECONDS = 5.0
+# What is on a port of the sandbox's own loopback that nobody else can have there.
+RESERVED_PORTS = {
+    HTTP_PORT: "the HTTP proxy's",
+    SOCKS_PORT: "the SOCKS proxy's",
+    DNS_PORT: "the resolver's",
+    CAPTURE_PORT: "that of captured connections",
+}
 # somaxconn's default: bursts of a parallel installer stay below.
 LISTEN_BACKLOG = 4096

@@ -53,22 +53,39 @@ class CaptureSockets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExposedPort:
+    """A port of this host's loopback that leads to one of the command's."""
+
+    port: int  # of the command's
+    listener: socket.socket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listeners:
     """The run's own sockets. They are the gateway's to accept on, and to close.
 
     `datagrams` is for SOCKS associations (`sandbox.linux.namespace`); None where each can have a
     socket of its own, because the gateway and the command share a network. `capture`: None where
-    only the proxies lead out.
+    only the proxies lead out. `reached` lead to services outside, by the port they are on inside;
+    `exposed` come the other way, through sockets that are ordered of `supplier`
+    (`sandbox.linux.supply`).
     """
 
     http: socket.socket
     socks: socket.socket
     datagrams: socket.socket | None = None
     capture: CaptureSockets | None = None
+    reached: tuple[socket.socket, ...] = ()
+    exposed: tuple[ExposedPort, ...] = ()
+    supplier: socket.socket | None = None
+
+    def proxies(self) -> tuple[socket.socket, ...]:
+        """Those that a client of the gateway's comes to, captured ones aside."""
+        return (self.http, self.socks, *self.reached, *(each.listener for each in self.exposed))
 
     def close(self) -> None:
         """Take nothing more; once is enough."""
-        for each in (self.http, self.socks, self.datagrams):
+        for each in (*self.proxies(), self.datagrams, self.supplier):
             if each is not None:
                 each.close()
         for each in self.capture.all() if self.capture else ():
@@ -89,6 +106,10 @@ class Launch:
     streams: Streams
     plan: Plan | None  # None: no sandbox, proxy variables only
     machine: str  # platform.machine(), for the kernel filter
+    reached: tuple[int, ...] = ()  # ports of the command's loopback that lead out of it
+    is_exposed: bool = False  # sockets are made inside for as long as it runs
+    capture: bool = False  # take connections of programs that ignore the proxy, if the kernel can
+    limits: tuple[Limit, ...] = ()
 
     def words_and_environment(self) -> bytes:
         """As the monitor reads them: `sandbox.linux.monitor` says how."""
@@ -96,9 +117,6 @@ class Launch:
         variables = (f"{name}={value}" for name, value in self.environment.items() if name)
         strings = (str(len(self.command)), *self.command, *variables)
         return b"".join(os.fsencode(each) + b"\0" for each in strings)
-
-    capture: bool = False  # take connections of programs that ignore the proxy, if the kernel can
-    limits: tuple[Limit, ...] = ()
 
     def orders(self) -> bytes:
         """What the monitor does before the command runs (`sandbox.linux.monitor`)."""

@@ -7,6 +7,7 @@ asked; where it has no module for that, and for datagrams, it stands in /proc/ne
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -25,6 +26,7 @@ _TABLE, _TABLE_IPV6 = Path("/proc/net/tcp"), Path("/proc/net/tcp6")
 # A socket of IPv6 can send datagrams over IPv4, too.
 _DATAGRAM_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 _LOCAL, _REMOTE, _USER, _INODE = 1, 2, 7, 9  # columns of the table
+_STRANGERS = 32  # hung up on at a time; then whoever else the gateway serves has a turn
 _NOBODY = ("0.0.0.0", 0)  # noqa: S104  # the other end of a listener, no bind
 
 
@@ -55,13 +57,14 @@ class OwnListener(socket.socket):
 
     def _accept(self) -> tuple[int, Address]:
         """Take one client. `accept` calls this, and so does the gateway, which does without it."""
-        while True:
+        for _ in range(_STRANGERS):
             descriptor, address = super()._accept()  # type: ignore[misc]  # the C type's own
             if self._owner(address, self._near) == os.getuid():
                 return descriptor, address
             os.close(descriptor)
             if self.on_stranger is not None:
                 self.on_stranger(address)
+        raise BlockingIOError(errno.EAGAIN, "too many strangers at once")
 
     @override
     def close(self) -> None:

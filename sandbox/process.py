@@ -153,10 +153,12 @@ class Fence:
         self._info = None
         try:
             self.init = os.pidfd_open(pid)
+            reached = {f"reached {port}": port for port in self.launch.reached}
             wanted = Wanted(
-                listeners={"http": HTTP_PORT, "socks": SOCKS_PORT},
+                listeners={"http": HTTP_PORT, "socks": SOCKS_PORT, **reached},
                 datagrams={"datagrams": SOCKS_PORT},
                 capture=self.launch.capture,
+                supplies=self.launch.is_exposed,
             )
             self._insider = Insider(pid, wanted)
             made = self._insider.listen()
@@ -165,7 +167,13 @@ class Fence:
             raise self.failure() from error
         self._order()
         self._unblock()
-        return Listeners(http=made["http"], socks=made["socks"], datagrams=made["datagrams"])
+        return Listeners(
+            http=made["http"],
+            socks=made["socks"],
+            datagrams=made["datagrams"],
+            reached=tuple(made[name] for name in reached),
+            supplier=self._insider.supplier if self.launch.is_exposed else None,
+        )
 
     def capture(self) -> tuple[CaptureSockets | None, str | None]:
         """What captures connections of programs that ignore the proxy; or why nothing does.
@@ -221,8 +229,9 @@ class Fence:
         """The monitor runs, so everything is mounted."""
         if self._insider is not None and self.launch.plan is not None:
             self._insider.seal(self.launch.plan.identities)
-            self._insider.end()
-            self._insider = None
+            if not self.launch.is_exposed:
+                self._insider.end()
+                self._insider = None
 
     def _order(self) -> None:
         """Tell the monitor what to do at its start. Nobody waits: it finds this when it is up."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
 from netproxy.app.forgeries import refuse_forgeries
+from netproxy.app.reaching import reach_variables
 from netproxy.app.user import user_name
 from netproxy.policy.origin import Layer
 from otel import visible
@@ -62,6 +63,7 @@ class Blueprint:
         `listeners`: the host's, where there is no sandbox; `added`: what telemetry has for the
         command's environment.
         """
+        services = self.settings.sandbox.services
         return Launch(
             command=self.settings.command,
             environment=self._environment(execution_id, listeners, added).variables,
@@ -70,6 +72,8 @@ class Blueprint:
             plan=self.plan,
             machine=fencing.machine(),
             limits=self.settings.sandbox.limits,
+            reached=tuple(each.destination.port for each in services.reached),
+            is_exposed=bool(services.exposed),
         )
 
     def _environment(
@@ -84,7 +88,11 @@ class Blueprint:
             fenced=self.plan is not None,
             policy=self.settings.sandbox.environment,
             # bwrap changes to that directory, and used to say so.
-            ours={**added, "PWD": self.directory},
+            ours={
+                **added,
+                **reach_variables(self.settings.sandbox.services.reached),
+                "PWD": self.directory,
+            },
         )
 
     def withheld(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class Reception:
         self._loop = asyncio.get_running_loop()
         self._listeners = listeners
         captured = () if listeners.capture is None else listeners.capture.all()
-        self._sockets = (listeners.http, listeners.socks, *captured)
+        self._sockets = (*listeners.proxies(), *captured)
         self._open_gateway = open_gateway
         self._patience_seconds = patience_seconds
         self._is_closing = asyncio.Event()

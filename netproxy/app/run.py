@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
@@ -18,6 +19,7 @@ from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
 from netproxy.app.closing import closing_line
 from netproxy.app.control_socket import control_of
+from netproxy.app.exposing import exposed_ports
 from netproxy.app.file_rules import FolderMissing
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.inbox import open_inbox
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
     from netproxy.transport.server import ProxyServer
-    from sandbox.launch import Listeners
+    from sandbox.launch import ExposedPort, Listeners
 
 EXIT_OURS = 125
 # A collector that is there has the first records within a fraction of a second.
@@ -111,8 +113,9 @@ def _work(settings: Settings, environ: Mapping[str, str], load: Load, log: RunLo
     with (
         control_of(settings.ask, environ, fencing.home_folder(environ), log) as control,
         open_inbox(settings, reviewer_name(), log, on_terminal=is_terminal(2)) as inbox,
+        exposed_ports(settings.sandbox.services.exposed) as exposed,
     ):
-        return _Execution(settings, environ, load, log, control, inbox).perform()
+        return _Execution(settings, environ, load, log, control, inbox, exposed).perform()
 
 
 def say(text: str) -> None:
@@ -137,8 +140,9 @@ class _Execution:
         say: RunLog,
         control: ControlSocket | None,
         inbox: OpenInbox | None,
+        exposed: tuple[ExposedPort, ...],
     ) -> None:
-        self._control, self._inbox = control, inbox
+        self._control, self._inbox, self._exposed = control, inbox, exposed
         self._settings = settings
         self._say = say
         self._environ = environ
@@ -233,7 +237,7 @@ class _Execution:
         )
         fence = Fence(launch, bwrap=blueprint.bwrap)
         try:
-            listeners = listeners or fence.listeners()
+            listeners = listeners or replace(fence.listeners(), exposed=self._exposed)
             # The monitor starts inside meanwhile, and waits.
             import asyncio
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netproxy.app.profile_settings import own_profiles, profile_in_force
+from netproxy.app.service_settings import Services, chosen_services
 from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.limits import Limit, laid_over, read_limit
 from sandbox.profile import DEFAULT_PROFILE
@@ -37,6 +38,7 @@ class SandboxSettings:
     dry_run: bool = False
     limits: tuple[Limit, ...] = ()
     environment: EnvironmentPolicy = field(default_factory=EnvironmentPolicy)
+    services: Services = field(default_factory=Services)
 
 
 def chosen_sandbox(
@@ -57,6 +59,7 @@ def chosen_sandbox(
         write_paths=(*_write_paths(document, read_path), *options.write),
         limits=laid_over(_limits(document), options.limits),
         environment=_environment(document, options),
+        services=chosen_services(document, options),
         read_paths=options.read,
         hide_paths=options.hide,
         workspaces=options.workspace,

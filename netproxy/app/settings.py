@@ -33,6 +33,12 @@ from netproxy.app.sandbox_settings import (
     chosen_sandbox,
     sandbox_violations,
 )
+from netproxy.app.service_settings import (
+    reach_rules,
+    service_problems,
+    service_violations,
+    with_reached,
+)
 from netproxy.app.telemetry_switches import chosen_telemetry
 from netproxy.config import ChosenLimits, Limits
 from netproxy.errors import InvalidRule, InvalidSettings
@@ -232,9 +238,11 @@ def _merge(options: RunOptions, files: LayerFiles, read: _Reader) -> Settings:
     """Lay the layers over each other, and note what goes beyond a bound."""
     document = files.user
     name, user, project = chosen_profiles(options.profile, files.user, files.project)
+    user = with_reached(user, document)
     written = tuple(layer for layer in (user, project) if layer is not None)
     layers = (*written, _command_line(options, document, written, read.problems))
     read.problems.extend(_violations(layers, files, options))
+    read.problems.extend(service_problems(document, options.sandbox))
     layers = with_managed(layers, files.bounds)
     return Settings(
         command=options.command,
@@ -274,7 +282,7 @@ def _command_line(
     never_asks = options.ask is Ask.NEVER and merged(below).default is Verdict.ASK
     return LayerPolicy(
         layer=Layer.COMMAND_LINE,
-        rules=tuple(_rules(options, document, problems)),
+        rules=(*_rules(options, document, problems), *reach_rules(options.sandbox)),
         allow_private=tuple(
             Statement(block, _flag(f"--allow-private #{number}"))
             for number, block in enumerate(options.allow_private, start=1)
@@ -311,6 +319,7 @@ def _violations(
     if (bounds := files.bounds) is None:
         return
     yield from sandbox_violations(options.sandbox, bounds)
+    yield from service_violations(files.user, options.sandbox, bounds)
     if bounds.may_ask is not None and bounds.forbids_asking and options.ask is Ask.TERMINAL:
         yield f"--ask terminal: {bounds.may_ask.origin.place} forbids to ask"
 

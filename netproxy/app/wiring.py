@@ -29,6 +29,7 @@ from netproxy.app.reread import Held, Reread
 from netproxy.app.reviewing import Room, Way, reviewed, ways_of
 from netproxy.app.rule_file import RuleFile
 from netproxy.app.rule_writer import RuleWriter
+from netproxy.app.services import datagram_ports, serving_services
 from netproxy.app.settings import MANAGED_FILE
 from netproxy.app.supervisor import Denial
 from netproxy.app.surroundings import GatewaySurroundings
@@ -44,7 +45,6 @@ from netproxy.transport.dialer import HappyEyeballs
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
 from netproxy.transport.server import ListenerKind, ProxyServer
-from netproxy.transport.udp_ports import OwnPorts, SharedPorts
 from netproxy.transport.ways import Ways
 
 if TYPE_CHECKING:
@@ -115,10 +115,6 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
     `ways` says by which reviewers are reached.
     """
     take_descriptors()
-    # Listeners of a sandbox are in its network, not in ours.
-    own = [listeners.http, listeners.socks] if run.settings.sandbox.no_sandbox else []
-    # Where reviewers answer, no client may, whatever the rules open.
-    own += [] if inbox is None else [inbox.listener]
     with written_by_turns(run.trail, report):
         room = room_of(
             run.settings, run.trail, run.user, screen, environ, report, runs=lambda: (run,)
@@ -133,7 +129,7 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
                 open_sessions=Counter(),
                 readiness=Readiness(asyncio.get_running_loop(), report=report),
                 crowd=crowd,
-                own_listeners=addresses_of(own),
+                own_listeners=addresses_of(_own_listeners(run, listeners, inbox)),
                 environ=environ,
                 report=report,
             )
@@ -143,13 +139,28 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
                 shared,
                 token=RunToken(run.token),
                 limits=limits_of(run.settings),
-                ports=_ports(listeners, shared.readiness),
+                ports=datagram_ports(listeners, shared.readiness),
                 names=names,
             ) as server:
                 server.serve(listeners.http, ListenerKind.HTTP)
                 server.serve(listeners.socks, ListenerKind.SOCKS5)
-                with capturing(listeners.capture, server, names, run.policy, shared.readiness):
+                with (
+                    capturing(listeners.capture, server, names, run.policy, shared.readiness),
+                    serving_services(server, listeners, run.settings.sandbox.services),
+                ):
                     yield server
+
+
+def _own_listeners(
+    run: Run, listeners: Listeners, inbox: OpenInbox | None
+) -> Iterator[socket.socket]:
+    """Those on this host: listeners of a sandbox are in its network, not in ours."""
+    if run.settings.sandbox.no_sandbox:
+        yield from (listeners.http, listeners.socks)
+    # Where reviewers answer, no client may, whatever the rules open.
+    if inbox is not None:
+        yield inbox.listener
+    yield from (each.listener for each in listeners.exposed)
 
 
 @contextmanager
@@ -387,12 +398,3 @@ def _server(  # noqa: PLR0913  # a run, and what all of them share
         ledger=approver,
         names=names,
     )
-
-
-def _ports(listeners: Listeners, readiness: Readiness) -> Ports:
-    """Where the command's datagrams are taken. On the host only its own user's are."""
-    if listeners.datagrams is not None:
-        return SharedPorts(listeners.datagrams, readiness)
-    from sandbox.loopback import is_same_user
-
-    return OwnPorts(readiness, is_same_user)

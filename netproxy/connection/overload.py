@@ -24,6 +24,7 @@ class Overload(StrEnum):
     ASSOCIATIONS = "udp_associations_per_run"
     FLOWS = "udp_flows"  # of one association, or of all of a run
     BYTES = "bytes_per_run"
+    STRANGER = "other_user"  # no limit either: a program that is not of the gateway's own user
     CREDENTIALS = "credentials"  # no limit, but just as many may come: a secret is missing or wrong
 
 
@@ -35,6 +36,7 @@ _SAID = {
     Overload.ASSOCIATIONS: "too many associations for UDP are open already",
     Overload.FLOWS: "datagrams go to too many destinations already",
     Overload.BYTES: "as many bytes were moved as may be",
+    Overload.STRANGER: "this port is for programs of one user",
     Overload.CREDENTIALS: "this proxy asks for a token that it knows",
 }
 # What one run did, it can undo; the rest is the whole gateway's.

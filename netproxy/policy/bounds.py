@@ -52,6 +52,7 @@ class Bounds:
     max_scope: Statement[str] | None = None  # of a yes: the name of a scope
     max_seconds: Statement[float] | None = None  # of a grant's life
     sandbox_required: Statement[bool] | None = None
+    sandbox_expose: Statement[bool] | None = None
     audit_mode: Statement[str] | None = None  # the loosest: "strict", "written", "best_effort"
     sinks: tuple[Statement[SinkTable], ...] = ()  # beside whatever others name
 

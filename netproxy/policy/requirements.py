@@ -96,6 +96,10 @@ class ManagedSandbox(Strict):
     """How commands are fenced."""
 
     required: Annotated[bool, Field(description="true: --no-sandbox is refused")] | None = None
+    expose: (
+        Annotated[bool, Field(description="false: no port of a command is opened to its host")]
+        | None
+    ) = None
 
 
 class RequirementsFile(Strict):
@@ -142,6 +146,7 @@ def load_requirements(text: str, name: str) -> Bounds:
         max_seconds=said.at(("approvals", "max_seconds"), approvals.max_seconds),
         sinks=sinks_said(reading, file.audit.sink),
         sandbox_required=said.at(("sandbox", "required"), file.sandbox.required),
+        sandbox_expose=said.at(("sandbox", "expose"), file.sandbox.expose),
         audit_mode=said.at(("audit", "mode"), file.audit.mode),
     )
 

@@ -8,20 +8,32 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, WithJsonSchema
 
-from netproxy.policy.fields import Strict, refuse
+from netproxy.policy.fields import Strict, reader, refuse, text
+from netproxy.policy.forwards import Expose, Reach, parse_expose, parse_reach
 
 _BYTES = "[1-9][0-9]{0,18}[KMGT]?"
 
 
 def _bytes(value: Any) -> str:
     """Text of it either way. A truth value is a number to Python, and 0 would be no limit."""
-    text = "" if isinstance(value, bool) or not isinstance(value, str | int) else str(value)
-    if re.fullmatch(_BYTES, text) is None:
+    said = "" if isinstance(value, bool) or not isinstance(value, str | int) else str(value)
+    if re.fullmatch(_BYTES, said) is None:
         raise refuse("must be a number of bytes above 0, or text such as 512M or 2G")
-    return text
+    return said
 
+
+ReachField = Annotated[
+    InstanceOf[Reach],
+    BeforeValidator(reader(parse_reach)),
+    text(r"[a-z][a-z0-9-]*=.+:[1-9][0-9]{0,4}", "a service, postgres=127.0.0.1:5432"),
+]
+ExposeField = Annotated[
+    InstanceOf[Expose],
+    BeforeValidator(reader(parse_expose)),
+    text(r"[1-9][0-9]{0,4}(?::[1-9][0-9]{0,4})?", "a port of the command's, 8080 or 8080:18080"),
+]
 
 type _Count = Annotated[int, Field(gt=0, lt=10**9)]
 type _Bytes = Annotated[
@@ -118,4 +130,10 @@ class Sandbox(Strict):
     limits: SandboxLimits = Field(default=SandboxLimits(), description="how much it may use")
     environment: SandboxEnvironment = Field(
         default=SandboxEnvironment(), description="which variables it gets"
+    )
+    reach: list[ReachField] = Field(
+        default_factory=list, description="services that appear on the command's own loopback"
+    )
+    expose: list[ExposeField] = Field(
+        default_factory=list, description="ports of the command's that lead there from this host's"
     )

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.connection.known_requests import KnownRequests
+from netproxy.connection.overload import Overload
 from netproxy.model import CloseReason
 from netproxy.protocol.known_heads import KnownHeads
 from netproxy.transport.allowance import Allowance
@@ -22,6 +23,7 @@ from netproxy.transport.capacity import Capacity, Crowd
 from netproxy.transport.deadline import Deadline
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.known_driver import KnownConnection
+from netproxy.transport.linked_driver import LinkedConnection
 from netproxy.transport.metering import Meter
 from netproxy.transport.mixed_driver import MixedConnection, driver_for
 from netproxy.transport.pipes import PipePool
@@ -42,12 +44,12 @@ if TYPE_CHECKING:
     from netproxy.config import Limits
     from netproxy.connection.fake_names import FakeNames
     from netproxy.connection.gate import Gate
-    from netproxy.connection.overload import Overload
     from netproxy.model import ApprovalId
     from netproxy.ports import AuditSink, Dialer, Ledger, Resolver
     from netproxy.transport.door import Door
     from netproxy.transport.driver import Connection
     from netproxy.transport.known_driver import Find
+    from netproxy.transport.linked_driver import Link
     from netproxy.transport.udp_ports import Ports
     from netproxy.transport.ways import Ways
     from otel.events import Event
@@ -155,6 +157,14 @@ class ProxyServer:
     def serve_known(self, listener: socket.socket, find: Find) -> None:
         """Accept clients that speak no proxy protocol; `find` says where each of them goes."""
         self._take(listener, partial(KnownConnection, find=find), None)
+
+    def serve_link(self, listener: socket.socket, link: Link) -> None:
+        """Lead every client of a listening socket to one place, which nobody has to judge."""
+        self._take(listener, partial(LinkedConnection, link=link), None)
+
+    def hung_up_on(self, client_address: str) -> None:
+        """Count a client that a listener kept out: another user's program."""
+        self._services.refusals.add(Overload.STRANGER, client_address)
 
     def _take(
         self, listener: socket.socket, driver: Callable[..., Connection], door: Door | None

@@ -17,6 +17,7 @@ import errno
 import fcntl
 import json
 import os
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING
 from sandbox.config import BUILD_SECONDS, LISTEN_BACKLOG
 from sandbox.errors import LaunchFailed
 from sandbox.launch import CaptureSockets
+from sandbox.linux.supply import supply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +54,7 @@ class Wanted:
     listeners: Mapping[str, int]
     datagrams: Mapping[str, int]
     capture: bool = False
+    supplies: bool = False  # then the helper stays, and makes sockets that are ordered of it
 
 
 class Insider:
@@ -108,10 +111,16 @@ class Insider:
         if answer != b"+":
             raise LaunchFailed(f"the mounts of the sandbox could not be sealed: {_words(answer)}")
 
+    @property
+    def supplier(self) -> socket.socket:
+        """What sockets are ordered by (`sandbox.linux.supply`), once it is sealed."""
+        return self._channel
+
     def end(self) -> None:
-        """The child ends when nobody listens to it any more."""
+        """The child ends when nobody listens to it any more; one that is stopped, does too."""
         self._channel.close()
-        with suppress(ChildProcessError):
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
 
 
@@ -136,6 +145,8 @@ def _help(channel: socket.socket, pid: int, wanted: Wanted) -> None:
         if wanted.capture:
             _capture(channel)
         _seal(channel, mounts)
+        if wanted.supplies:
+            supply(channel)
     except OSError as error:
         with suppress(OSError):
             channel.send(str(error).encode(errors="replace")[:_MAX_MESSAGE])

@@ -1,4 +1,4 @@
-"""A real PostgreSQL of our own: a cluster in a temporary folder, reached by a unix socket only.
+"""A real PostgreSQL of our own: a cluster in a temporary folder, reached by a unix socket.
 
 Run by an ordinary user (it refuses root), without fsync: nothing here is to last.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from approvals.store.engine import Row, Transaction, Value
 
 PATIENCE_SECONDS = 20.0
-_OPTIONS = ("fsync=off", "listen_addresses=", "max_connections=10", "shared_buffers=4MB")
+_OPTIONS = ("fsync=off", "max_connections=10", "shared_buffers=4MB")
 
 
 def program(name: str) -> str | None:
@@ -37,8 +37,14 @@ def program(name: str) -> str | None:
 
 
 @contextmanager
-def cluster(base: Path) -> Iterator[str]:
-    """Serve from a folder in `base`; the connection string. The server is gone afterwards."""
+def cluster(base: Path, *, port: int | None = None) -> Iterator[str]:
+    """Serve from a folder in `base`; the connection string. The server is gone afterwards.
+
+    With a port it is reached over TCP on the loopback, too.
+    """
+    addresses = (
+        ("listen_addresses=",) if port is None else ("listen_addresses=127.0.0.1", f"port={port}")
+    )
     person = ordinary_user(base) if os.getuid() == 0 else myself(base)
     folder = person.owns(base / "postgres")
     data, log = folder / "data", base / "postgres.log"
@@ -46,11 +52,12 @@ def cluster(base: Path) -> Iterator[str]:
     with log.open("wb") as output:
         made = _started([*initdb, "-E", "UTF8", "--locale=C", "--no-sync"], folder, output)
         assert made.wait(PATIENCE_SECONDS) == 0, log.read_text()
-        options = [part for option in _OPTIONS for part in ("-c", option)]
+        options = [part for option in (*_OPTIONS, *addresses) for part in ("-c", option)]
         command = [*person.prefix, program("postgres"), "-D", data, "-k", folder, *options]
         server = _started(command, folder, output)
     try:
         name = f"host={folder} user=netproxy dbname=postgres"
+        name += "" if port is None else f" port={port}"
         _wait_for(name, server, log)
         yield name
     finally:

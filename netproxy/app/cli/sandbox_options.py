@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netproxy.app.cli.service_options import (
+    SERVICE_DEFAULTS,
+    SERVICE_FLAGS,
+    ServiceOptions,
+    service_options,
+)
 from netproxy.policy.hosts import shown
 from sandbox.errors import ProfileRefused
 from sandbox.inheritance import RESERVED, Inherit, is_among
@@ -31,6 +37,7 @@ class SandboxOptions:
     hide: tuple[str, ...] = ()
     workspace: tuple[Path, ...] = ()
     dry_run: bool = False
+    services: ServiceOptions = field(default_factory=ServiceOptions)
     no_sandbox: bool = False
     limits: tuple[Limit, ...] = ()
     inherit: Inherit | None = None
@@ -49,6 +56,7 @@ def sandbox_options(given: argparse.Namespace) -> SandboxOptions:
         hide=tuple(given.hide),
         workspace=tuple(given.workspace),
         dry_run=given.dry_run,
+        services=service_options(given),
         no_sandbox=given.no_sandbox,
         limits=tuple(given.limit),
     )
@@ -134,6 +142,7 @@ SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
         "help": "keep the command from seeing this: a path, or a glob in the workspace such as "
         "'**/*.env' (repeatable)",
     },
+    **SERVICE_FLAGS,
     "--dry-run": {
         "action": "store_true",
         "help": "print what the command would see and may use, and start nothing",
@@ -158,4 +167,5 @@ SANDBOX_DEFAULTS: dict[str, list[Any]] = {
     "hide": [],
     "env": [],
     "limit": [],
+    **SERVICE_DEFAULTS,
 }

@@ -1,0 +1,44 @@
+"""`--reach` and `--expose`, as they are typed."""
+
+from __future__ import annotations
+
+import pytest
+
+from netproxy.app.cli.run_options import parse_run
+
+
+def test_each_may_be_given_several_times() -> None:
+    words = [
+        "--reach",
+        "a=127.0.0.1:1",
+        "--expose",
+        "8080:18080",
+        "--reach",
+        "b=h.test:2",
+        "--",
+        "true",
+    ]
+
+    services = parse_run(words).sandbox.services
+
+    assert [reach.text for reach in services.reach] == ["a=127.0.0.1:1", "b=h.test:2"]
+    assert [expose.text for expose in services.expose] == ["8080:18080"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "said"),
+    [
+        ("--reach", "127.0.0.1:5432", "is not NAME=HOST:PORT"),
+        ("--reach", "a=127.0.0.1", "has no port"),
+        ("--expose", "0.0.0.0:80:80", "is not PORT or PORT:HOSTPORT"),
+    ],
+)
+def test_what_is_none_is_one_clear_line(
+    flag: str, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_run([flag, text, "--", "true"])
+
+    assert left.value.code == 64
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
