@@ -78,6 +78,8 @@ class SandboxSpec:
     missing: tuple[Part, ...] = ()
     # What a person should know of all this: one line each.
     notes: tuple[str, ...] = ()
+    # What isn't there, can't be kept out, and is worth a word when the command made it.
+    unborn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

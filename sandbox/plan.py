@@ -78,6 +78,7 @@ class Plan:
     identities: Mapping[str, Identity]  # of the folders that the command was given
     missing: tuple[Part, ...] = ()  # read-only places that have to be made for the run
     notes: tuple[str, ...] = ()
+    unborn: tuple[str, ...] = ()
 
     def lines(self) -> tuple[str, ...]:
         """For people and for the audit event."""
@@ -113,6 +114,7 @@ def make_plan(spec: SandboxSpec) -> Plan:
         },
         missing=tuple(part for part in spec.missing if Mount(Access.READ, part.path) in made),
         notes=spec.notes,
+        unborn=spec.unborn,
     )
 
 

@@ -115,6 +115,16 @@ class Blueprint:
         hidden = [mount.path for mount in self.plan.mounts if mount.access is Access.HIDDEN]
         return identify(paths, below=self.plan.writable(), not_below=hidden)
 
+    def made_inside(self) -> tuple[str, ...]:
+        """What the command made that is obeyed outside: a line each."""
+        unborn = () if self.plan is None else self.plan.unborn
+        return tuple(
+            f"the command made {path}: its hooks and settings are the command's own; look at them "
+            "before git, or an editor, runs there"
+            for path in unborn
+            if os.path.lexists(path)
+        )
+
     def started(self) -> RunStarted:
         """The record of it."""
         return RunStarted(

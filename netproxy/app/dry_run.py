@@ -62,6 +62,10 @@ def _environment(_: Blueprint, launch: Launch) -> Iterable[str]:
     yield from sorted(launch.environment)
 
 
+def _withheld(blueprint: Blueprint, _: Launch) -> Iterable[str]:
+    yield from blueprint.withheld()
+
+
 def _network(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
     if blueprint.plan is None:
         yield "two free ports of this host's loopback"
@@ -86,6 +90,7 @@ SECTIONS: tuple[tuple[str, Callable[[Blueprint, Launch], Iterable[str]]], ...] =
     ("kept from being made", _kept_out),
     ("not looked through", _notes),
     ("environment, names only", _environment),
+    ("variables that are left out", _withheld),
     ("listening", _network),
     ("kernel filter", _filter),
     ("limits", _limits),

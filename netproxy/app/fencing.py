@@ -66,6 +66,7 @@ def sandbox_spec(
         shortcuts=said.shortcuts,
         missing=tuple(said.missing),
         notes=tuple(said.notes),
+        unborn=tuple(said.unborn),
     )
 
 

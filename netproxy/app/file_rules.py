@@ -50,6 +50,7 @@ class FileRules:
     shortcuts: dict[str, str] = field(default_factory=dict)
     missing: list[Part] = field(default_factory=list)  # to be kept out although it isn't there
     notes: list[str] = field(default_factory=list)
+    unborn: list[str] = field(default_factory=list)  # `.git` of workspaces that have none
 
     def add(self, right: Right, path: str, layer: int) -> None:
         """Let it hold at a path that exists."""
@@ -74,6 +75,16 @@ def file_rules(
     )
     unnamed = tuple(path for path in own if path not in named)
     return _Reader(sandbox, chain, places, unnamed).read(runtime)
+
+
+def sweep_workspace(cwd: str, home: str) -> tuple[str, ...]:
+    """Remove the mount points that killed runs left in a working directory's workspace."""
+    from sandbox.mountpoints import sweep
+    from sandbox.repository import parts
+
+    root = _top_of(cwd, home)
+    inside = parts(root) if os.path.lexists(f"{root}/.git") else ()
+    return sweep([*(Part(f"{root}/{name}") for name in SETTINGS), *inside])
 
 
 def is_or_above(path: str, home: str) -> bool:
@@ -240,6 +251,9 @@ class _Reader:
         from sandbox.repository import parts
 
         repositories = found.repositories if found is not None else []
+        # An empty folder in its place would be a broken repository to whoever builds there.
+        if not os.path.lexists(place := f"{root}/.git"):
+            self._made.unborn.append(place)
         for folder in repositories:
             for part in parts(folder):
                 self._keep_part(part, is_ours=True)

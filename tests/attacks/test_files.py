@@ -142,6 +142,14 @@ echo x > later; mkdir later
     assert not (netproxy.workspace / "later").exists()
 
 
+def test_a_repository_that_the_command_made_is_told_of(netproxy: Netproxy) -> None:
+    """It can be made, or no build would go on; whoever stands there had better know."""
+    assert "the command made" not in run(netproxy, "git init -q sub")
+    said = run(netproxy, "git init -q . && git config core.fsmonitor false")
+    assert f"the command made {netproxy.workspace}/.git: its hooks and settings" in said
+    assert "the command made" not in run(netproxy, "true")
+
+
 def test_nothing_is_left_behind(netproxy: Netproxy) -> None:
     git(netproxy, "init", "-q", ".")
     before = sorted(netproxy.workspace.rglob("*"))

@@ -21,7 +21,14 @@ def main(arguments: list[str]) -> int:
     parser = UsageParser(prog="netproxy doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="a JSON array instead of lines")
     options = parser.parse_args(arguments)
-    checks = [_check_python(), *check_host(), _check_journal(), _check_control(), _check_terminal()]
+    checks = [
+        _check_python(),
+        *check_host(),
+        _check_journal(),
+        _check_control(),
+        _check_terminal(),
+        _check_leftovers(),
+    ]
     if options.json:
         sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
     else:
@@ -99,3 +106,15 @@ def _check_terminal() -> Check:
             fix="answer elsewhere (netproxy approvals watch), or what no rule allows is refused",
         )
     return Check(name="terminal", ok=True, required=False, detail="questions come on /dev/tty")
+
+
+def _check_leftovers() -> Check:
+    """Mount points in the workspace here: a run that was killed with its janitor leaves them."""
+    from netproxy.app.file_rules import sweep_workspace
+
+    here, home = os.path.realpath("."), os.path.realpath(Path.home())
+    removed = sweep_workspace(here, home)
+    said = (
+        f"removed what a killed run left: {', '.join(removed)}" if removed else "none left behind"
+    )
+    return Check(name="mount points", ok=True, required=False, detail=said)

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def shown(home: Path, *flags: str) -> int:
-    environ = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run"), "TOKEN": "secret-value"}
+    environ = {
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home / "run"),
+        "MARK": "a-value",
+        "A_TOKEN": "x",
+    }
     options = parse_run(["--dry-run", *flags, "--", "touch", "x\x1b[2J"])
     return show(load_settings(options, environ), environ)
 
@@ -32,12 +37,13 @@ def test_what_a_run_would_see_and_may_use(
         "  read /",
         f"  write {work}",
         f"  {work}/.vscode",
-        "  TOKEN",
+        "  MARK",
         "  127.0.0.1:3128 HTTP proxy",
         "  processes 9",
     ):
         assert f"{line}\n" in out
-    assert "secret-value" not in out
+    assert "a-value" not in out
+    assert "  A_TOKEN" in out.partition("left out")[2]
     assert "\x1b" not in out
     assert list(work.iterdir()) == []
 

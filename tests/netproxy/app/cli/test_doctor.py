@@ -22,6 +22,15 @@ def test_a_host_that_can(person: Person, base: Path) -> None:
     assert "FAIL" not in done.out
 
 
+def test_what_a_killed_run_left_is_removed(me: Person, base: Path) -> None:
+    netproxy = Netproxy(me, base)
+    left = netproxy.workspace / ".vscode"
+    left.mkdir()
+    left.chmod(0o1755)
+    assert f"removed what a killed run left: {left}" in netproxy("doctor").out
+    assert not left.exists()
+
+
 def test_the_same_for_programs(me: Person, base: Path) -> None:
     checks = json.loads(Netproxy(me, base)("doctor", "--json").out)
     assert {"bubblewrap", "sandbox", "audit journal", "control socket"} <= {
