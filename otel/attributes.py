@@ -102,6 +102,10 @@ DNS_TYPE = "netproxy.dns.type"  # of the record that was asked for
 DNS_OUTCOME = "netproxy.dns.outcome"  # refused | unknown
 DNS_LOOKUPS = "netproxy.dns.lookups"
 
+# Packets that left the command past its proxies, and were refused.
+EGRESS_PACKETS = "netproxy.egress.packets"
+EGRESS_DROPPED = "netproxy.egress.reports_dropped"  # times that the kernel had no room for reports
+
 # Runs and the gateway.
 PROCESS_PID = "process.pid"
 PROCESS_EXECUTABLE = "process.executable.name"
@@ -113,6 +117,7 @@ SERVICE_VERSION = "service.version"
 SANDBOX_BACKEND = "sandbox.backend"
 SANDBOX_PLAN = "sandbox.plan"
 SANDBOX_WITHHELD = "sandbox.environment.withheld"
+SANDBOX_CAPTURE = "sandbox.capture"  # on | off | off: why
 CANCEL_PHASE = "netproxy.cancel.phase"
 CANCEL_CAUSE = "netproxy.cancel.cause"
 RUN_DURATION = "netproxy.run.duration_ms"

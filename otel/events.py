@@ -38,6 +38,8 @@ from otel.event_fields import (
     texts,
 )
 from otel.sandbox_events import (
+    EgressFlood,
+    EgressRejected,
     ExposeClosed,
     ExposeOpened,
     ExposeRefused,
@@ -64,6 +66,8 @@ __all__ = [
     "ConnectionFailed",
     "ConnectionOpened",
     "DialRefused",
+    "EgressFlood",
+    "EgressRejected",
     "Event",
     "ExportState",
     "ExposeClosed",
@@ -163,6 +167,7 @@ class RunStarted(Event):
     plan: tuple[str, ...] = texts(a.SANDBOX_PLAN, default=())
     # Names of the caller's variables that the command does not get.
     withheld: tuple[str, ...] = texts(a.SANDBOX_WITHHELD, default=())
+    capture: str | None = maybe_text(a.SANDBOX_CAPTURE, default=None)  # None: no sandbox
 
 
 class RunExited(Event):

@@ -288,6 +288,8 @@ MAPPED: dict[str, Callable[[Values, str], Placed]] = {
     e.NameAnswered.name: connection(6),
     e.NameRefused.name: refused,
     e.NameFlood.name: finding("A command looks up more names than are recorded"),
+    e.EgressRejected.name: refused,
+    e.EgressFlood.name: finding("A command sends more that is refused than is recorded"),
     e.ApprovalRequested.name: approval(1),
     e.ApprovalNotified.name: approval(OTHER, "Notify"),
     e.ApprovalReviewed.name: approval(3),

@@ -72,3 +72,21 @@ class ExposeClosed(Event):
     bytes_received: int = number(a.BYTES_RECEIVED)
     duration_ms: int = number(a.CONNECTION_DURATION)
     close_reason: str = text(a.CLOSE_REASON)
+
+
+class EgressRejected(Event, severity=Severity.WARN):
+    """The command sent what no proxy carries, such as datagrams: refused, so many in a second."""
+
+    name: ClassVar[str] = "netproxy.egress.rejected"
+    server_address: str = text(a.SERVER_ADDRESS)
+    server_port: int = number(a.SERVER_PORT)  # 0 where the protocol has none
+    protocol: str = text(a.TRANSPORT_PROTOCOL)  # udp | icmp | …
+    packets: int = number(a.EGRESS_PACKETS)
+
+
+class EgressFlood(Event, severity=Severity.WARN):
+    """More was refused than is recorded one by one: the sum of a minute."""
+
+    name: ClassVar[str] = "netproxy.egress.flood"
+    packets: int = number(a.EGRESS_PACKETS)
+    reports_dropped: int = number(a.EGRESS_DROPPED)

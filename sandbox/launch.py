@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sandbox.capture import Capture
 from sandbox.config import LISTEN_BACKLOG
 from sandbox.model import ProxyAddresses
 
@@ -75,6 +76,7 @@ class Listeners:
     socks: socket.socket
     datagrams: socket.socket | None = None
     capture: CaptureSockets | None = None
+    no_capture: str | None = None  # why it was wanted and can't be had
     reached: tuple[socket.socket, ...] = ()
     exposed: tuple[ExposedPort, ...] = ()
     supplier: socket.socket | None = None
@@ -108,7 +110,7 @@ class Launch:
     machine: str  # platform.machine(), for the kernel filter
     reached: tuple[int, ...] = ()  # ports of the command's loopback that lead out of it
     is_exposed: bool = False  # sockets are made inside for as long as it runs
-    capture: bool = False  # take connections of programs that ignore the proxy, if the kernel can
+    capture: Capture = Capture.OFF
     limits: tuple[Limit, ...] = ()
 
     def words_and_environment(self) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.capture import Capture
 from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceUnavailable, SandboxError
 from sandbox.host import find_bwrap, program_paths
@@ -43,7 +43,7 @@ def check_host() -> tuple[Check, ...]:
         _check_bwrap(),
         _check_namespaces(),
         _check_fence(),
-        _check_nft(),
+        _check_capture(),
     )
 
 
@@ -98,10 +98,10 @@ def _check_fence() -> Check:
     return Check(name="sandbox", ok=status == 0, required=True, detail=detail)
 
 
-async def _try_everything() -> int:
-    """Run the attempts in a sandbox like any run's; its exit status tells."""
-    launch = Launch(
-        command=(interpreter(), "-I", "-S", "-B", _ATTEMPTS, str(HTTP_PORT)),
+def _launch(*command: str, capture: Capture = Capture.OFF) -> Launch:
+    """Return what a sandbox like any run's starts with."""
+    return Launch(
+        command=command,
         environment={"PATH": os.defpath},
         directory="/",
         streams=Streams(terminals=(), path=None),
@@ -113,7 +113,13 @@ async def _try_everything() -> int:
             )
         ),
         machine=platform.machine(),
+        capture=capture,
     )
+
+
+async def _try_everything() -> int:
+    """Run the attempts in a sandbox like any run's; its exit status tells."""
+    launch = _launch(interpreter(), "-I", "-S", "-B", _ATTEMPTS, str(HTTP_PORT))
     fence = Fence(launch, bwrap=find_bwrap(os.environ.get("PATH", "")))
     try:
         listeners = fence.listeners()
@@ -127,12 +133,23 @@ async def _try_everything() -> int:
     return ending.status
 
 
-def _check_nft() -> Check:
-    path = shutil.which("nft", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+def _check_capture() -> Check:
+    """By doing it, in a sandbox in which nothing is executed."""
+    try:
+        fence = Fence(
+            _launch("true", capture=Capture.ONLY), bwrap=find_bwrap(os.environ.get("PATH", ""))
+        )
+        try:
+            fence.complete(fence.listeners()).close()
+        finally:
+            fence.abandon()
+    except SandboxError as error:
+        fix = error.fix if isinstance(error, FenceUnavailable) else None
+        cause = error.cause if isinstance(error, FenceUnavailable) else str(error)
+        return Check(name="capture", ok=False, required=False, detail=cause, fix=fix)
     return Check(
-        name="nftables",
-        ok=path is not None,
+        name="capture",
+        ok=True,
         required=False,
-        detail=f"at {path}" if path else "not installed: transparent capture will need it",
-        fix=None if path else "type: sudo apt-get install nftables",
+        detail="programs that ignore the proxy are captured, and decided like all others",
     )

@@ -14,10 +14,12 @@ import socket
 import subprocess  # noqa: TID251  # this is the file that the ban points to
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.capture import Capture, unavailable
 from sandbox.config import (
     FAILURE_SECONDS,
     HTTP_PORT,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sandbox.command import Command
-    from sandbox.launch import CaptureSockets, Launch
+    from sandbox.launch import Launch
     from sandbox.terminal import TerminalRelay
 
 _MONITOR = str(Path(__file__).with_name("linux") / "monitor.py")
@@ -157,7 +159,7 @@ class Fence:
             wanted = Wanted(
                 listeners={"http": HTTP_PORT, "socks": SOCKS_PORT, **reached},
                 datagrams={"datagrams": SOCKS_PORT},
-                capture=self.launch.capture,
+                capture=self.launch.capture is not Capture.OFF,
                 supplies=self.launch.is_exposed,
             )
             self._insider = Insider(pid, wanted)
@@ -175,13 +177,20 @@ class Fence:
             supplier=self._insider.supplier if self.launch.is_exposed else None,
         )
 
-    def capture(self) -> tuple[CaptureSockets | None, str | None]:
-        """What captures connections of programs that ignore the proxy; or why nothing does.
+    def complete(self, listeners: Listeners) -> Listeners:
+        """Add what captures connections of programs that know of no proxy, if that is wanted.
 
-        Ask once, between `listeners` and `release`, if `launch.capture` wants it.
+        Once, between `listeners` and `release`, after whatever else is to do: the helper makes it
+        meanwhile. Raises FenceUnavailable when nothing else would do and this kernel can't.
         """
+        wanted = self.launch.capture
+        if wanted is Capture.OFF:
+            return listeners
         assert self._insider is not None, "there is no namespace, or it is sealed"
-        return self._insider.capture()
+        capture, why_not = self._insider.capture()
+        if capture is None and wanted is Capture.ONLY:
+            raise unavailable(why_not)
+        return replace(listeners, capture=capture, no_capture=why_not)
 
     def _read_info(self, info: int) -> int:
         text = b""

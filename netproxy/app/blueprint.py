@@ -17,8 +17,10 @@ from netproxy.app.user import user_name
 from netproxy.policy.origin import Layer
 from otel import visible
 from otel.events import RunStarted
+from sandbox.capture import Capture, said
 from sandbox.config import HTTP_PORT, SOCKS_PORT
 from sandbox.environment import Environment, child_environment
+from sandbox.errors import PlanRefused
 from sandbox.host import find_bwrap, program_paths
 from sandbox.launch import Launch
 from sandbox.model import Backend, ProxyAddresses
@@ -71,6 +73,7 @@ class Blueprint:
             streams=streams,
             plan=self.plan,
             machine=fencing.machine(),
+            capture=Capture.OFF if self.plan is None else self.settings.sandbox.capture,
             limits=self.settings.sandbox.limits,
             reached=tuple(each.destination.port for each in services.reached),
             is_exposed=bool(services.exposed),
@@ -86,6 +89,7 @@ class Blueprint:
             # -I: nothing in the working directory, which the command may write, is imported.
             connect_command=(sys.executable, "-I", "-m", "netproxy", "connect"),
             fenced=self.plan is not None,
+            proxies=self.settings.sandbox.capture is not Capture.ONLY,
             policy=self.settings.sandbox.environment,
             # bwrap changes to that directory, and used to say so.
             ours={
@@ -125,8 +129,9 @@ class Blueprint:
             if os.path.lexists(path)
         )
 
-    def started(self) -> RunStarted:
+    def started(self, listeners: Listeners) -> RunStarted:
         """The record of it."""
+        captured = said(is_on=listeners.capture is not None, why_not=listeners.no_capture)
         return RunStarted(
             executable=self.settings.command[0],
             directory=self.directory,
@@ -135,6 +140,7 @@ class Blueprint:
             backend=Backend.NONE if self.plan is None else Backend.BUBBLEWRAP,
             plan=() if self.plan is None else self.plan.lines(),
             withheld=self.withheld(),
+            capture=None if self.plan is None else captured,
         )
 
 
@@ -145,6 +151,10 @@ def draw(settings: Settings, environ: Mapping[str, str]) -> Blueprint:
     """
     directory = fencing.logical_directory(environ)
     plan = bwrap = None
+    if settings.sandbox.no_sandbox and settings.sandbox.capture is Capture.ONLY:
+        raise PlanRefused(
+            "--capture only: without a sandbox nothing can be captured; leave one out"
+        )
     if not settings.sandbox.no_sandbox:
         spec = fencing.sandbox_spec(settings, environ, program=program_paths(sys.path))
         plan = make_plan(spec)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from netproxy.app.rejected_packets import RejectedPackets
 from netproxy.connection.name_server import NameServer
 from netproxy.transport.capture import Captured
 from netproxy.transport.dns_listeners import DnsListeners
@@ -43,8 +44,9 @@ def capturing(
     captured = Captured(names)
     for listener in sockets.tcp:
         server.serve_known(listener, captured.find)
-    try:
+    with ExitStack() as served:
+        served.callback(records.flush)
+        served.callback(listeners.close)
+        if sockets.rejected is not None:
+            served.enter_context(RejectedPackets(sockets.rejected, readiness.loop, server.note))
         yield
-    finally:
-        listeners.close()
-        records.flush()

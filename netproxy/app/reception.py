@@ -7,6 +7,7 @@ in its listener's queue and notices nothing; where no gateway can be built, nobo
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -79,6 +80,8 @@ class Reception:
     async def __aexit__(self, *_: object) -> None:
         """Raises what kept the gateway from being built."""
         self._is_closing.set()
+        if self._serving is None and self._is_told_of_refused():
+            self._begin()
         if self._serving is None:
             self._stop_waiting()
             self._listeners.close()
@@ -89,6 +92,16 @@ class Reception:
         """Cut every connection at once."""
         if self._server is not None:
             self._server.close_all(reason)
+
+    def _is_told_of_refused(self) -> bool:
+        """What a command sends in its last moment is refused like the rest, and on record."""
+        capture = self._listeners.capture
+        if capture is None or capture.rejected is None:
+            return False
+        try:
+            return bool(capture.rejected.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
 
     def _begin(self) -> None:
         self._stop_waiting()

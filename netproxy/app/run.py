@@ -264,8 +264,9 @@ class _Execution:
                 command=shlex.join(self._settings.command),
                 directory=blueprint.directory,
             )
+            listeners = fence.complete(listeners)
             trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
-            trail.record(blueprint.started())
+            trail.record(blueprint.started(listeners))
             outcome = uvloop.run(
                 self._exporting(self._supervise(run, fence, listeners), trail, journal)
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.app.profile_settings import own_profiles, profile_in_force
 from netproxy.app.service_settings import Services, chosen_services
+from sandbox.capture import Capture
 from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.limits import Limit, laid_over, read_limit
 from sandbox.profile import DEFAULT_PROFILE
@@ -39,6 +40,7 @@ class SandboxSettings:
     limits: tuple[Limit, ...] = ()
     environment: EnvironmentPolicy = field(default_factory=EnvironmentPolicy)
     services: Services = field(default_factory=Services)
+    capture: Capture = Capture.AUTO
 
 
 def chosen_sandbox(
@@ -64,6 +66,7 @@ def chosen_sandbox(
         hide_paths=options.hide,
         workspaces=options.workspace,
         dry_run=options.dry_run,
+        capture=options.capture or _capture(document),
     )
 
 
@@ -105,3 +108,8 @@ def _environment(document: Document | None, options: SandboxOptions) -> Environm
         named=named,
         said=said,
     )
+
+
+def _capture(document: Document | None) -> Capture:
+    table = document.sandbox if document else None
+    return Capture(table.capture) if table else Capture.AUTO

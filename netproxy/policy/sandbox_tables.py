@@ -127,6 +127,11 @@ class Sandbox(Strict):
     write: list[str] = Field(
         default_factory=list, description="folders that the command may write in"
     )
+    capture: Literal["auto", "off", "only"] = Field(
+        default="auto",
+        description="connections of programs that know of no proxy: taken where the kernel can,"
+        " never, or nothing but those (without proxy variables)",
+    )
     limits: SandboxLimits = Field(default=SandboxLimits(), description="how much it may use")
     environment: SandboxEnvironment = Field(
         default=SandboxEnvironment(), description="which variables it gets"

@@ -84,7 +84,10 @@ def _bound(
 
 
 def _kernel(protocol: int) -> socket.socket:
-    asking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+    try:
+        asking = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+    except OSError as error:
+        raise OSError(error.errno, f"the kernel has no netlink for it: {error.strerror}") from error
     asking.connect((0, 0))  # only the kernel is heard
     asking.settimeout(NETLINK_SECONDS)
     return asking

@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 _SUBSYSTEM: Final = 4
 _PACKET: Final = _SUBSYSTEM << 8
 _CONFIGURE: Final = _SUBSYSTEM << 8 | 1
-_COMMAND, _MODE, _TIMEOUT, _THRESHOLD = 1, 2, 4, 5  # NFULA_CFG_*
+_COMMAND, _MODE, _THRESHOLD = 1, 2, 5  # NFULA_CFG_*
 _BIND: Final = 1
 _COPY_PACKET: Final = 2
 _PAYLOAD, _UID = 9, 11  # NFULA_*
 _GENERIC_BYTES: Final = 4  # struct nfgenmsg
-# The kernel gathers reports: so many, or so long (hundredths of a second).
-_GATHERED: Final = 16
-_GATHERING: Final = 1
+# The kernel would gather a hundred reports, or a second's: by then a short command has ended.
+_GATHERED: Final = 1
 
 _HEADER4_BYTES, _HEADER6_BYTES = 20, 40
 _PORTS: Final = struct.Struct("!HH")
@@ -51,7 +50,6 @@ def binding() -> bytes:
         + struct.pack("!H", REJECTED_GROUP)
         + attribute(_COMMAND, bytes((_BIND,)))
         + attribute(_MODE, struct.pack("!IBB", REJECTED_SNAP_BYTES, _COPY_PACKET, 0))
-        + attribute(_TIMEOUT, struct.pack("!I", _GATHERING))
         + attribute(_THRESHOLD, struct.pack("!I", _GATHERED))
     )
     return message(_CONFIGURE, REQUEST | ACK, body)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.support.people import Person
 
 AT_ONCE_SECONDS = 1.0
+# The fence alone: what is captured on top of it has its own tests (`test_captured`).
+BARE = ("--ask", "never", "--capture", "off")
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def attempt(code):
     return said, time.monotonic() - began
 print(json.dumps([attempt(code) for code in {codes!r}]))
 """
-    done = netproxy.run("--ask", "never", command=[sys.executable, "-I", "-c", script])
+    done = netproxy.run(*BARE, command=[sys.executable, "-I", "-c", script])
     assert done.status == 0, done.err
     said = dict(zip(codes, json.loads(done.out), strict=True))
     slow = {code: seconds for code, (_, seconds) in said.items() if seconds >= AT_ONCE_SECONDS}
@@ -122,7 +124,7 @@ def test_a_service_on_the_hosts_loopback_is_not_ours(netproxy: Netproxy) -> None
 def statuses(netproxy: Netproxy, *commands: str) -> dict[str, int]:
     """Of each, run by a shell inside, one after the other in one sandbox."""
     script = "\n".join(f"({command}) >&2; echo $?" for command in commands)
-    done = netproxy.run("--ask", "never", command=["sh", "-c", script])
+    done = netproxy.run(*BARE, command=["sh", "-c", script])
     assert done.status == 0, done.err
     return dict(zip(commands, map(int, done.out.split()), strict=True))
 

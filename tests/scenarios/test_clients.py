@@ -64,7 +64,8 @@ def fetch(
     netproxy: Netproxy, origins: Origins, authority: Authority, client: Client, script: str
 ) -> Done:
     return netproxy.run(
-        *(*named(HOST), *origins.allowed(), "--ask", "never"),
+        # By its variables or not at all: what is captured is told elsewhere.
+        *(*named(HOST), *origins.allowed(), "--ask", "never", "--capture", "off"),
         command=["sh", "-c", script],
         environment={"PATH": search_path(client), **authority.trust(), **dict(client.environment)},
     )

@@ -10,9 +10,11 @@ import socket
 import struct
 import sys
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from sandbox.capture import Capture
 from sandbox.host import find_bwrap, program_paths
 from sandbox.launch import Launch
 from sandbox.linux.nflog import Rejected, rejected
@@ -57,25 +59,29 @@ class Captured:
                 streams=Streams(terminals=(), path=None),
                 plan=plan,
                 machine=platform.machine(),
-                capture=True,
+                capture=Capture.ONLY,
             ),
             bwrap=find_bwrap(""),
         )
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
-        self.listeners = self.fence.listeners()
-        capture, why_not = self.fence.capture()
-        assert capture is not None, why_not
-        self.capture = capture
-        self.listeners = replace(self.listeners, capture=capture)
-        for each in capture.all():
+        self.listeners = self.fence.complete(self.fence.listeners())
+        assert self.listeners.capture is not None
+        self.capture = self.listeners.capture
+        for each in self.capture.all():
             self._selector.register(each, selectors.EVENT_READ)
         self._stop, stopped = socket.socketpair()
         self._selector.register(stopped, selectors.EVENT_READ)
         self._stopped = stopped
         self._thread = threading.Thread(target=self._serve)
         return self
+
+    @property
+    def inner_pid(self) -> int:
+        """Of the namespace's init, whose descriptor the fence holds."""
+        told = Path(f"/proc/self/fdinfo/{self.fence.init}").read_text(encoding="ascii")
+        return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pid:"))
 
     def run(self) -> Ending:
         """The program's end; then all that it did has been seen."""
@@ -85,8 +91,7 @@ class Captured:
         command = await self.fence.release()
         self._thread.start()
         ending = await command.ended
-        # The kernel gathers reports for 10 ms.
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)  # what it did last is on its way to our thread
         await command.finish(kill=True)
         return ending
 

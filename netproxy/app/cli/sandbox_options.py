@@ -18,6 +18,7 @@ from netproxy.app.cli.service_options import (
     service_options,
 )
 from netproxy.policy.hosts import shown
+from sandbox.capture import Capture
 from sandbox.errors import ProfileRefused
 from sandbox.inheritance import RESERVED, Inherit, is_among
 from sandbox.limits import KINDS, Limit, parse_limit
@@ -43,6 +44,7 @@ class SandboxOptions:
     inherit: Inherit | None = None
     # In the order of the command line: (name, value), or (name, None) for the caller's own.
     environment: tuple[tuple[str, str | None], ...] = ()
+    capture: Capture | None = None
 
 
 def sandbox_options(given: argparse.Namespace) -> SandboxOptions:
@@ -59,6 +61,7 @@ def sandbox_options(given: argparse.Namespace) -> SandboxOptions:
         services=service_options(given),
         no_sandbox=given.no_sandbox,
         limits=tuple(given.limit),
+        capture=None if given.capture is None else Capture(given.capture),
     )
 
 
@@ -157,6 +160,11 @@ SANDBOX_FLAGS: dict[str, dict[str, Any]] = {
         "type": _limit,
         "help": f"let the command use so much and no more: {', '.join(KINDS)}; bytes may end in K,"
         " M, G or T (repeatable)",
+    },
+    "--capture": {
+        "choices": [str(choice) for choice in Capture],
+        "help": "take connections of programs that know of no proxy, too (auto, the default), or"
+        " don't (off), or nothing but those: without proxy variables (only)",
     },
 }
 # What those are without a word; argparse copies these lists before it appends.

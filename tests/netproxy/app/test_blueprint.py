@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from netproxy.app.blueprint import Blueprint, draw
 from netproxy.app.cli.run_options import parse_run
 from netproxy.app.settings import load_settings
+from sandbox.capture import Capture
+from sandbox.errors import PlanRefused
 from sandbox.host import find_bwrap
 from sandbox.launch import listen_on_host
 from sandbox.model import Backend
@@ -14,8 +19,6 @@ from sandbox.streams import Streams
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 STREAMS = Streams(terminals=(), path=None)
 
@@ -41,9 +44,13 @@ def test_of_a_run_in_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     environment = launch.environment
     assert (environment["MARK"], environment["TRACEPARENT"]) == ("kept", "00-1")
     assert (environment["NETPROXY_RUN"], environment["NETPROXY_HTTP"]) == ("r-1", "127.0.0.1:3128")
+    assert launch.capture is Capture.AUTO
+    none = listen_on_host()
+    none.close()
+    started = found.started(replace(none, no_capture="no nf_tables"))
+    assert started.capture == "off: no nf_tables"
     assert environment["PWD"] == launch.directory
     assert not {"XDG_RUNTIME_DIR", "\x1b_TOKEN"} & environment.keys()
-    started = found.started()
     assert started.withheld == ("\\u001b_TOKEN", "XDG_RUNTIME_DIR")
     assert (started.executable, started.backend) == ("cat", Backend.BUBBLEWRAP)
     assert started.plan == found.plan.lines()
@@ -68,4 +75,13 @@ def test_of_a_run_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert launch.environment["NETPROXY_HTTP"] == listeners.addresses().http
     finally:
         listeners.close()
-    assert (found.started().backend, found.started().plan) == (Backend.NONE, ())
+    assert launch.capture is Capture.OFF
+    started = found.started(listeners)
+    assert (started.backend, started.plan, started.capture) == (Backend.NONE, (), None)
+
+
+def test_without_a_sandbox_capture_alone_would_leave_no_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PlanRefused, match="--capture only"):
+        drawn(tmp_path, monkeypatch, "--no-sandbox", "--capture", "only")

@@ -129,3 +129,25 @@ def test_a_question_for_a_name_opens_the_gateway(listeners: Listeners) -> None:
             assert names.fileno() == -1
 
     uvloop.run(story())
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["refused", "nothing"])
+def test_what_a_short_run_was_refused_is_put_on_record(
+    listeners: Listeners, *, is_told: bool
+) -> None:
+    """Its command has ended before anybody looked."""
+    reports, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reports.setblocking(False)
+    capture = CaptureSockets(tcp=(), dns_udp=(), dns_tcp=(), rejected=reports)
+
+    async def story() -> int:
+        gateway = Gateway()
+        captured = replace(listeners, capture=capture)
+        async with Reception(captured, gateway.open, patience_seconds=PATIENT):
+            if is_told:
+                kernel.send(b"a report")
+        return gateway.times_opened
+
+    with kernel:
+        assert uvloop.run(story()) == is_told
+    assert reports.fileno() == -1

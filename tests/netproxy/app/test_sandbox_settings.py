@@ -10,6 +10,7 @@ from netproxy.policy.bounds import Bounds
 from netproxy.policy.layers import Statement
 from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer, Origin
+from sandbox.capture import Capture
 from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.limits import Limit
 
@@ -20,6 +21,7 @@ def test_without_a_word_it_is_the_usual_fence() -> None:
     assert not found.no_sandbox
     assert found.write_paths == ()
     assert found.files == "workspace"
+    assert found.capture is Capture.AUTO
 
 
 def test_only_a_managed_file_that_demands_a_sandbox_refuses_to_go_without() -> None:
@@ -73,3 +75,11 @@ def test_the_command_line_has_the_last_word_on_a_variable() -> None:
     without = chosen_sandbox(document, SandboxOptions(), Path, []).environment
     assert (without.inherit, without.named) == (Inherit.NONE, ())
     assert chosen_sandbox(None, said, Path, []).environment.inherit is Inherit.CORE
+
+
+def test_the_command_line_says_what_is_captured_or_else_the_file() -> None:
+    file = load('[sandbox]\ncapture = "off"\n', "config.toml", layer=Layer.USER)
+
+    assert chosen_sandbox(file, SandboxOptions(), Path, []).capture is Capture.OFF
+    only = SandboxOptions(capture=Capture.ONLY)
+    assert chosen_sandbox(file, only, Path, []).capture is Capture.ONLY

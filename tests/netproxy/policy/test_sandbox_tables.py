@@ -10,6 +10,7 @@ from netproxy.policy.sandbox_tables import Sandbox
 
 def test_it_may_say_nothing() -> None:
     assert Sandbox().write == []
+    assert Sandbox().capture == "auto"
 
 
 def test_an_unknown_key_is_refused() -> None:

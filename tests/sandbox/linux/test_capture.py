@@ -9,7 +9,6 @@ import socket
 import struct
 import subprocess
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -148,20 +147,13 @@ def test_the_kernel_holds_the_rules_as_they_are_documented() -> None:
     if os.getuid() != 0 or nft is None:
         pytest.skip("listing a namespace's rules takes root and nft")
     with Captured("") as captured:
-        network = f"--net=/proc/{inner_pid(captured)}/ns/net"
+        network = f"--net=/proc/{captured.inner_pid}/ns/net"
         listed = subprocess.run(
             ["nsenter", network, nft, "list", "ruleset"], capture_output=True, text=True, check=True
         ).stdout
         captured.run()
 
     assert words(listed) == words(documented())
-
-
-def inner_pid(captured: Captured) -> int:
-    """Of the namespace's init, whose descriptor the fence holds."""
-    assert captured.fence.init is not None
-    told = Path(f"/proc/self/fdinfo/{captured.fence.init}").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pid:"))
 
 
 def documented() -> str:

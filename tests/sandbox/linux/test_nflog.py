@@ -90,10 +90,9 @@ def test_any_bytes_can_be_read(data: bytes) -> None:
 @pytest.mark.skipif(sys.byteorder != "little", reason="bytes of a little-endian host")
 def test_the_socket_asks_for_headers_only() -> None:
     assert binding().hex(" ", 4) == (
-        "38000000 01040500 00000000 00000000"  # NFULNL_MSG_CONFIG, request+ack
+        "30000000 01040500 00000000 00000000"  # NFULNL_MSG_CONFIG, request+ack
         " 00000001"  # group 1
         " 05000100 01000000"  # bind
         " 0a000200 00000040 02000000"  # 64 bytes of the packet
-        " 08000400 00000001"  # gathered for 10 ms at most
-        " 08000500 00000010"  # and 16 at most
+        " 08000500 00000001"  # and at once
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from netproxy.app.cli.run_options import parse_run
+from sandbox.capture import Capture
 from sandbox.inheritance import Inherit
 from sandbox.limits import Limit
 
@@ -15,6 +16,7 @@ def test_without_a_word_nothing_is_said() -> None:
     assert said.write == ()
     assert not said.no_sandbox
     assert said.limits == ()
+    assert said.capture is None
     assert (said.inherit, said.environment) == (None, ())
 
 
@@ -64,3 +66,10 @@ def test_a_limit_that_is_none_is_refused_with_what_there_is(
 
     assert left.value.code == 64
     assert "'disk=2G': no such limit; there are processes, memory" in capsys.readouterr().err
+
+
+def test_what_is_captured_is_one_of_three() -> None:
+    assert parse_run(["--capture", "only", "--", "true"]).sandbox.capture is Capture.ONLY
+    with pytest.raises(SystemExit) as left:
+        parse_run(["--capture", "on", "--", "true"])
+    assert left.value.code == 64
