@@ -22,6 +22,7 @@ from otel.events import GatewayStopped, IntegrityFailed
 from otel.heads import Left
 from otel.keeping import EVERY_RECORDS, EVERY_SECONDS
 from otel.redact import encode
+from otel.threads import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,8 +136,7 @@ class Evidence:
 
     def starting(self) -> None:
         """From now on there is a thread for what takes time."""
-        self._thread = threading.Thread(target=self._work, name="journal-evidence", daemon=True)
-        self._thread.start()
+        self._thread = started("journal-evidence", self._work)
 
     def due(self) -> None:
         """Sign, or begin a new segment."""

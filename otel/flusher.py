@@ -5,12 +5,15 @@ It is started late: the launcher forks before it, and a fork copies no threads b
 
 from __future__ import annotations
 
-import threading
 import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from otel.errors import AuditUnavailable
+from otel.threads import started
+
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
 # What is written is on the disk within this time, where the disk itself is not slower.
@@ -43,9 +46,12 @@ class Flusher:
         """Start the thread; a second call does nothing. `gathers`: nobody waits for its syncs."""
         if self._thread is None:
             self._gathers = gathers
-            self._thread = threading.Thread(target=self._loop, name="journal-sync", daemon=True)
             self.is_running = True
-            self._thread.start()
+            try:
+                self._thread = started("journal-sync", self._loop)
+            except AuditUnavailable:
+                self.is_running = False
+                raise
 
     def touch(self) -> None:
         """Something was written. Cheap when a sync is due anyway."""

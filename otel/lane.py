@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from otel.errors import AuditUnavailable
+from otel.threads import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,8 +82,7 @@ class Lane:
             self.is_busy = True
             self._changed.notify()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._loop, name="journal-lane", daemon=True)
-            self._thread.start()
+            self._thread = started("journal-lane", self._loop)
 
     def waiting_seconds(self) -> float:
         """How long the oldest batch has been waiting; 0 when there is none."""

@@ -10,7 +10,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.inheritance import EnvironmentPolicy, inherited
+from sandbox.inheritance import RESERVED, EnvironmentPolicy, inherited, is_among
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,6 +137,14 @@ def child_environment(  # noqa: PLR0913  # what a run has of its own, and of its
         variables=environment,
         withheld=tuple(sorted(parent.keys() - environment.keys())),
     )
+
+
+def joined_environment(outer: Mapping[str, str], policy: EnvironmentPolicy) -> dict[str, str]:
+    """Inside a run: what leads to the gateway stays, whatever is chosen of the rest."""
+    kept = inherited(outer, policy, fenced=True)
+    ways = {"GIT_SSH_COMMAND", *(name for row in TABLE for name in row.names)} - kept.explicit
+    led = {name: outer[name] for name in outer if name in ways or is_among(name, RESERVED)}
+    return {**kept.variables, **led}
 
 
 def _git_ssh(parent: Mapping[str, str], connect_command: tuple[str, ...]) -> str:

@@ -60,13 +60,17 @@ class Limit:
     amount: int
 
     def order(self) -> str:
-        """As the monitor reads it: resource, soft and hard limit.
+        """As the monitor reads it: resource, soft and hard limit."""
+        return "limit={} {} {}".format(*self.for_kernel())
+
+    def for_kernel(self) -> tuple[int, int, int]:
+        """Resource, soft and hard limit.
 
         A second between the two of CPU time: at the hard one comes SIGKILL, which says nothing.
         """
         kind = KINDS[self.name]
         hard = self.amount + 1 if kind.ends_by == _SIGXCPU else self.amount
-        return f"limit={kind.resource} {self.amount} {hard}"
+        return kind.resource, self.amount, hard
 
 
 def parse_limit(text: str) -> Limit:

@@ -13,6 +13,7 @@ from sandbox.capture import Capture
 from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceUnavailable, SandboxError
 from sandbox.host import find_bwrap, program_paths
+from sandbox.inside import is_inside
 from sandbox.launch import Launch
 from sandbox.linux import attempts
 from sandbox.linux.kernel import read_sysctls
@@ -38,6 +39,9 @@ class Check:
 
 def check_host() -> tuple[Check, ...]:
     """Every check, cheap ones first. Takes about 0.1 s; starts and ends one sandbox."""
+    if is_inside():
+        said = "this is inside a netproxy run: a run here joins it, under its rules"
+        return (Check(name="sandbox", ok=True, required=True, detail=said),)
     return (
         _check_kernel(),
         _check_bwrap(),

@@ -30,6 +30,7 @@ from sandbox.config import (
 from sandbox.errors import LaunchFailed
 from sandbox.launch import Listeners
 from sandbox.linux import bubblewrap
+from sandbox.linux.complaints import explain
 from sandbox.linux.kernel import in_memory, read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import Insider, Wanted
 from sandbox.mountpoints import MountPoints
@@ -164,11 +165,11 @@ class Fence:
             )
             self._insider = Insider(pid, wanted)
             made = self._insider.listen()
+            self._order()
+            self._unblock()
         except (OSError, LaunchFailed) as error:
             # bwrap reports its child before it mounts anything; a mount that fails ends both.
             raise self.failure() from error
-        self._order()
-        self._unblock()
         return Listeners(
             http=made["http"],
             socks=made["socks"],
@@ -212,7 +213,7 @@ class Fence:
         with suppress(BlockingIOError):
             said = os.read(self._diagnostics, _DIAGNOSTIC_BYTES).decode(errors="replace")
             if self.launch.plan is not None and said.startswith("bwrap:"):
-                return bubblewrap.explain(said, read_sysctls())
+                return explain(said, read_sysctls())
             return LaunchFailed(f"the command's monitor failed: {said.strip()}")
         return LaunchFailed("the command's monitor ended without a word")
 
@@ -280,9 +281,12 @@ class Fence:
     def _receive(self) -> tuple[bytes, int | None, int | None]:
         """A message, its sender's pid, and the descriptor that came with it."""
         space = socket.CMSG_SPACE(_CREDENTIALS_BYTES) + socket.CMSG_SPACE(_INT_BYTES)
-        message, ancillary, _, _ = self._control.recvmsg(
-            _MESSAGE_BYTES, space, socket.MSG_CMSG_CLOEXEC
-        )
+        try:
+            message, ancillary, _, _ = self._control.recvmsg(
+                _MESSAGE_BYTES, space, socket.MSG_CMSG_CLOEXEC
+            )
+        except ConnectionError as error:  # gone before it read its orders
+            raise self.failure() from error
         rights = {
             kind: int.from_bytes(data[:_INT_BYTES], sys.byteorder) for _, kind, data in ancillary
         }

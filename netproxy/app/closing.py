@@ -31,12 +31,17 @@ def closing_line(
     if outcome.timed_out:
         return f"stopped the command: it did not end within {timeout_seconds:g} s (--timeout)"
     if isinstance(outcome.ending, NotStarted):
-        return f"{command}: {_WHY_NOT.get(outcome.ending.errno, 'cannot be executed')}"
+        return f"{command}: {why_not(outcome.ending)}"
     limit = None if outcome.ending is None else exceeded(limits, outcome.ending)
     if limit is not None:
         said = f"--limit {limit.name}={limit.amount}"
         return f"a program of the command reached {said} and was ended ({KINDS[limit.name].what})"
     return None
+
+
+def why_not(ending: NotStarted) -> str:
+    """What kept a command from being executed."""
+    return _WHY_NOT.get(ending.errno, "cannot be executed")
 
 
 def _denied(denial: Denial) -> str:

@@ -24,6 +24,7 @@ from netproxy.app.file_rules import FolderMissing
 from netproxy.app.garbage import collect_seldom
 from netproxy.app.inbox import open_inbox
 from netproxy.app.listening import ListenRefused
+from netproxy.app.os_errors import in_words
 from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.session_id import session_id_of
@@ -78,10 +79,6 @@ _EXPORT_SECONDS = 3.0
 _NO_SANDBOX = (
     "warning: --no-sandbox: nothing keeps the command from reaching the network without the proxy"
 )
-NESTED = (
-    "this is inside a netproxy run already, and sandboxes don't nest; "
-    "run the command as it is, under the same rules"
-)
 
 
 def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
@@ -95,13 +92,11 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
     except (FolderMissing, PlanRefused) as refused:
         return _fail(log, str(refused), os.EX_USAGE)
     except FenceUnavailable as unavailable:
-        if environ.get("NETPROXY") == "1":
-            return _fail(log, NESTED, EXIT_OURS)
         return _fail(log, f"can't build the sandbox: {unavailable}", EXIT_OURS)
     except AuditError as unavailable:
         return _fail(log, str(unavailable), EXIT_OURS)
     except (ListenRefused, SandboxError, OSError) as failed:
-        return _fail(log, f"the command could not be run: {failed}", EXIT_OURS)
+        return _fail(log, f"the command could not be run: {in_words(failed)}", EXIT_OURS)
 
 
 def _work(settings: Settings, environ: Mapping[str, str], load: Load, log: RunLog) -> int:

@@ -1,18 +1,14 @@
-"""A plan as bwrap's arguments, and bwrap's complaints as causes and fixes. Pure."""
+"""A plan as bwrap's arguments. Pure; what it complains of is in `complaints`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sandbox.errors import FenceUnavailable
 from sandbox.plan import Access, Mount, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# --disable-userns came with 0.8.0; without it the command can make user namespaces of its own.
-MINIMUM_VERSION = (0, 8)
 
 _FENCE = (
     # user, PID, network, IPC, UTS and cgroup namespaces; --unshare-user again because
@@ -105,41 +101,3 @@ def _mount(mount: Mount, owned: Mapping[str, int]) -> list[str]:
             return [*_MOUNTS[mount.access], mount.path, "--remount-ro", mount.path]
         case _:
             return [*_MOUNTS[mount.access], mount.path]
-
-
-def explain(complaint: str, sysctls: Mapping[str, str]) -> FenceUnavailable:
-    """Name the cause behind bwrap's own words, and the line to type.
-
-    `sysctls` holds the kernel settings that matter, as read; a missing one does not exist here.
-    Ubuntu 24.04 restricts user namespaces by AppArmor: creating one works, using it does not.
-    """
-    said = complaint.strip().removeprefix("bwrap: ") or "bwrap ended without a word"
-    if "Unknown option" in said:
-        return FenceUnavailable(
-            f"this bwrap is older than {'.'.join(map(str, MINIMUM_VERSION))} ({said})",
-            "upgrade bubblewrap",
-        )
-    if sysctls.get("kernel.apparmor_restrict_unprivileged_userns") == "1":
-        return FenceUnavailable(
-            f"AppArmor restricts unprivileged user namespaces ({said})",
-            "allow them for bwrap with a profile, or: "
-            "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-        )
-    if sysctls.get("kernel.unprivileged_userns_clone") == "0":
-        return FenceUnavailable(
-            f"the kernel refuses unprivileged user namespaces ({said})",
-            "type: sudo sysctl kernel.unprivileged_userns_clone=1",
-        )
-    if sysctls.get("user.max_user_namespaces") == "0":
-        return FenceUnavailable(
-            f"the number of user namespaces is limited to 0 ({said})",
-            "type: sudo sysctl user.max_user_namespaces=15000",
-        )
-    if "pivot_root" in said or "mount" in said.lower() or "Operation not permitted" in said:
-        return FenceUnavailable(
-            f"namespaces or mounts are refused here, as in most containers ({said})",
-            "run netproxy on the host, or give the container user namespaces "
-            "(for Docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
-            "--security-opt systempaths=unconfined)",
-        )
-    return FenceUnavailable(f"bwrap failed: {said}", "netproxy doctor says more")

@@ -23,6 +23,9 @@ def read_sysctls() -> dict[str, str]:
             found[name] = path.read_text(encoding="ascii").strip()
         except OSError:
             continue
+    # WSL 2 says "microsoft-standard-WSL2", in lower case.
+    if "-Microsoft" in Path("/proc/version").read_text(errors="replace"):
+        found["wsl"] = "1"
     return found
 
 

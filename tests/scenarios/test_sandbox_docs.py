@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.inheritance import GATEWAYS, LOADED, RESERVED, SECRETS, SOCKETS
+from sandbox.linux.complaints import ROWS
 from tests.support.people import ROOT
 
 PAGE = (ROOT / "docs/sandbox.md").read_text()
@@ -102,3 +103,17 @@ def test_every_block_is_of_a_known_kind() -> None:
 def test_every_variable_that_is_left_out_is_told(heading: str, names: tuple[str, ...]) -> None:
     (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {heading} |")]
     assert re.findall(r"`([^`]+)`", row) == list(names)
+
+
+def test_every_cause_is_told() -> None:
+    """What a host may lack, as the line on stderr names it."""
+    told = PAGE.partition("\n## Where it works")[2].partition("\n## ")[0]
+    causes = [row.cause for row in ROWS]
+    named = {text for text in re.findall(r"`([^`]+)`", told) for cause in causes if text in cause}
+    untold = {cause for cause in causes if not any(text in cause for text in named)}
+    # A list of hosts, not of everything that a system call may say.
+    assert untold == {
+        "there are too many namespaces, or they are nested too deep (32)",
+        "a folder to mount on can't be made on a read-only disk",
+        "the working directory can't be entered inside the sandbox",
+    }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.usage import UsageParser
+from sandbox.inside import is_inside
 from sandbox.probe import Check, check_host
 
 if TYPE_CHECKING:
@@ -21,14 +22,9 @@ def main(arguments: list[str]) -> int:
     parser = UsageParser(prog="netproxy doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="a JSON array instead of lines")
     options = parser.parse_args(arguments)
-    checks = [
-        _check_python(),
-        *check_host(),
-        _check_journal(),
-        _check_control(),
-        _check_terminal(),
-        _check_leftovers(),
-    ]
+    # Inside a run nothing of ours is started, so nothing of ours has to be there.
+    ours = [] if is_inside() else [_check_journal(), _check_control(), _check_leftovers()]
+    checks = [_check_python(), *check_host(), *ours, _check_terminal()]
     if options.json:
         sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
     else:

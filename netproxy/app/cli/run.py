@@ -9,10 +9,12 @@ import sys
 from dataclasses import replace
 from functools import partial
 
-from netproxy.app.cli.run_options import parse_run
+from netproxy.app.cli.run_options import given_flags, parse_run
+from netproxy.app.footing import open_standard_streams, unfit
 from netproxy.app.settings import load_settings
 from netproxy.errors import InvalidSettings
 from netproxy.policy.origin import Layer
+from sandbox.inside import is_inside
 
 
 def main(arguments: list[str]) -> int:
@@ -27,17 +29,20 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    _open_standard_streams()
+    open_standard_streams()
     options = parse_run(arguments)
+    if is_inside():
+        from netproxy.app.joining import join
+
+        return join(options, given_flags(arguments), os.environ)
+    if (why := unfit()) is not None:
+        from netproxy.app.run import EXIT_OURS
+
+        sys.stderr.write(f"netproxy run: {why}\n")
+        return EXIT_OURS
     try:
         settings = load_settings(options, os.environ)
     except InvalidSettings as invalid:
-        if os.environ.get("NETPROXY") == "1" and not options.sandbox.no_sandbox:
-            # Ours are hidden in there, and what can't be read is not what is wrong.
-            from netproxy.app.run import EXIT_OURS, NESTED, say
-
-            say(NESTED)
-            return EXIT_OURS
         sys.stderr.writelines(f"netproxy run: {problem}\n" for problem in invalid.problems)
         return os.EX_CONFIG  # 78
     from netproxy.app.run import run
@@ -49,15 +54,3 @@ def _run(arguments: list[str]) -> int:
         return run(settings, os.environ, partial(load_settings, later, os.environ))
     except KeyboardInterrupt:  # before the command ran, or after it ended
         return 128 + signal.SIGINT
-
-
-def _open_standard_streams() -> None:
-    """Put /dev/null where a caller closed 0, 1 or 2.
-
-    The next descriptor that we open would take the number, and the command would inherit it.
-    """
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one

@@ -114,6 +114,16 @@ def parse_run(arguments: list[str]) -> RunOptions:
     )
 
 
+def given_flags(arguments: list[str]) -> tuple[str, ...]:
+    """Name our own options among the words after `run`, as often as they are there."""
+    own, _ = _divide(arguments)
+    flags, index = [], 0
+    while index < len(own):
+        flags.append(own[index].partition("=")[0])
+        index += 2 if _takes_value(own[index]) else 1
+    return tuple(flags)
+
+
 def add_policy_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which policy holds: for verbs that ask about it and run nothing."""
     for flag in _POLICY_FLAGS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.linux.bubblewrap import Descriptors, arguments, explain
+from sandbox.linux.bubblewrap import Descriptors, arguments
 from sandbox.plan import Access, Mount, Plan
 
 PLAN = Plan(
@@ -83,44 +83,3 @@ def test_the_command_comes_after_everything() -> None:
 def test_the_directory_as_the_caller_spells_it() -> None:
     words = arguments(PLAN, DESCRIPTORS, directory="/link")
     assert words[-2] == "/link"
-
-
-@pytest.mark.parametrize(
-    ("said", "sysctls", "cause", "fix"),
-    [
-        (
-            "bwrap: setting up uid map: Permission denied",
-            {"kernel.apparmor_restrict_unprivileged_userns": "1"},
-            "AppArmor",
-            "apparmor_restrict_unprivileged_userns=0",
-        ),
-        (
-            "bwrap: No permissions to create new namespace",
-            {"kernel.unprivileged_userns_clone": "0"},
-            "unprivileged user namespaces",
-            "unprivileged_userns_clone=1",
-        ),
-        (
-            "bwrap: Creating new namespace failed: No space left on device",
-            {"user.max_user_namespaces": "0"},
-            "limited to 0",
-            "max_user_namespaces=",
-        ),
-        (
-            "bwrap: Creating new namespace failed: Operation not permitted",
-            {},
-            "containers",
-            "on the host",
-        ),
-        ("bwrap: Unknown option --disable-userns", {}, "0.8", "upgrade"),
-        ("bwrap: Can't chdir to /x: No such file", {}, "Can't chdir", "doctor"),
-        ("", {}, "without a word", "doctor"),
-    ],
-    ids=["apparmor", "sysctl", "limit", "container", "old bwrap", "other", "silent"],
-)
-def test_a_refusal_names_cause_and_fix(
-    said: str, sysctls: dict[str, str], cause: str, fix: str
-) -> None:
-    error = explain(said, sysctls)
-    assert cause in error.cause
-    assert fix in error.fix

@@ -1,0 +1,159 @@
+"""On an odd host a run works, or one line says what is missing and what to type; never a trace.
+
+The hosts are made here, in mount and user namespaces that the test's process has for itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.runs import NETPROXY, Done, Netproxy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.people import Person
+
+made_by_root = pytest.mark.skipif(os.getuid() != 0, reason="mounts over the host's folders")
+
+
+def on(person: Person, base: Path, host: str, *words: str, **environment: str) -> Done:
+    """Run `words` where the shell lines `host` were executed first: as root, if we are."""
+    netproxy = Netproxy(person, base)
+    prefix = [*person.prefix] or ["sh", "-c", 'exec "$@"', "sh"]
+    prefix[-2] = prefix[-2].replace("exec ", f"{host}\nexec ", 1)
+    options = ("--audit-dir", str(netproxy.audit), "--ask", "never")
+    done = subprocess.run(
+        [*prefix, *NETPROXY, "run", *options, "--", *words],
+        cwd=netproxy.workspace,
+        env={**netproxy.environment(), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    return Done(status=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def refused(done: Done, *words: str) -> None:
+    """One line, with what to do."""
+    assert done.status == 125, done
+    assert done.out == ""
+    lines = [line for line in done.err.splitlines() if "warning: the journal" not in line]
+    assert len(lines) == 1, done.err
+    assert lines[0].startswith("netproxy run: ")
+    assert [word for word in words if word not in lines[0]] == []
+
+
+# The kernel refuses another user namespace to whoever is in one that says so: as in a container.
+_LIMITED = """
+import ctypes, os, sys
+uid, gid = os.getuid(), os.getgid()
+os.unshare(os.CLONE_NEWUSER)
+maps = ("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")
+for name, text in maps:
+    open(f"/proc/self/{name}", "w").write(text)
+open("/proc/sys/user/max_user_namespaces", "w").write("0")
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+# Docker's default filter answers unshare(2), and clone(2) with new namespaces, with EPERM.
+_FILTERED = """
+import ctypes, os, struct, sys
+def step(code, true, false, value):
+    return struct.pack("HBBI", code, true, false, value)
+unshare, clone, clone3 = {"x86_64": (272, 56, 435), "aarch64": (97, 220, 435)}[os.uname().machine]
+filter = b"".join([
+    step(0x20, 0, 0, 0),
+    step(0x15, 5, 0, unshare), step(0x15, 5, 0, clone3), step(0x15, 0, 2, clone),
+    step(0x20, 0, 0, 16), step(0x45, 1, 0, 0x10000000), step(0x06, 0, 0, 0x7FFF0000),
+    step(0x06, 0, 0, 0x00050001), step(0x06, 0, 0, 0x00050026),
+])
+buffer = ctypes.create_string_buffer(filter)
+program = struct.pack("HxxxxxxP", len(filter) // 8, ctypes.addressof(buffer))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+_SETUID = """
+cp /usr/bin/bwrap {base}/bwrap; chmod 4755 {base}/bwrap
+mount --bind {base}/bwrap /usr/bin/bwrap; mount -o remount,suid,bind /usr/bin/bwrap
+"""
+
+
+def inside(script: str) -> str:
+    """A shell line that goes on with what comes within what the script makes."""
+    return f"set -- {sys.executable} -I -c '{script}' \"$@\""
+
+
+def test_where_user_namespaces_are_limited(ordinary: Person, base: Path) -> None:
+    refused(on(ordinary, base, inside(_LIMITED), "id"), "limited to 0", "sudo sysctl")
+
+
+def test_where_a_filter_refuses_them(ordinary: Person, base: Path) -> None:
+    refused(on(ordinary, base, inside(_FILTERED), "id"), "containers", "on the host")
+
+
+@made_by_root
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("mount -t tmpfs -o ro t /proc/acpi", ("/proc", "systempaths=unconfined")),
+        ("mount -o bind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys", ("/proc",)),
+        (_SETUID, ("setuid", "chmod u-s")),
+        ("mount --bind /dev/null /usr/bin/bwrap", ("bwrap is not installed", "apt-get install")),
+        ("mount -t tmpfs -o ro t {base}/audit", ("audit journal", "{base}")),
+    ],
+    ids=["covered /proc", "read-only /proc/sys", "setuid bwrap", "no bwrap", "read-only journal"],
+)  # fmt: skip
+def test_what_is_missing_is_said(
+    ordinary: Person, base: Path, host: str, words: tuple[str, ...]
+) -> None:
+    refused(
+        on(ordinary, base, host.format(base=base), "id", PATH="/usr/bin:/bin"),
+        *(word.format(base=base) for word in words),
+    )
+
+
+@pytest.mark.parametrize("most", [2, 4, 7])
+def test_where_no_more_processes_may_be_started(ordinary: Person, base: Path, most: int) -> None:
+    """Wherever it fails: in bwrap, in a thread of ours, in the helper."""
+    done = on(ordinary, base, f'set -- prlimit --nproc={most} "$@"', "id")
+    assert done.status in {0, 125}
+    assert "Traceback" not in done.err
+
+
+def test_few_files_and_folders_that_are_gone(ordinary: Person, base: Path) -> None:
+    few = on(ordinary, base, 'set -- prlimit --nofile=20 "$@"', "id")
+    refused(few, "only 20 files", "ulimit -n")
+    gone = 'set -- sh -c \'mkdir x && cd x && rmdir ../x && exec "$@"\' sh "$@"'
+    refused(on(ordinary, base, gone, "id"), "working directory is gone")
+    below = 'set -- sh -c \'mkdir -p a/b && cd a/b && chmod 0 .. && exec "$@"\' sh "$@"'
+    refused(on(ordinary, base, below, "id"), "working directory")
+
+
+@made_by_root
+def test_where_it_works_all_the_same(ordinary: Person, base: Path) -> None:
+    """No runtime folder, no /run, no way to write /tmp, no shared memory, no name, no streams."""
+    nameless = replace(ordinary, prefix=tuple(ordinary.prefix))
+    host = f"""
+        mount --bind /tmp /tmp; mount -o remount,ro,bind /tmp
+        mount -t tmpfs t /run
+        mount -t tmpfs t /dev/shm; umount -l /dev/shm
+        umount /etc/passwd /etc/group
+        mount -t tmpfs -o noexec,mode=1777 t {base}/workspace
+        cd {base}/workspace
+        set -- sh -c 'exec "$@" 0<&-' sh "$@"
+    """
+    script = "touch /tmp/x /dev/shm/x ./x && printf '#!/bin/sh' > y && chmod +x y; ./y; id -u"
+    done = on(nameless, base, host, "sh", "-c", script, XDG_RUNTIME_DIR="")
+    assert (done.status, done.out) == (0, f"{ordinary.uid}\n"), done.err
+    assert "Permission denied" in done.err  # of ./y: noexec holds inside
