@@ -16,14 +16,14 @@ import fcntl
 import os
 import stat
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sandbox.errors import PlanRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from sandbox.model import Part
@@ -57,14 +57,16 @@ class MountPoints:
 
         What can't be made because we may not is left out: the command may not, either.
         """
+        wanted = tuple(parts)
         try:
-            for part in parts:
-                self._claim(part)
+            with _room_for(len(wanted)) as lowest:
+                for part in wanted:
+                    self._claim(part, lowest)
         except OSError as error:
             self.release()
             raise PlanRefused(f"what must not be created can't be kept out: {error}") from error
 
-    def _claim(self, part: Part) -> None:
+    def _claim(self, part: Part, lowest: int) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             try:
@@ -84,7 +86,7 @@ class MountPoints:
                 os.close(opened)
                 return  # somebody's own
             if _is_shared(opened) and _is_there(part.path, opened):
-                self._held[part.path] = opened
+                self._held[part.path] = _moved(opened, lowest)
                 return
             os.close(opened)
             time.sleep(_RETRY_SECONDS)
@@ -112,6 +114,35 @@ class MountPoints:
             os.close(ours)
             with suppress(ChildProcessError):
                 os.waitpid(child, 0)
+
+
+@contextmanager
+def _room_for(count: int) -> Iterator[int]:
+    """Let so many files be held; yields the lowest number that they may have, 0 for any.
+
+    With thousands of repositories they are more than a process may usually have open (1,024). They
+    get numbers above that, and what comes later finds the usual ones free.
+    """
+    from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    if count < soft // 4:
+        yield 0
+        return
+    setrlimit(RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield soft
+    finally:
+        setrlimit(RLIMIT_NOFILE, (soft, hard))
+
+
+def _moved(opened: int, lowest: int) -> int:
+    if not lowest:
+        return opened
+    try:
+        return fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, lowest)
+    finally:
+        os.close(opened)
 
 
 def sweep(parts: Iterable[Part]) -> tuple[str, ...]:

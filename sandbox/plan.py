@@ -9,6 +9,7 @@ between a writable one and something closed in it becomes a mount point, too.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -84,9 +85,38 @@ class Plan:
         """For people and for the audit event."""
         return tuple(str(mount) for mount in self.mounts)
 
+    def summary(self, most: int = 200) -> tuple[str, ...]:
+        """The first lines, and how many of each kind there are besides: for the record."""
+        lines = self.lines()
+        if len(lines) <= most:
+            return lines
+        rest = Counter(str(mount.access) for mount in self.mounts[most:])
+        counts = ", ".join(f"{count} {access}" for access, count in sorted(rest.items()))
+        return (*lines[:most], f"and {len(lines) - most} more: {counts}")
+
     def writable(self) -> tuple[str, ...]:
         """The folders of the host that the command may write."""
         return tuple(mount.path for mount in self.mounts if mount.access is Access.WRITE)
+
+    def divided(self, most: int) -> tuple[tuple[Mount, ...], tuple[Mount, ...]]:
+        """Part the first `most` from those after them that can as well be made when all are.
+
+        Those are what lies in something writable and is mounted on itself: to be read-only, or to
+        be a mount point. What is to be closed otherwise stays among the first, however many.
+        """
+        if len(self.mounts) <= most:
+            return self.mounts, ()
+        known = {mount.path: mount.access for mount in self.mounts}
+        around = {above for path in known for above in _above(path)}
+        early: list[Mount] = list(self.mounts[:most])
+        late: list[Mount] = []
+        for mount in self.mounts[most:]:
+            is_plain = mount.access is Access.WRITE and mount.path not in self.identities
+            is_plain |= mount.access is Access.READ and mount.path not in around
+            parent = mount.path.rpartition("/")[0] or "/"
+            is_late = is_plain and _at(known, parent) is Access.WRITE
+            (late if is_late else early).append(mount)
+        return tuple(early), tuple(late)
 
     def lets_write(self, path: str) -> bool:
         """Whether the command may write what is at an absolute path without symlinks."""

@@ -238,7 +238,10 @@ class Fence:
     def _seal(self) -> None:
         """The monitor runs, so everything is mounted."""
         if self._insider is not None and self.launch.plan is not None:
-            self._insider.seal(self.launch.plan.identities)
+            plan = self.launch.plan
+            _, late = plan.divided(bubblewrap.MOST_MOUNTS)
+            read_only = ((mount.path, mount.access is Access.READ) for mount in late)
+            self._insider.seal(plan.identities, read_only)
             if not self.launch.is_exposed:
                 self._insider.end()
                 self._insider = None

@@ -138,7 +138,7 @@ class Blueprint:
             user_id=str(os.getuid()),
             user_name=user_name(),
             backend=Backend.NONE if self.plan is None else Backend.BUBBLEWRAP,
-            plan=() if self.plan is None else self.plan.lines(),
+            plan=() if self.plan is None else self.plan.summary(),
             withheld=self.withheld(),
             capture=None if self.plan is None else captured,
         )

@@ -5,6 +5,8 @@ Each part of the fence has one section. Nothing is started, recorded or asked.
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from netproxy.app.blueprint import draw
@@ -26,12 +28,17 @@ def show(settings: Settings, environ: Mapping[str, str]) -> int:
     """Print it; return 0. Raises what `draw` raises."""
     blueprint = draw(settings, environ)
     launch = blueprint.launch(inspect_streams(), _SAMPLE_ID, added={})
-    for title, section in SECTIONS:
-        lines = list(section(blueprint, launch))
-        if lines:
-            write(title)
+    try:
+        for title, section in SECTIONS:
+            lines = list(section(blueprint, launch))
+            if lines:
+                write(title)
             for line in lines:
                 write(f"  {visible(line)}")
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads it has seen enough
+        # Python flushes stdout once more at exit, and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
     return 0
 
 

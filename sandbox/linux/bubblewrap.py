@@ -53,6 +53,8 @@ _MOUNTS: Mapping[Access, tuple[str, ...]] = {
     # A device file where none works (nodev): it can be seen and not be opened.
     Access.UNREADABLE: ("--ro-bind", "/dev/null"),
 }
+# It takes 9,000 words, and each mount takes up to six. The rest is `sandbox.linux.late_mounts`.
+MOST_MOUNTS = 500
 # What bwrap starts from.
 _EMPTY_ROOT = Mount(Access.SPARSE, "/")
 
@@ -75,7 +77,7 @@ def arguments(plan: Plan, descriptors: Descriptors, *, directory: str | None = N
     """Everything up to the command."""
     words = [*_FENCE, "--info-fd", str(descriptors.info), "--block-fd", str(descriptors.block)]
     words += ["--seccomp", str(descriptors.filter)]
-    for mount in plan.mounts:
+    for mount in plan.divided(MOST_MOUNTS)[0]:
         if mount.target is not None:
             words += ["--symlink", mount.target, mount.path]
         elif mount != _EMPTY_ROOT:

@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING
 from sandbox.config import BUILD_SECONDS, LISTEN_BACKLOG
 from sandbox.errors import LaunchFailed
 from sandbox.launch import CaptureSockets
+from sandbox.linux.kernel import in_memory
 from sandbox.linux.supply import supply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sandbox.model import Identity
 
@@ -98,16 +99,20 @@ class Insider:
         names = answer["names"]
         return dict(zip(names, map(_adopt, descriptors), strict=True)), answer.get("why_not")
 
-    def seal(self, folders: Mapping[str, Identity]) -> None:
+    def seal(self, folders: Mapping[str, Identity], late: Iterable[tuple[str, bool]] = ()) -> None:
         """Once everything is mounted. `folders` are those that may be written, by their place.
 
+        `late` are paths to be mounted on themselves, and whether read-only.
         Raises LaunchFailed when something else lies there: somebody moved it in between.
         """
+        order = in_memory("mounts", json.dumps([dict(folders), list(late)]).encode())
         try:
-            self._channel.send(json.dumps(folders).encode())
+            socket.send_fds(self._channel, [b"+"], [order])
             answer = self._channel.recv(_MAX_MESSAGE)
         except OSError as error:
             answer = str(error).encode()
+        finally:
+            os.close(order)
         if answer != b"+":
             raise LaunchFailed(f"the mounts of the sandbox could not be sealed: {_words(answer)}")
 
@@ -186,16 +191,22 @@ def _seal(channel: socket.socket, mounts: int) -> None:
     import ctypes
 
     kernel = ctypes.CDLL(None, use_errno=True)
-    order = channel.recv(_MAX_MESSAGE)
+    order, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
     if not order:
         return
+    with os.fdopen(descriptors[0], "rb") as file:
+        folders, late = json.load(file)
     os.setns(mounts, os.CLONE_NEWNS)
-    for path, (device, inode) in json.loads(order).items():
+    for path, (device, inode) in folders.items():
         found = os.stat(path)  # noqa: PTH116  # two numbers of it
         if (found.st_dev, found.st_ino) != (device, inode):
             raise OSError(f"{path} was replaced while the sandbox was built")
     if kernel.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    if late:
+        from sandbox.linux.late_mounts import mount_all
+
+        mount_all(kernel, late)
     channel.send(b"+")
 
 

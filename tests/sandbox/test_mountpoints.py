@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -50,6 +51,21 @@ def test_they_are_made_whole_and_removed(
     points.release()
     points.release()
     assert names(tmp_path) == []
+
+
+def test_thousands_leave_the_usual_numbers_free(points: MountPoints, tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limit[1]))
+    try:
+        points.claim([Part(f"{tmp_path}/{number}") for number in range(300)])
+        assert len(points.paths) == 300
+        with (tmp_path / "another").open("w") as file:
+            assert file.fileno() < 256
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 256
+        points.release()
+        assert names(tmp_path) == ["another"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
 def test_the_last_of_several_runs_removes_them(

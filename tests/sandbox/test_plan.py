@@ -275,6 +275,40 @@ def test_what_is_missing_is_made_where_it_could_be_created() -> None:
     assert made.notes == ("one",)
 
 
+def test_what_bwrap_can_not_take_is_mounted_later_if_it_opens_nothing() -> None:
+    """A read-only place with something in it, and what is hidden, are not left for later."""
+    rules = [
+        rule("none", "/w/z/hidden"),
+        rule("read", "/w/z/kept"),
+        rule("read", "/w/z/holds"),
+        rule("write", "/w/z/holds/open"),
+        rule("none", "/w/z/holds/open/x/y"),
+        rule("read", "/tmp/z/kept"),
+        rule("write", "/srv/z/opened"),
+    ]
+    made = make_plan(
+        SandboxSpec(
+            working_directory="/w",
+            rules=(*USUAL, rule("write", "/w"), *rules),
+            identities={"/w": (1, 2), "/w/z/holds/open": (1, 3)},
+        )
+    )
+    assert made.divided(100) == (made.mounts, ())
+    early, late = made.divided(4)
+    assert [str(mount) for mount in late] == [
+        "write /w/z",
+        "read /w/z/kept",
+        "write /w/z/holds/open/x",
+    ]
+    assert early == tuple(mount for mount in made.mounts if mount not in late)
+
+
+def test_a_long_plan_is_counted_for_the_record() -> None:
+    made = plan("/w", *(rule("read", f"/w/{number}") for number in range(9)))
+    assert made.summary() == made.lines()
+    assert made.summary(6) == (*made.lines()[:6], "and 8 more: 8 read")
+
+
 def test_files_that_must_seem_our_own_are_copied_where_they_are_seen() -> None:
     spec = SandboxSpec(working_directory="/w", rules=USUAL, owned=("/etc/ssh/x.conf",))
     assert make_plan(spec).mounts[-1].access is Access.OWNED
