@@ -16,7 +16,12 @@ from sandbox.config import BUILD_SECONDS, CAPTURE_PORT, DNS_PORT, LISTEN_BACKLOG
 from sandbox.linux import nflog
 from sandbox.linux.netlink import NETLINK_NETFILTER, NETLINK_ROUTE, messages
 from sandbox.linux.nftables import capture_rules
-from sandbox.linux.rtnetlink import all_is_local4, all_is_local6
+from sandbox.linux.rtnetlink import (
+    all_is_local4,
+    all_is_local6,
+    beyond_loopback4,
+    beyond_loopback6,
+)
 
 _ANSWER_BYTES = 1 << 16
 _RETRY_SECONDS = 0.0005
@@ -39,6 +44,9 @@ def open_capture() -> dict[str, socket.socket]:
         _ask(rules, capture_rules(), "redirect connections")
     loopback = socket.if_nametoindex("lo")
     with _kernel(NETLINK_ROUTE) as routes:
+        _ask(routes, beyond_loopback4(loopback), "have an address")
+        if has_ipv6:
+            _ask(routes, beyond_loopback6(loopback), "have an address")
         _ask(routes, all_is_local4(loopback), "route to itself")
         if has_ipv6:
             _ask(routes, all_is_local6(loopback), "route to itself")

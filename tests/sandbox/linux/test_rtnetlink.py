@@ -1,4 +1,4 @@
-"""The two routes, byte for byte as `ip route add local … dev lo src …` sends them."""
+"""The routes and addresses, byte for byte as `ip route add local … dev lo src …` sends them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import sys
 
 import pytest
 
-from sandbox.linux.rtnetlink import all_is_local4, all_is_local6
+from sandbox.linux.rtnetlink import (
+    all_is_local4,
+    all_is_local6,
+    beyond_loopback4,
+    beyond_loopback6,
+)
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="bytes of a little-endian host")
 
@@ -26,4 +31,20 @@ def test_every_ipv6_address_is_one_of_our_own() -> None:
         " 0a000000 ff04fe02 00000000"
         " 08000400 07000000"
         " 14000700 00000000 00000000 00000000 00000001"  # ::1
+    )
+
+
+def test_an_address_that_is_not_the_loopbacks_own() -> None:
+    """As `ip address add 198.18.0.0/32 dev lo` sends it, and for IPv6 with `nodad`."""
+    assert beyond_loopback4(1).hex(" ", 4) == (
+        "28000000 14000506 00000000 00000000"  # length 40, RTM_NEWADDR, request+ack+create+excl
+        " 02200000 01000000"  # AF_INET/32, no flags, global scope, interface 1
+        " 08000200 c6120000"  # IFA_LOCAL 198.18.0.0
+        " 08000100 c6120000"  # IFA_ADDRESS
+    )
+    assert beyond_loopback6(1).hex(" ", 4) == (
+        "40000000 14000506 00000000 00000000"
+        " 0a800200 01000000"
+        " 14000200 fd6e6574 70720000 00000000 00000001"
+        " 14000100 fd6e6574 70720000 00000000 00000001"
     )
