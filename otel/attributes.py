@@ -93,6 +93,7 @@ CLOSE_REASON = "netproxy.close.reason"
 LIMIT_NAME = "netproxy.limit.name"
 LIMIT_REFUSED = "netproxy.limit.refused"  # clients within a second, questions within a window
 DIAL_REFUSED = "netproxy.dial.refused_addresses"
+UNIX_PATH = "netproxy.unix.path"  # as the command named it
 EXPOSE_PORT = "netproxy.expose.port"  # of the command's own loopback
 EXPOSE_HOST_PORT = "netproxy.expose.host_port"  # of this host's, which leads to it
 

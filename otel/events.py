@@ -46,6 +46,9 @@ from otel.sandbox_events import (
     NameAnswered,
     NameFlood,
     NameRefused,
+    UnixClosed,
+    UnixOpened,
+    UnixRefused,
 )
 
 __all__ = [
@@ -95,6 +98,9 @@ __all__ = [
     "SessionEnded",
     "SessionStarted",
     "TlsObserved",
+    "UnixClosed",
+    "UnixOpened",
+    "UnixRefused",
     "WaiterLeft",
 ]
 

@@ -39,6 +39,34 @@ class NameFlood(Event, severity=Severity.WARN):
     lookups: int = number(a.DNS_LOOKUPS)
 
 
+class UnixOpened(Event):
+    """The command is connected to a unix socket of this host that it was given."""
+
+    name: ClassVar[str] = "netproxy.unix.opened"
+    connection_id: str = fresh_text(a.CONNECTION_ID)
+    path: str = text(a.UNIX_PATH)
+
+
+class UnixRefused(Event, severity=Severity.WARN):
+    """The command asked for another one. Once for each path."""
+
+    name: ClassVar[str] = "netproxy.unix.refused"
+    path: str = text(a.UNIX_PATH)
+    reason: str = text(a.POLICY_REASON)  # unix_socket_unsupported
+
+
+class UnixClosed(Event):
+    """How much flowed to the host's socket and back, for how long, and why it ended."""
+
+    name: ClassVar[str] = "netproxy.unix.closed"
+    connection_id: str = fresh_text(a.CONNECTION_ID)
+    path: str = text(a.UNIX_PATH)
+    bytes_sent: int = number(a.BYTES_SENT)
+    bytes_received: int = number(a.BYTES_RECEIVED)
+    duration_ms: int = number(a.CONNECTION_DURATION)
+    close_reason: str = text(a.CLOSE_REASON)
+
+
 class ExposeOpened(Event):
     """A program of this host is connected to what the command serves inside."""
 

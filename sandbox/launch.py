@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sandbox.capture import Capture
 from sandbox.config import LISTEN_BACKLOG
+from sandbox.linux.notify_filter import notify_order
 from sandbox.model import ProxyAddresses
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from io import FileIO
 
     from sandbox.limits import Limit
     from sandbox.plan import Plan
@@ -80,6 +82,8 @@ class Listeners:
     reached: tuple[socket.socket, ...] = ()
     exposed: tuple[ExposedPort, ...] = ()
     supplier: socket.socket | None = None
+    calls: FileIO | None = None  # of the command that wait for the broker's answer
+    places: Mapping[str, int] = field(default_factory=dict)  # O_PATH descriptors, not ours to close
 
     def proxies(self) -> tuple[socket.socket, ...]:
         """Those that a client of the gateway's comes to, captured ones aside."""
@@ -87,7 +91,7 @@ class Listeners:
 
     def close(self) -> None:
         """Take nothing more; once is enough."""
-        for each in (*self.proxies(), self.datagrams, self.supplier):
+        for each in (*self.proxies(), self.datagrams, self.supplier, self.calls):
             if each is not None:
                 each.close()
         for each in self.capture.all() if self.capture else ():
@@ -109,6 +113,7 @@ class Launch:
     plan: Plan | None  # None: no sandbox, proxy variables only
     machine: str  # platform.machine(), for the kernel filter
     reached: tuple[int, ...] = ()  # ports of the command's loopback that lead out of it
+    unix_by_path: bool = False  # a broker connects its unix sockets: `sandbox.linux.broker`
     is_exposed: bool = False  # sockets are made inside for as long as it runs
     capture: Capture = Capture.OFF
     limits: tuple[Limit, ...] = ()
@@ -122,7 +127,10 @@ class Launch:
 
     def orders(self) -> bytes:
         """What the monitor does before the command runs (`sandbox.linux.monitor`)."""
-        return "\0".join(("o", *(limit.order() for limit in self.limits))).encode()
+        orders = ["o", *(limit.order() for limit in self.limits)]
+        if self.unix_by_path:
+            orders.append(notify_order(self.machine))
+        return "\0".join(orders).encode()
 
 
 def listen_on_host() -> Listeners:

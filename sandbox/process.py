@@ -16,6 +16,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,7 @@ class Fence:
         self._info: int | None = None
         self._insider: Insider | None = None
         self.init: int | None = None  # a pidfd of the namespace's init
+        self.calls: FileIO | None = None  # once it is released: see `Listeners.calls`
         self._points = MountPoints()
         stderr = os.dup(2)
         try:
@@ -90,7 +92,7 @@ class Fence:
         descriptors = bubblewrap.Descriptors(
             info=info,
             block=block,
-            filter=seccomp_descriptor(self.launch.machine),
+            filter=seccomp_descriptor(self.launch.machine, unix_by_path=self.launch.unix_by_path),
             owned={
                 mount.path: os.open(mount.path, os.O_RDONLY | os.O_CLOEXEC)
                 for mount in self.launch.plan.mounts
@@ -274,9 +276,10 @@ class Fence:
     async def _take_pid(self, loop: asyncio.AbstractEventLoop) -> int:
         """The command's own process says hello; the kernel says who it is, in our terms."""
         await _readable(loop, self._control)
-        message, pid, _ = self._receive()
-        if message != b"s" or pid is None:
+        message, pid, calls = self._receive()
+        if message != b"s" or pid is None or (calls is None) is self.launch.unix_by_path:
             raise self.failure()
+        self.calls = None if calls is None else FileIO(calls)
         # From here on the monitor may be the command's puppet: numbers only, no rights.
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         return pid

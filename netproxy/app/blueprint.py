@@ -77,6 +77,7 @@ class Blueprint:
             limits=self.settings.sandbox.limits,
             reached=tuple(each.destination.port for each in services.reached),
             is_exposed=bool(services.exposed),
+            unix_by_path=bool(services.unix),
         )
 
     def _environment(
@@ -91,6 +92,7 @@ class Blueprint:
             fenced=self.plan is not None,
             proxies=self.settings.sandbox.capture is not Capture.ONLY,
             policy=self.settings.sandbox.environment,
+            usable=self.settings.sandbox.services.unix,
             # bwrap changes to that directory, and used to say so.
             ours={
                 **added,

@@ -64,7 +64,8 @@ class Reception:
         self._loop = asyncio.get_running_loop()
         self._listeners = listeners
         captured = () if listeners.capture is None else listeners.capture.all()
-        self._sockets = (*listeners.proxies(), *captured)
+        calls = () if listeners.calls is None else (listeners.calls,)
+        self._sockets = (*listeners.proxies(), *captured, *calls)
         self._open_gateway = open_gateway
         self._patience_seconds = patience_seconds
         self._is_closing = asyncio.Event()

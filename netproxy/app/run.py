@@ -12,7 +12,7 @@ import shlex
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.app import fencing
 from netproxy.app.advice import advice
@@ -29,6 +29,7 @@ from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.session_id import session_id_of
 from netproxy.app.trail import open_journal, record_start
+from netproxy.app.unix_sockets import pinned_sockets, warnings
 from netproxy.app.user import reviewer_name
 from otel import (
     AuditError,
@@ -109,8 +110,10 @@ def _work(settings: Settings, environ: Mapping[str, str], load: Load, log: RunLo
         control_of(settings.ask, environ, fencing.home_folder(environ), log) as control,
         open_inbox(settings, reviewer_name(), log, on_terminal=is_terminal(2)) as inbox,
         exposed_ports(settings.sandbox.services.exposed) as exposed,
+        pinned_sockets(settings.sandbox.services.unix) as places,
     ):
-        return _Execution(settings, environ, load, log, control, inbox, exposed).perform()
+        doors = Doors(exposed=exposed, places=places)
+        return _Execution(settings, environ, load, log, control, inbox, doors).perform()
 
 
 def say(text: str) -> None:
@@ -124,6 +127,13 @@ def _fail(log: RunLog, text: str, status: int) -> int:
     return status
 
 
+class Doors(NamedTuple):
+    """What of this host was opened for the run before it began."""
+
+    exposed: tuple[ExposedPort, ...]
+    places: Mapping[str, int]
+
+
 class _Execution:
     """The steps of one run, and what they leave for the next ones."""
 
@@ -135,9 +145,9 @@ class _Execution:
         say: RunLog,
         control: ControlSocket | None,
         inbox: OpenInbox | None,
-        exposed: tuple[ExposedPort, ...],
+        doors: Doors,
     ) -> None:
-        self._control, self._inbox, self._exposed = control, inbox, exposed
+        self._control, self._inbox, self._doors = control, inbox, doors
         self._settings = settings
         self._say = say
         self._environ = environ
@@ -157,7 +167,7 @@ class _Execution:
     def perform(self) -> int:
         """Everything. Raises what `run` turns into a line."""
         settings = self._settings
-        for line in advice(settings, now=time.time()):
+        for line in (*advice(settings, now=time.time()), *warnings(settings.sandbox.services.unix)):
             self._say(f"warning: {line}")
         blueprint = self._blueprint()
         journal, evidence = open_journal(
@@ -233,7 +243,7 @@ class _Execution:
         )
         fence = Fence(launch, bwrap=blueprint.bwrap)
         try:
-            listeners = listeners or replace(fence.listeners(), exposed=self._exposed)
+            listeners = listeners or replace(fence.listeners(), exposed=self._doors.exposed)
             # The monitor starts inside meanwhile, and waits.
             import asyncio
 
@@ -300,6 +310,7 @@ class _Execution:
 
         screen = RelayScreen()
         command = await fence.release()
+        listeners = replace(listeners, calls=fence.calls, places=self._doors.places)
         async with Reception(listeners, lambda: self._gateway(run, listeners, screen)) as reception:
             screen.relay = command.relay
             if command.relay is not None:

@@ -29,6 +29,7 @@ class Services:
 
     reached: tuple[Reach, ...] = ()
     exposed: tuple[Expose, ...] = ()
+    unix: tuple[str, ...] = ()  # paths of sockets
 
 
 def chosen_services(document: Document | None, options: SandboxOptions) -> Services:
@@ -39,11 +40,13 @@ def chosen_services(document: Document | None, options: SandboxOptions) -> Servi
     if options.no_sandbox:
         return Services()
     table = document.sandbox if document else None
+    given = options.services
     if table is None:
-        return Services(reached=options.services.reach, exposed=options.services.expose)
+        return Services(reached=given.reach, exposed=given.expose, unix=given.unix)
     return Services(
-        reached=(*table.reach, *options.services.reach),
-        exposed=(*table.expose, *options.services.expose),
+        reached=(*table.reach, *given.reach),
+        exposed=(*table.expose, *given.expose),
+        unix=tuple(dict.fromkeys((*table.unix, *given.unix))),
     )
 
 
@@ -70,9 +73,12 @@ def with_reached(user: LayerPolicy | None, document: Document | None) -> LayerPo
 
 def service_problems(document: Document | None, options: SandboxOptions) -> Iterator[str]:
     """Say what can't be together."""
-    for flag, given in (("--reach", options.services.reach), ("--expose", options.services.expose)):
-        if given and options.no_sandbox:
-            yield f"{flag}: without a sandbox the command and this host share their ports"
+    given = options.services
+    for flag, listed in (
+        ("--reach", given.reach), ("--expose", given.expose), ("--unix", given.unix),
+    ):  # fmt: skip
+        if listed and options.no_sandbox:
+            yield f"{flag}: without a sandbox the command and this host share their sockets"
             return
     named = tuple(_named(document, options))
     if not named:
@@ -91,13 +97,17 @@ def service_violations(
     document: Document | None, options: SandboxOptions, bounds: Bounds
 ) -> Iterator[str]:
     """Say which ports are opened against the managed file; what is reached is judged as a rule."""
+    services = chosen_services(document, options)
     said = bounds.sandbox_expose
-    if said is None or said.value:
-        return
-    exposed = chosen_services(document, options).exposed
-    for value, place in _named(document, options):
-        if value in exposed:
-            yield f"{place}: {value.text}: {said.origin.place} forbids to expose"
+    if said is not None and not said.value:
+        for value, place in _named(document, options):
+            if value in services.exposed:
+                yield f"{place}: {value.text}: {said.origin.place} forbids to expose"
+    most = bounds.sandbox_unix
+    if most is not None:
+        for path in services.unix:
+            if path not in most.value:
+                yield f"--unix {path}: is outside of what {most.origin.place} lets anybody give"
 
 
 def _named(

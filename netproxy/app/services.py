@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netproxy.app.exposing import count_strangers, exposed
+from netproxy.app.fencing import machine
 from netproxy.app.reaching import serve_reached
+from netproxy.app.unix_sockets import brokered
 from netproxy.transport.udp_ports import OwnPorts, SharedPorts
 
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ def serving_services(
     """Lead both ways across the fence until the block ends. Inside a running loop."""
     serve_reached(server, listeners, services.reached)
     count_strangers(server, listeners)
-    with exposed(server, listeners):
+    with (
+        exposed(server, listeners),
+        brokered(server, listeners.calls, listeners.places, machine()),
+    ):
         yield
 
 

@@ -53,6 +53,7 @@ class Bounds:
     max_seconds: Statement[float] | None = None  # of a grant's life
     sandbox_required: Statement[bool] | None = None
     sandbox_expose: Statement[bool] | None = None
+    sandbox_unix: Statement[tuple[str, ...]] | None = None  # the most that may be given
     audit_mode: Statement[str] | None = None  # the loosest: "strict", "written", "best_effort"
     sinks: tuple[Statement[SinkTable], ...] = ()  # beside whatever others name
 

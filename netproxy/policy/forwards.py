@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidDestination, InvalidRule
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # A label of a host name, which it is inside, and a part of a variable's name.
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PATH_BYTES = 107  # unix(7), without the NUL
 _RESERVED_NAMES = frozenset({"localhost"})
 
 
@@ -84,6 +86,15 @@ def parse_expose(text: str) -> Expose:
         )
     port = canonical_port(inside)
     return Expose(port=port, host_port=canonical_port(outside) if colon else port)
+
+
+def parse_unix(text: str) -> str:
+    """Read the path of a unix socket, as it will be asked for. Raises `InvalidRule`."""
+    if len(text.encode()) > _PATH_BYTES:
+        raise InvalidRule(f"{shown(text)} is longer than a socket's path ({_PATH_BYTES} bytes)")
+    if not text.startswith("/") or normpath(text) != text or "\0" in text:
+        raise InvalidRule(f"{shown(text)} is not the absolute path of a unix socket")
+    return text
 
 
 def clashes(

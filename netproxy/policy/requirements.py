@@ -96,6 +96,10 @@ class ManagedSandbox(Strict):
     """How commands are fenced."""
 
     required: Annotated[bool, Field(description="true: --no-sandbox is refused")] | None = None
+    unix: (
+        Annotated[list[str], Field(description="the unix sockets that a command may be given")]
+        | None
+    ) = None
     expose: (
         Annotated[bool, Field(description="false: no port of a command is opened to its host")]
         | None
@@ -133,6 +137,7 @@ def load_requirements(text: str, name: str) -> Bounds:
     ]
     said = _Said(reading)
     ceiling = None if network.allow is None else tuple(read.get(("network", "allow"), ()))
+    sockets = None if file.sandbox.unix is None else tuple(file.sandbox.unix)
     opened = None if network.allow_private is None else tuple(network.allow_private)
     return Bounds(
         deny=(*read.get(("network", "deny"), ()), *tables),
@@ -147,6 +152,7 @@ def load_requirements(text: str, name: str) -> Bounds:
         sinks=sinks_said(reading, file.audit.sink),
         sandbox_required=said.at(("sandbox", "required"), file.sandbox.required),
         sandbox_expose=said.at(("sandbox", "expose"), file.sandbox.expose),
+        sandbox_unix=said.at(("sandbox", "unix"), sockets),
         audit_mode=said.at(("audit", "mode"), file.audit.mode),
     )
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, WithJsonSchema
 
 from netproxy.policy.fields import Strict, reader, refuse, text
-from netproxy.policy.forwards import Expose, Reach, parse_expose, parse_reach
+from netproxy.policy.forwards import Expose, Reach, parse_expose, parse_reach, parse_unix
 
 _BYTES = "[1-9][0-9]{0,18}[KMGT]?"
 
@@ -28,6 +28,11 @@ ReachField = Annotated[
     InstanceOf[Reach],
     BeforeValidator(reader(parse_reach)),
     text(r"[a-z][a-z0-9-]*=.+:[1-9][0-9]{0,4}", "a service, postgres=127.0.0.1:5432"),
+]
+UnixField = Annotated[
+    str,
+    BeforeValidator(reader(parse_unix)),
+    text(r"/.+", "a unix socket of this host, /run/postgresql/.s.PGSQL.5432"),
 ]
 ExposeField = Annotated[
     InstanceOf[Expose],
@@ -138,6 +143,9 @@ class Sandbox(Strict):
     )
     reach: list[ReachField] = Field(
         default_factory=list, description="services that appear on the command's own loopback"
+    )
+    unix: list[UnixField] = Field(
+        default_factory=list, description="unix sockets that the command may connect to"
     )
     expose: list[ExposeField] = Field(
         default_factory=list, description="ports of the command's that lead there from this host's"

@@ -43,6 +43,9 @@ class Exposed:
         assert problem is not None, "one of the places was tried"
         raise problem
 
+    def drop(self) -> None:
+        """Nothing was taken yet."""
+
     async def _connected(self, family: int, host: str) -> socket.socket:
         sock = await self.take_socket(family)
         try:

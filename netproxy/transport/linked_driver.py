@@ -57,6 +57,9 @@ class Link(Protocol):
         """Nothing came of it; `error_type` of RFC 9209."""
         ...
 
+    def drop(self) -> None:
+        """Nothing comes of it, and `open` was not asked."""
+
     def closed(self, connection_id: ConnectionId, client_address: str, flow: Flow) -> Event:
         """It is over."""
         ...
@@ -109,6 +112,7 @@ class LinkedConnection(Connection):
             overload = Overload.BYTES if self._services.allowance.is_spent else self._overload
             if overload is not None:
                 self._turned_away(overload, self._client_address)
+                self._link.drop()
             elif (far := await self._reach_far()) is not None:
                 await self._carry(far)
         finally:

@@ -162,6 +162,11 @@ class ProxyServer:
         """Lead every client of a listening socket to one place, which nobody has to judge."""
         self._take(listener, partial(LinkedConnection, link=link), None)
 
+    def lead(self, client: socket.socket, link: Link) -> None:
+        """Take over a client that came by no listener. The server owns its socket."""
+        stream = Stream(client, self._readiness, limit=self._limits.relay_bytes)
+        self._begin(partial(LinkedConnection, link=link), stream, None, None)
+
     def hung_up_on(self, client_address: str) -> None:
         """Count a client that a listener kept out: another user's program."""
         self._services.refusals.add(Overload.STRANGER, client_address)

@@ -29,9 +29,9 @@ def read_sysctls() -> dict[str, str]:
     return found
 
 
-def seccomp_descriptor(machine: str) -> int:
+def seccomp_descriptor(machine: str, *, unix_by_path: bool) -> int:
     """The filter, to be read from its start."""
-    return in_memory("seccomp", kernel_filter(machine))
+    return in_memory("seccomp", kernel_filter(machine, unix_by_path=unix_by_path))
 
 
 def in_memory(name: str, content: bytes) -> int:

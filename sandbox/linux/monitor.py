@@ -21,6 +21,10 @@ import os
 import sys
 import termios
 
+TYPE_CHECKING = False  # typing takes longer to import than all of this
+if TYPE_CHECKING:
+    from typing import Any
+
 _MESSAGE_BYTES = 16
 _ORDERS_BYTES = 1 << 17
 _PIECE_BYTES = 1 << 20
@@ -61,7 +65,8 @@ def _take_orders(control: "_socket.socket") -> list[tuple[str, str]]:
     """Name and words of each. The launcher's first message, sent before we were up.
 
     It is `o` and the orders, each a NUL and `NAME=WORDS`. `limit=RESOURCE SOFT HARD` is set in the
-    command's own process just before it is executed.
+    command's own process just before it is executed; `notify=CALL PROGRAM` has its connects
+    answered outside (`notify`), and a descriptor goes with `s`.
     """
     kind, *orders = control.recv(_ORDERS_BYTES).split(b"\0")
     if kind != b"o":
@@ -141,10 +146,11 @@ def _start(
             os.tcsetpgrp(foreground, os.getpid())
         for number in reset:
             signals.signal(number, signals.SIG_DFL)
+        rights = _answered_outside(orders)
         for name, words in orders:
             if name == "limit":
                 _limit(*map(int, words.split()))
-        control.sendmsg([b"s"])
+        control.sendmsg([b"s"], rights)
         os.set_inheritable(control.fileno(), False)
         _close_all_but(control.fileno())
         argv, environment = command
@@ -153,6 +159,28 @@ def _start(
         control.send(b"e%d" % (error.errno or 0))
     finally:
         os._exit(_EXEC_FAILED)
+
+
+def _answered_outside(orders: list[tuple[str, str]]) -> "list[tuple[int, int, bytes]]":
+    """What goes to the launcher with `s`: the listener of `notify=CALL PROGRAM`, if that is asked.
+
+    In the command's own process: what it and its children are told (`notify`) is not for us.
+    """
+    words = next((words for name, words in orders if name == "notify"), None)
+    if words is None:
+        return []
+    number, program = words.split()
+    listener = _load("notify").listen(int(number), bytes.fromhex(program))
+    return [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))]
+
+
+def _load(name: str) -> "Any":
+    """A script of ours that lies beside this one, where nobody inside can write."""
+    sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  # pathlib takes longer than all of this
+    try:
+        return __import__(name)
+    finally:
+        del sys.path[0]
 
 
 def _limit(number: int, soft: int, hard: int) -> None:

@@ -70,6 +70,10 @@ COVERED_ELSEWHERE = {
     "tests/otel/test_ocsf.py": ("otel/ocsf_classes", "otel/ocsf_values"),
     "tests/otel/test_otlp.py": ("otel/otlp_fields",),
     "tests/otel/test_shipper.py": ("otel/answers", "otel/lifetime"),
+    "tests/sandbox/linux/test_broker.py": (
+        "sandbox/linux/notifications",
+        "sandbox/linux/notify",
+    ),
     "tests/sandbox/test_plan.py": ("sandbox/errors",),
     "tests/netproxy/app/test_audit_page.py": ("netproxy/app/audit_page_style",),
     "tests/netproxy/app/cli/test_audit.py": ("netproxy/app/cli/audit_command",),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 from sandbox.launch import CaptureSockets, Launch, Listeners, listen_on_host
 from sandbox.limits import Limit
+from sandbox.linux.notify_filter import notify_order
 from sandbox.streams import Streams
 
 
@@ -49,6 +51,8 @@ def test_the_monitor_is_told_each_limit() -> None:
     )
 
     assert launch.orders() == b"o\0limit=9 4096 4096\0limit=0 5 6"
+    judged = replace(launch, unix_by_path=True).orders().split(b"\0")
+    assert judged[3:] == [notify_order("x86_64").encode()]
 
 
 def test_they_are_found_by_the_helpers_names() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
     from tests.support.people import Person
 
 QUERY = """
-import os, psycopg
+import os, psycopg, sys
 host, port = os.environ["NETPROXY_REACH_POSTGRES"].split(":")
-where = f"host={host} port={port} user=netproxy dbname=postgres"
-with psycopg.connect(where) as connection:
-    print(connection.execute("SELECT 6 * 7").fetchone()[0])
+for place in (host, sys.argv[1]):
+    where = f"host={place} port={port} user=netproxy dbname=postgres"
+    with psycopg.connect(where) as connection:
+        print(connection.execute("SELECT 6 * 7").fetchone()[0])
 """
 
 
@@ -51,13 +54,48 @@ def test_a_service_in_and_a_service_out(person: Person, base: Path) -> None:
 
 @pytest.mark.skipif(program("postgres") is None, reason="PostgreSQL is not installed")
 def test_a_database_of_this_host(me: Person, base: Path) -> None:
+    """Over TCP and by its unix socket."""
     netproxy, port = Netproxy(me, base), free_port()
-    with cluster(base, port=port):
+    with cluster(base, port=port) as name:
+        folder = name.split()[0].removeprefix("host=")
         done = netproxy.run(
             *("--ask", "never", "--reach", f"postgres=127.0.0.1:{port}"),
-            command=[sys.executable, "-c", QUERY],
+            *("--unix", f"{folder}/.s.PGSQL.{port}"),
+            command=[sys.executable, "-c", QUERY, folder],
         )
-    assert (done.status, done.out) == (0, "42\n"), done.err
+    assert (done.status, done.out) == (0, "42\n42\n"), done.err
+
+
+def test_a_unix_socket_of_this_host(person: Person, base: Path) -> None:
+    netproxy, path = Netproxy(person, base), base / "web.sock"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        path.chmod(0o777)
+        thread = threading.Thread(target=answered, args=(server, answer))
+        thread.start()
+        url = "http://localhost/"
+        done = netproxy.run(
+            *("--ask", "never", "--unix", str(path)),
+            command=["curl", "-sS", "--unix-socket", str(path), "-o", "got", url],
+        )
+        thread.join()
+    assert (done.status, done.err) == (0, "")
+    assert (netproxy.workspace / "got").stat().st_size == 2_000_000
+    (closed,) = netproxy.events("netproxy.unix.closed")
+    assert closed["netproxy.bytes.received"] == len(answer)
+    assert closed["netproxy.unix.path"] == str(path)
+    gone = netproxy.run("--unix", str(base / "absent"), command=["true"])
+    assert gone.status == 125
+    assert "absent: no such file or directory" in gone.err
+
+
+def answered(server: socket.socket, answer: bytes) -> None:
+    client, _ = server.accept()
+    with client:
+        client.recv(4096)
+        client.sendall(answer)
 
 
 def test_what_the_file_names_is_there_until_it_no_longer_does(me: Person, base: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.support.runs import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.support.people import Person
     from tests.support.runs import Netproxy
@@ -51,14 +51,18 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    netproxy: Netproxy, *options: str, pages: int = 1, code: str = COMMAND
+    netproxy: Netproxy,
+    *options: str,
+    pages: int = 1,
+    code: str = COMMAND,
+    words: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[str]]:
     """A run of that; it is killed if it is not over."""
-    command = [sys.executable, "-c", code, str(pages)]
-    words = ("run", "--audit-dir", str(netproxy.audit), *options, "--", *command)
+    command = [sys.executable, "-c", code, *(words or [str(pages)])]
+    argv = ("run", "--audit-dir", str(netproxy.audit), *options, "--", *command)
     running = subprocess.Popen(
-        netproxy.argv(*words),
-        stdin=subprocess.DEVNULL,
+        netproxy.argv(*argv),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -6,6 +6,7 @@ What they are worth beside a settings file is decided in `netproxy.app.service_s
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,14 @@ class ServiceOptions:
 
     reach: tuple[Reach, ...] = ()
     expose: tuple[Expose, ...] = ()
+    unix: tuple[str, ...] = ()
 
 
 def service_options(given: argparse.Namespace) -> ServiceOptions:
     """Return what they said."""
-    return ServiceOptions(reach=tuple(given.reach), expose=tuple(given.expose))
+    return ServiceOptions(
+        reach=tuple(given.reach), expose=tuple(given.expose), unix=tuple(given.unix)
+    )
 
 
 def _reach(text: str) -> Reach:
@@ -40,6 +44,12 @@ def _expose(text: str) -> Expose:
     from netproxy.policy.forwards import parse_expose
 
     return _checked(parse_expose, text)
+
+
+def _unix(text: str) -> str:
+    from netproxy.policy.forwards import parse_unix
+
+    return _checked(parse_unix, os.path.abspath(text))  # noqa: PTH100  # the text that is asked for
 
 
 def _checked[Value](parse: Callable[[str], Value], text: str) -> Value:
@@ -65,6 +75,13 @@ SERVICE_FLAGS: dict[str, dict[str, Any]] = {
         "help": "lead from this port of this host's 127.0.0.1 to the command's port, for programs"
         " of yours only (repeatable)",
     },
+    "--unix": {
+        "action": "append",
+        "metavar": "PATH",
+        "type": _unix,
+        "help": "let the command connect to this unix socket of this host, at the same path"
+        " (repeatable)",
+    },
 }
 # What those are without a word; argparse copies these lists before it appends.
-SERVICE_DEFAULTS: dict[str, list[Any]] = {"reach": [], "expose": []}
+SERVICE_DEFAULTS: dict[str, list[Any]] = {"reach": [], "expose": [], "unix": []}

@@ -55,13 +55,14 @@ def test_each_is_a_rule_of_the_layer_that_named_it() -> None:
 @pytest.mark.parametrize(
     "options",
     [SandboxOptions(no_sandbox=True, services=ServiceOptions(reach=REACH)),
-     SandboxOptions(no_sandbox=True, services=ServiceOptions(expose=EXPOSE))],
-    ids=["reach", "expose"],
+     SandboxOptions(no_sandbox=True, services=ServiceOptions(expose=EXPOSE)),
+     SandboxOptions(no_sandbox=True, services=ServiceOptions(unix=("/run/x",)))],
+    ids=["reach", "expose", "unix"],
 )  # fmt: skip
 def test_without_a_sandbox_there_is_nothing_to_cross(options: SandboxOptions) -> None:
     (said,) = service_problems(None, options)
 
-    assert said.endswith("without a sandbox the command and this host share their ports")
+    assert said.endswith("without a sandbox the command and this host share their sockets")
     assert chosen_services(FILE, SandboxOptions(no_sandbox=True)) == Services()
 
 
@@ -92,4 +93,17 @@ def test_a_managed_file_forbids_to_expose() -> None:
     assert said == [
         f"{FILE.origin(('sandbox', 'expose', 0)).place}: 3000: sandbox.expose forbids to expose",
         "--expose #1: 8080:18080: sandbox.expose forbids to expose",
+    ]
+
+
+def test_sockets_of_both_places_count_once_and_the_managed_file_says_which_at_most() -> None:
+    place = Origin(layer=Layer.MANAGED, key="sandbox.unix")
+    text = '[sandbox]\nunix = ["/run/a", "/run/b"]\n'
+    document = load(text, "/c/config.toml", layer=Layer.USER)
+    options = SandboxOptions(services=ServiceOptions(unix=("/run/b", "/run/c")))
+
+    assert chosen_services(document, options).unix == ("/run/a", "/run/b", "/run/c")
+    bounds = Bounds(sandbox_unix=Statement(("/run/b", "/run/c"), place))
+    assert list(service_violations(document, options, bounds)) == [
+        "--unix /run/a: is outside of what sandbox.unix lets anybody give"
     ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.model import Destination, Protocol
-from netproxy.policy.forwards import Expose, clashes, parse_expose, parse_reach
+from netproxy.policy.forwards import Expose, clashes, parse_expose, parse_reach, parse_unix
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import Effect
 
@@ -118,3 +118,10 @@ def test_ports_and_names_are_had_once() -> None:
         "8081:8080: port 8080 of this host is that of 8080",
     ]
     assert list(clashes([], [], RESERVED)) == []
+
+
+def test_the_path_of_a_socket() -> None:
+    assert parse_unix("/run/x.sock") == "/run/x.sock"
+    for text in ("run/x", "/run/../x", "/run/x/", "", "/run/x\0", f"/{'x' * 107}"):
+        with pytest.raises(InvalidRule):
+            parse_unix(text)

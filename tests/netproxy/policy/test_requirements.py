@@ -36,6 +36,8 @@ mode = "written"
 
 [sandbox]
 required = true
+expose = false
+unix = ["/run/x.sock"]
 """
 
 
@@ -65,6 +67,10 @@ def test_everything_that_it_may_say() -> None:
     assert bounds.max_seconds.value == 60
     assert bounds.forbids_asking
     assert bounds.requires_sandbox
+    assert bounds.sandbox_expose is not None
+    assert not bounds.sandbox_expose.value
+    assert bounds.sandbox_unix is not None
+    assert bounds.sandbox_unix.value == ("/run/x.sock",)
 
 
 def test_an_empty_file_bounds_nothing() -> None:

@@ -39,6 +39,9 @@ class FakeLink:
         self.ends.append(ours)
         return far
 
+    def drop(self) -> None:
+        self.ends.clear()
+
     def opened(self, connection_id: ConnectionId, client_address: str) -> ExposeOpened:
         return ExposeOpened(
             connection_id=connection_id, client_address=client_address, port=1, host_port=2

@@ -1,6 +1,8 @@
-"""`--reach` and `--expose`, as they are typed."""
+"""`--reach`, `--expose` and `--unix`, as they are typed."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,7 @@ def test_each_may_be_given_several_times() -> None:
 @pytest.mark.parametrize(
     ("flag", "text", "said"),
     [
+        ("--unix", f"/{'x' * 107}", "longer than a socket's path"),
         ("--reach", "127.0.0.1:5432", "is not NAME=HOST:PORT"),
         ("--reach", "a=127.0.0.1", "has no port"),
         ("--expose", "0.0.0.0:80:80", "is not PORT or PORT:HOSTPORT"),
@@ -42,3 +45,9 @@ def test_what_is_none_is_one_clear_line(
     assert left.value.code == 64
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+
+
+def test_a_socket_is_meant_from_here() -> None:
+    services = parse_run(["--unix", "/run/../run/x", "--unix", "y", "--", "true"]).sandbox.services
+
+    assert services.unix == ("/run/x", str(Path.cwd() / "y"))
