@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from xdist.remote import Producer
+
 
 # No folder of examples: the suite also runs as users who may not write the checkout.
 settings.register_profile("suite", database=None, deadline=None)
@@ -36,6 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
         # And control sockets out of the folder where the user's own gateways are.
         os.environ["XDG_RUNTIME_DIR"] = state
         config.add_cleanup(lambda: shutil.rmtree(state, ignore_errors=True))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> object:
+    """Only for `--dist loadgroup`, which `make test` asks for."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from tests.support.scheduling import ByFile
+
+    return ByFile(config, log)
 
 
 @pytest.fixture
