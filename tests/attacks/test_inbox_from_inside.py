@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def test_no_command_reaches_the_inbox(me: Person, base: Path, rule: tuple[str, .
     netproxy = Netproxy(me, base)
     runtime = me.owns(base / "runtime")
     runtime.chmod(0o700)
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     done = netproxy.run(
         "--inbox",
         f"127.0.0.1:{port}",

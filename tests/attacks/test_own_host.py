@@ -7,7 +7,6 @@ address of the host looks like any other.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import world
+from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def test_no_alias_leads_to_where_reviewers_answer(
     netproxy: Netproxy, fence: tuple[str, ...]
 ) -> None:
     """Whoever asks may not answer: not even where the rules open all of loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     aliases = ("127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]", "own.test")
     done = netproxy.run(
         *fence,

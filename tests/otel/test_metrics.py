@@ -174,9 +174,9 @@ def test_a_collector_that_hangs_keeps_nobody(tally: Tally, monkeypatch: pytest.M
             time.sleep(0.001)
         began = time.monotonic()
         assert series(metrics)["netproxy_connections_active"] == 3.0
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2.0
         metrics.shutdown()
-        assert time.monotonic() - began < 3.0
+        assert time.monotonic() - began < 4.0
     finally:
         collector.free.set()
 

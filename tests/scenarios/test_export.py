@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess  # a service that has to refuse
 import time
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 from otel import statuses
 from tests.support.otlp_grpc_receiver import GrpcReceiver
 from tests.support.otlp_receiver import OtlpReceiver, attributes_of, uids_of
+from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ def test_a_file_that_the_command_could_forge_is_refused(me: Person, base: Path) 
 def test_a_collector_that_is_the_gateway_itself_is_refused(me: Person, base: Path, by: str) -> None:
     """Its records would be requests that make records."""
     netproxy = Netproxy(me, base)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     if by == "file":
         sinks(netproxy, f'[[audit.sink]]\ntype = "otlp"\nendpoint = "http://localhost:{port}"\n')
     option = ["--otlp", f"http://localhost:{port}"] if by == "option" else []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 
@@ -53,9 +54,7 @@ def test_a_file_says_it_too_and_the_command_line_wins(netproxy: Netproxy) -> Non
 
 def test_no_level_mutes_the_audit_trail(netproxy: Netproxy, base: Path) -> None:
     """Whoever may choose how much is said must not choose what is on record."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     records: list[list[str]] = []
     for level in ("debug", "critical"):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

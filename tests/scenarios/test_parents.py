@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.origins import Recorder, origin
+from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 from tests.support.sshd import sshd
 
@@ -39,12 +40,6 @@ HI = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
 @pytest.fixture
 def netproxy(me: Person, base: Path) -> Netproxy:
     return Netproxy(me, base)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 from tests.support.signal_receiver import SignalReceiver, plain
@@ -178,9 +179,7 @@ def test_what_can_not_be_used_starts_nothing(netproxy: Netproxy) -> None:
 
 
 def test_a_gateway_never_sends_through_itself(netproxy: Netproxy) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     path = configure(netproxy, f'traces = "http://localhost:{port}"')
     here = ("serve", "--listen", f"127.0.0.1:{port}", "--audit-dir", str(netproxy.audit))
     done = netproxy(*here)

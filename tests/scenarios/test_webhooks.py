@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import pytest
 
 from otel import attributes as a
 from tests.support.example_receiver import receiver
+from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 from tests.support.sites import Site, named
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def netproxy(me: Person, base: Path) -> Netproxy:
     return Netproxy(me, base)
-
-
-def free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
 
 
 def curl(proxy: str, url: str) -> tuple[str, str]:

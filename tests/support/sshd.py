@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -77,20 +79,13 @@ def _prepare(folder: Path, address: str, reader: int | None) -> Sshd:
         subprocess.run([*command, str(folder / name)], check=True, capture_output=True)
     if reader not in {None, os.getuid()}:
         shutil.chown(folder / "user_key", reader)
-    port = _free_port(address)
+    port = free_port(address)
     text = _CONFIGURATION.format(folder=folder, port=port, address=address)
     (folder / "config").write_text(text)
     known_hosts = folder / "known_hosts"
     known_hosts.write_text(f"* {(folder / 'host_key.pub').read_text()}")
     login = pwd.getpwuid(os.getuid()).pw_name
     return Sshd(port=port, login=login, key=folder / "user_key", known_hosts=known_hosts)
-
-
-def _free_port(address: str) -> int:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 def _await(process: subprocess.Popen[bytes], address: str, port: int, log: Path) -> None:

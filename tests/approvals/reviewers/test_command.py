@@ -162,8 +162,8 @@ def test_what_it_leaves_behind_is_killed_and_does_not_hold_the_answer_up(tmp_pat
 
 def test_what_leaves_its_session_does_not_hold_the_answer_up() -> None:
     began = time.monotonic()
-    assert ask(reviewer("""setsid sleep 1 & echo '{"verdict":"deny"}'""")).verdict is Verdict.DENY
-    assert time.monotonic() - began < 0.9
+    assert ask(reviewer("""setsid sleep 5 & echo '{"verdict":"deny"}'""")).verdict is Verdict.DENY
+    assert time.monotonic() - began < 4
 
 
 def test_no_shell_reads_its_words(tmp_path: Path) -> None:

@@ -229,6 +229,6 @@ def test_what_is_no_field_value(text: str) -> None:
 
 def test_a_client_does_not_make_matching_slow() -> None:
     condition = Condition(paths=(parse_path("/" + "*a" * 20 + "*b"),))
-    start = time.perf_counter()
+    start = time.thread_time()
     assert not condition.matches("GET", "/" + "a" * 4000, {})
-    assert time.perf_counter() - start < 0.2
+    assert time.thread_time() - start < 0.2

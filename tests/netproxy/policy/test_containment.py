@@ -199,8 +199,8 @@ def test_what_covers_a_cover_covers(outer: Rule, middle: Rule, inner: Rule) -> N
 def test_many_rules_are_checked_at_once() -> None:
     """A wide margin for a busy machine: comparing each with each would take a minute."""
     many = [allow(f"h{number}.example.org") for number in range(10_000)]
-    start = time.perf_counter()
+    start = time.thread_time()
     one, other = Cover([allow("**.example.org")]), Cover(many)
     assert all(one.covers(rule) and other.covers(rule) for rule in many)
     assert covers(many, many[-1])
-    assert time.perf_counter() - start < 10
+    assert time.thread_time() - start < 10

@@ -61,7 +61,7 @@ def test_a_table_skips_what_ends_otherwise() -> None:
 def test_many_stars_cost_no_more() -> None:
     """The client picks the text; an expression that gives back what it found would take years."""
     pieces = pieces_of("*a" * 20 + "*bb*b")
-    start = time.perf_counter()
+    start = time.thread_time()
     assert not glob_matches(pieces, "a" * 4000 + "b")
     assert glob_matches(pieces, "a" * 4000 + "bbb")
-    assert time.perf_counter() - start < 0.2
+    assert time.thread_time() - start < 0.2

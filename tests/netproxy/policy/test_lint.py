@@ -293,6 +293,6 @@ def test_a_long_list_is_looked_through_once() -> None:
         *(f"deny **.b{number}.example.org" for number in range(5_000)),
         *(f"allow api-{number}-*.example.net" for number in range(5_000)),
     )
-    start = time.perf_counter()
+    start = time.thread_time()
     assert found(*listed) == []
-    assert time.perf_counter() - start < 10
+    assert time.thread_time() - start < 10

@@ -99,10 +99,10 @@ def test_globs_stay_in_their_label(pattern: str, host: str, *, matches: bool) ->
 def test_a_glob_takes_no_time_that_grows_with_its_stars() -> None:
     """The sandboxed command picks the host: it must not be able to make matching slow."""
     glob = NameGlob(parse_pattern("*a*a*a*a*a*a*a*a*a*a*a*b.example.org"))
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(100):
         assert not glob.matches("a" * 63 + ".example.org")
-    assert time.perf_counter() - start < 0.2
+    assert time.thread_time() - start < 0.2
 
 
 @given(st.from_regex(r"[a-z*.\[\]:/0-9ü-]{0,30}", fullmatch=True))
