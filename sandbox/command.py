@@ -82,7 +82,7 @@ class Command:
         """The whole sandbox ended without a report: something killed it from outside."""
         self._loop.remove_reader(self._process_end)
         if not self.ended.done():
-            self.ended.set_result(Signalled(signal=signal.SIGKILL))
+            self.ended.set_result(Signalled(signal=signal.SIGKILL, unreported=True))
 
     def signal(self, number: int) -> None:
         """To the command's own process group, as a terminal would."""

@@ -104,14 +104,16 @@ class Exited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signalled:
-    """The command was ended by a signal."""
+    """The command was ended by a signal. `unreported`: so was whoever would have told its end."""
 
     signal: int
+    unreported: bool = False
 
     @property
     def status(self) -> int:
-        """What a shell would report: 128+n."""
-        return 128 + self.signal
+        """What a shell would report: 128+n. Ours, where nobody knows how the command ended."""
+        ours = 125
+        return ours if self.unreported else 128 + self.signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

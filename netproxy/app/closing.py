@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from sandbox.limits import KINDS, exceeded
-from sandbox.model import NotStarted
+from sandbox.model import NotStarted, Signalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,8 @@ def closing_line(
         return f"stopped the command: it did not end within {timeout_seconds:g} s (--timeout)"
     if isinstance(outcome.ending, NotStarted):
         return f"{command}: {why_not(outcome.ending)}"
+    if isinstance(outcome.ending, Signalled) and outcome.ending.unreported:
+        return "the sandbox was killed, or its monitor: everything in it has ended with it"
     limit = None if outcome.ending is None else exceeded(limits, outcome.ending)
     if limit is not None:
         said = f"--limit {limit.name}={limit.amount}"

@@ -101,13 +101,14 @@ def gateway(run: subprocess.Popen[bytes]) -> int:
 
 
 def bwraps(pid: int) -> list[int]:
-    """The outer bwrap, and the namespace's init below it."""
+    """The outer bwrap, the namespace's init below it, and the monitor below that."""
     outer = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
     inner = int(Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0])
-    return [outer, inner]
+    leader = int(Path(f"/proc/{inner}/task/{inner}/children").read_text().split()[0])
+    return [outer, inner, leader]
 
 
-@pytest.mark.parametrize("victim", ["gateway", "bwrap", "init"])
+@pytest.mark.parametrize("victim", ["gateway", "bwrap", "init", "monitor"])
 def test_nothing_survives_and_nothing_is_left(person: Person, base: Path, victim: str) -> None:
     netproxy = Netproxy(person, base)
     mark = f"8{os.getpid()}{len(victim)}.{int(person.name == 'user')}"
@@ -117,8 +118,10 @@ def test_nothing_survives_and_nothing_is_left(person: Person, base: Path, victim
     run = started(netproxy, mark)
     try:
         pid = gateway(run)
-        target = {"gateway": pid, "bwrap": bwraps(pid)[0], "init": bwraps(pid)[1]}[victim]
-        os.kill(target, signal.SIGKILL)
+        target = dict(
+            zip(["gateway", "bwrap", "init", "monitor"], [pid, *bwraps(pid)], strict=True)
+        )
+        os.kill(target[victim], signal.SIGKILL)
         wait_for(lambda: not processes(mark))
         _, err = run.communicate(timeout=PATIENCE_SECONDS)
     finally:
@@ -126,7 +129,8 @@ def test_nothing_survives_and_nothing_is_left(person: Person, base: Path, victim
         run.wait()
     assert_nothing_is_left(netproxy, before)
     if victim != "gateway":
-        assert run.returncode == 128 + signal.SIGKILL, err
+        assert run.returncode == 125, err
+        assert b"the sandbox was killed" in err
         assert netproxy.events("netproxy.run.exited")
     done = netproxy("audit", "verify", "--audit-dir", str(netproxy.audit))
     assert done.status == 0, done.out + done.err

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.usage import UsageParser
+from netproxy.app.footing import unfit
 from sandbox.inside import is_inside
 from sandbox.probe import Check, check_host
 
@@ -22,14 +23,21 @@ def main(arguments: list[str]) -> int:
     parser = UsageParser(prog="netproxy doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="a JSON array instead of lines")
     options = parser.parse_args(arguments)
-    # Inside a run nothing of ours is started, so nothing of ours has to be there.
-    ours = [] if is_inside() else [_check_journal(), _check_control(), _check_leftovers()]
-    checks = [_check_python(), *check_host(), *ours, _check_terminal()]
+    checks = _checks()
     if options.json:
         sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
     else:
         sys.stdout.write(_render(checks))
     return 0 if _is_fit(checks) else 1
+
+
+def _checks() -> list[Check]:
+    footing = _check_footing()
+    if not footing.ok:  # the others would stumble over the same
+        return [_check_python(), footing]
+    # Inside a run nothing of ours is started, so nothing of ours has to be there.
+    ours = [] if is_inside() else [_check_journal(), _check_control(), _check_leftovers()]
+    return [_check_python(), footing, *check_host(), *ours, _check_terminal()]
 
 
 def _is_fit(checks: Sequence[Check]) -> bool:
@@ -53,6 +61,15 @@ def _line(check: Check) -> str:
 def _check_python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
     return Check(name="python", ok=True, required=True, detail=f"{version} at {sys.executable}")
+
+
+def _check_footing() -> Check:
+    """What a run needs of the process that starts it: also a doctor has it, or not."""
+    why = unfit()
+    if why is None:
+        return Check(name="process", ok=True, required=True, detail="folder, files and streams")
+    cause, _, fix = why.partition("; ")
+    return Check(name="process", ok=False, required=True, detail=cause, fix=fix)
 
 
 def _check_journal() -> Check:

@@ -83,6 +83,13 @@ def test_a_command_that_did_not_start(errno: int, said: str) -> None:
     assert line(Outcome(status=ending.status, ending=ending)) == said
 
 
+def test_a_sandbox_that_was_killed() -> None:
+    ending = Signalled(signal=9, unreported=True)
+    assert ending.status == 125
+    said = line(Outcome(status=ending.status, ending=ending))
+    assert said == "the sandbox was killed, or its monitor: everything in it has ended with it"
+
+
 @pytest.mark.parametrize(
     "ending", [Exited(code=0), Exited(code=127), Exited(code=77), Signalled(signal=9)]
 )

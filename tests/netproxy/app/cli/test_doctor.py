@@ -54,6 +54,22 @@ def test_a_host_without_bwrap(me: Person, base: Path) -> None:
     assert done.stdout.endswith("netproxy run will refuse here.\n")
 
 
+def test_a_folder_that_is_gone(me: Person, base: Path) -> None:
+    """What a run would say before anything else, the doctor says, and nothing of the rest."""
+    netproxy = Netproxy(me, base)
+    done = subprocess.run(
+        ["sh", "-c", 'mkdir x; cd x; rmdir ../x; exec "$@"', "sh", *netproxy.argv("doctor")],
+        cwd=netproxy.workspace,
+        capture_output=True,
+        text=True,
+        env=netproxy.environment(),
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "FAIL  process: the working directory is gone; change to one" in done.stdout
+    assert done.stderr == ""
+
+
 def test_a_journal_that_cannot_be_written(me: Person, base: Path) -> None:
     netproxy = Netproxy(me, base)
     (netproxy.state / "netproxy").write_text("a file where a folder must be\n")
