@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.model import Part
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # A configuration is a few hundred bytes.
-_CONFIG_BYTES = 1 << 20
+_MOST_BYTES = 1 << 20
 # [include] and [includeIf] name files, core.hooksPath a folder; all of them are obeyed.
 _PATH = re.compile(
     r"^\s*(?:\[[^\]]*\]\s*)?(path|hookspath)\s*=\s*\"?([^\"\n;#]+)", re.IGNORECASE | re.MULTILINE
@@ -37,21 +37,48 @@ def parts(folder: str) -> Iterator[Part]:
         # A link, or a file that names the real one: of a submodule, or of a further work tree.
         yield Part(place, b"")
         return
+    yield from parts_of(place, folder)
+
+
+def parts_of(place: str, folder: str) -> Iterator[Part]:
+    """The same, of one that lies at `place`; `folder` is its work tree."""
     yield from _of_one(place, folder)
+    extends = "worktreeconfig" in _content(f"{place}/config").lower()
     for module in _modules(f"{place}/modules", _MODULE_DEPTH):
         yield from _of_one(module, module)
     with suppress(OSError):
         for name in sorted(os.listdir(f"{place}/worktrees")):  # noqa: PTH208  # text
             for file in ("commondir", "gitdir", "config.worktree"):
-                if os.path.lexists(path := f"{place}/worktrees/{name}/{file}"):
+                path = f"{place}/worktrees/{name}/{file}"
+                if os.path.lexists(path) or (extends and file == "config.worktree"):
                     yield Part(path, b"")
+
+
+def common_folder(folder: str) -> str | None:
+    """Where the repository is that a further work tree belongs to (gitrepository-layout).
+
+    None unless both name each other as git does: a file that says it alone could name any place.
+    """
+    says = _content(place := f"{folder}/.git").strip()
+    if not says.startswith("gitdir: ") or os.path.islink(place):  # noqa: PTH114  # text
+        return None
+    own = _led(folder, says.removeprefix("gitdir: "))
+    back, common = _content(f"{own}/gitdir").strip(), _content(f"{own}/commondir").strip()
+    if not back or not common or _led(own, back) != place:
+        return None
+    common = _led(own, common)
+    return common if own.rpartition("/")[0] == f"{common}/worktrees" else None
+
+
+def _led(start: str, path: str) -> str:
+    return os.path.realpath(os.path.join(start, path))  # noqa: PTH118  # text
 
 
 def _of_one(place: str, folder: str) -> Iterator[Part]:
     yield Part(f"{place}/hooks")
     yield Part(f"{place}/config", b"")
     yield Part(f"{place}/commondir", COMMONDIR)
-    said = _configuration(f"{place}/config")
+    said = _content(f"{place}/config")
     if os.path.lexists(path := f"{place}/config.worktree") or "worktreeconfig" in said.lower():
         yield Part(path, b"")
     for key, value in _PATH.findall(said):
@@ -79,7 +106,11 @@ def _modules(folder: str, depth: int) -> Iterator[str]:
                 yield from _modules(path, depth - 1)
 
 
-def _configuration(path: str) -> str:
-    with suppress(OSError), Path(path).open("rb") as file:
-        return file.read(_CONFIG_BYTES).decode(errors="replace")
+def _content(path: str) -> str:
+    """What a small file says. Whoever made this may have put a pipe there, that is never read."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return file.read(_MOST_BYTES).decode(errors="replace")
     return ""

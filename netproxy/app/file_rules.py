@@ -122,6 +122,7 @@ class _Reader:
         self._named_last = len(chain)  # the layer of what was named for this run
         self._globs: dict[str, list[Entry]] = {}
         self._opened: set[str] = set()  # as spelled
+        self._kept_in = list(places.workspace)  # where nothing that is obeyed can be made
         self._made = FileRules()
 
     def read(self, runtime: str | None) -> FileRules:
@@ -138,6 +139,7 @@ class _Reader:
         for root in self._places.workspace:
             found = self._survey(root, is_written=root in writable)
             if root in writable:
+                self._open_repository(root, writable[root].layer)
                 self._keep(root, found)
         for path, rule in writable.items():
             if path not in self._places.workspace and not rule.is_file:
@@ -196,7 +198,7 @@ class _Reader:
         """Yield it if it is where the command could make it: in a workspace."""
         folder, _, name = part.path.rpartition("/")
         real = os.path.realpath(folder or "/")
-        is_inside = any(_is_within(real, root) for root in self._places.workspace)
+        is_inside = any(_is_within(real, root) for root in self._kept_in)
         # Where we may not make it the command may not, either.
         if is_inside and os.access(real, os.W_OK | os.X_OK):
             yield Part(f"{real}/{name}", part.content)
@@ -245,6 +247,20 @@ class _Reader:
                 if glob.matches(relative):
                     self._made.add(entry.right, path, entry.layer)
         return found
+
+    def _open_repository(self, root: str, layer: int) -> None:
+        """Let git work in a further work tree: its objects and branches are elsewhere."""
+        from sandbox.repository import common_folder, parts_of
+
+        common = common_folder(root)
+        if common is None or _is_within(common, root):
+            return
+        path, identity = look_at(common, "repository")
+        self._made.add(Right.WRITE, path, layer)
+        self._made.identities[path] = identity
+        self._kept_in.append(path)
+        for part in parts_of(path, os.path.dirname(path)):  # noqa: PTH120  # text
+            self._keep_part(part, is_ours=True)
 
     def _keep(self, root: str, found: Found | None) -> None:
         """Keep what others obey from being written in a workspace root, there or not."""

@@ -88,6 +88,30 @@ def test_work_with_git_goes_on(netproxy: Netproxy) -> None:
     assert git(netproxy, "status", "--short") == "?? fresh/\n"
 
 
+def test_so_it_does_in_a_further_work_tree(netproxy: Netproxy, base: Path) -> None:
+    """Its repository is elsewhere; there, too, nothing that git obeys can be changed."""
+    main = netproxy.person.owns(base / "main")
+    git(netproxy, "init", "-q", ".", folder=main)
+    who = ("-c", "user.name=x", "-c", "user.email=x@x")
+    git(netproxy, *who, "commit", "-qm", "0", "--allow-empty", folder=main)
+    git(netproxy, "worktree", "add", "-q", str(base / "workspace" / "side"), folder=main)
+    side = netproxy.workspace / "side"
+    before = (main / ".git/config").read_text()
+    script = f"""
+echo a > a && git add a && git -c user.name=x -c user.email=x@x commit -qm one && git log --oneline
+cd {main}; echo x >> .git/config; echo x > .git/hooks/pre-commit; rm -f .git/commondir
+echo {side} > .git/commondir; echo x > .git/worktrees/side/commondir
+mv .git moved; echo x > planted
+"""
+    done = netproxy.run("--ask", "never", command=["sh", "-c", script], cwd=side)
+    assert "one" in done.out, done.err
+    assert (main / ".git/config").read_text() == before
+    assert {path.name for path in main.iterdir()} == {".git"}
+    assert not (main / ".git/commondir").exists()
+    assert not (main / ".git/hooks/pre-commit").exists()
+    assert git(netproxy, "status", "--short", folder=side) == ""
+
+
 def test_hidden_files_stay_hidden_whatever_leads_to_them(netproxy: Netproxy) -> None:
     home = netproxy.person.owns(netproxy.person.home)
     keys = netproxy.person.owns(home / ".ssh")

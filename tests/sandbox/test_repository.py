@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.repository import COMMONDIR, parts
+from sandbox.repository import COMMONDIR, common_folder, parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,57 @@ def test_hooks_configuration_and_where_both_are_looked_for(tmp_path: Path) -> No
         ".git/config": b"",
         ".git/commondir": COMMONDIR,
     }
+
+
+def test_a_pipe_in_place_of_a_configuration_keeps_nobody_waiting(tmp_path: Path) -> None:
+    repository(tmp_path)
+    (tmp_path / ".git/config").unlink()
+    os.mkfifo(tmp_path / ".git/config")
+    assert ".git/config" in made(tmp_path)
+
+
+def work_tree(folder: Path) -> Path:
+    """A further work tree of the repository in `folder`."""
+    own = repository(folder / "main", "[extensions]\n\tworktreeConfig\n") / ".git/worktrees/side"
+    own.mkdir(parents=True)
+    side = folder / "side"
+    side.mkdir()
+    (side / ".git").write_text(f"gitdir: {own}\n")
+    (own / "gitdir").write_text(f"{side}/.git\n")
+    (own / "commondir").write_text("../..\n")
+    return side
+
+
+def test_a_further_work_tree_knows_its_repository(tmp_path: Path) -> None:
+    side = work_tree(tmp_path)
+    assert common_folder(str(side)) == str(tmp_path / "main/.git")
+    assert ".git/worktrees/side/config.worktree" in made(tmp_path / "main")
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("side/.git", "gitdir: /nowhere"),
+        ("side/.git", "nothing"),
+        ("main/.git/worktrees/side/gitdir", "/elsewhere/.git"),
+        ("main/.git/worktrees/side/gitdir", ""),
+        ("main/.git/worktrees/side/commondir", "../../.."),
+        ("main/.git/worktrees/side/commondir", ""),
+    ],
+)
+def test_a_file_alone_can_not_name_any_place(tmp_path: Path, file: str, says: str) -> None:
+    side = work_tree(tmp_path)
+    (tmp_path / file).write_text(says)
+    assert common_folder(str(side)) is None
+
+
+def test_nor_can_a_link_or_nothing_at_all(tmp_path: Path) -> None:
+    side = work_tree(tmp_path)
+    (side / ".git").rename(side / "moved")
+    (side / ".git").symlink_to("moved")
+    assert common_folder(str(side)) is None
+    assert common_folder(str(tmp_path)) is None
+    assert common_folder(str(tmp_path / "main")) is None
 
 
 def test_a_file_that_names_the_repository_is_kept_as_a_whole(tmp_path: Path) -> None:
