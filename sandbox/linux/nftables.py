@@ -16,7 +16,7 @@ from sandbox.config import CAPTURE_PORT, DNS_PORT, REJECTED_GROUP, REJECTED_SNAP
 from sandbox.linux.netlink import ACK, CREATE, REQUEST, attribute, message, nested
 
 _NFPROTO_UNSPEC, _NFPROTO_INET, _NFPROTO_IPV4, _NFPROTO_IPV6 = 0, 1, 2, 10
-_IPPROTO_TCP, _IPPROTO_UDP = 6, 17
+_IPPROTO_ICMP, _IPPROTO_TCP, _IPPROTO_UDP, _IPPROTO_ICMPV6 = 1, 6, 17, 58
 _TABLE = "netproxy"
 # linux/netfilter/nfnetlink.h: nftables' messages are numbered within its subsystem, and come
 # between the begin and the end of one transaction: all of it holds, or nothing.
@@ -29,10 +29,8 @@ _REGISTER: Final = 1
 _VERDICT_REGISTER: Final = 0
 _ACCEPT: Final = 1
 _DATA_VALUE, _DATA_VERDICT, _VERDICT_CODE = 1, 2, 1
-_EQUAL, _NOT_EQUAL = 0, 1
+_EQUAL: Final = 0
 _META_NFPROTO, _META_L4PROTO = 15, 16
-_CT_STATE: Final = 0
-_ESTABLISHED_RELATED: Final = 2 | 4
 _NETWORK, _TRANSPORT = 1, 2
 _ICMPX, _ADMIN_PROHIBITED = 2, 3
 _OWN6: Final = bytes(15) + b"\x01"
@@ -45,9 +43,8 @@ def capture_rules() -> bytes:
     """
     bodies = [
         (_NEW_TABLE, _text(1, _TABLE)),
-        *_chain("untracked", "filter", -300, _untracked()),
+        *_chain("sorted", "filter", -300, _sorted()),
         *_chain("captured", "nat", -100, _captured()),
-        *_chain("rejected", "filter", 0, _rejected()),
     ]
     last = len(bodies)
     inside = [
@@ -66,13 +63,23 @@ def _batch(kind: int) -> bytes:
     return message(kind, REQUEST, struct.pack("!BBH", _NFPROTO_UNSPEC, 0, _SUBSYSTEM))
 
 
-def _untracked() -> list[bytes]:
+def _sorted() -> list[bytes]:
+    log = _big(1, "!H", REJECTED_GROUP) + _big(3, "!I", REJECTED_SNAP_BYTES)
+    reject = _big(1, "!I", _ICMPX) + attribute(2, bytes((_ADMIN_PROHIBITED,)))
+    untracked = _expression("notrack") + _accept()
     return [
+        # What was redirected, and its answers: only conntrack knows where they belong.
+        _port(2, DNS_PORT) + _accept(),
         _port(0, DNS_PORT) + _accept(),
         _port(0, CAPTURE_PORT) + _accept(),
-        _port(2, DNS_PORT) + _accept(),
-        _loopback4(offset=12) + _at(_NETWORK, 16, b"\x7f") + _expression("notrack"),
-        _loopback6(offset=8) + _at(_NETWORK, 24, _OWN6) + _expression("notrack"),
+        # The proxies' traffic, and the command's own, has no use for conntrack.
+        _loopback4() + untracked,
+        _loopback6() + untracked,
+        _transport(_IPPROTO_TCP) + _accept(),
+        # Nobody inside has a socket for it: it is the kernel's own, with a refusal.
+        _transport(_IPPROTO_ICMP) + _accept(),
+        _transport(_IPPROTO_ICMPV6) + _accept(),
+        _expression("log", log) + _expression("reject", reject),
     ]
 
 
@@ -80,20 +87,9 @@ def _captured() -> list[bytes]:
     return [
         _transport(_IPPROTO_UDP) + _port(2, DNS_PORT) + _redirect(DNS_PORT),
         _transport(_IPPROTO_TCP) + _port(2, DNS_PORT) + _redirect(DNS_PORT),
-        _loopback4(offset=16) + _accept(),
-        _loopback6(offset=24) + _accept(),
+        _loopback4() + _accept(),
+        _loopback6() + _accept(),
         _transport(_IPPROTO_TCP) + _redirect(CAPTURE_PORT),
-    ]
-
-
-def _rejected() -> list[bytes]:
-    log = _big(1, "!H", REJECTED_GROUP) + _big(3, "!I", REJECTED_SNAP_BYTES)
-    reject = _big(1, "!I", _ICMPX) + attribute(2, bytes((_ADMIN_PROHIBITED,)))
-    return [
-        _loopback4(offset=16) + _accept(),
-        _loopback6(offset=24) + _accept(),
-        _tracked(_ESTABLISHED_RELATED) + _accept(),
-        _expression("log", log) + _expression("reject", reject),
     ]
 
 
@@ -113,22 +109,13 @@ def _port(offset: int, number: int) -> bytes:
     return _at(_TRANSPORT, offset, struct.pack("!H", number))
 
 
-def _loopback4(*, offset: int) -> bytes:
-    """The source at 12, the destination at 16; one byte is all of 127.0.0.0/8."""
-    return _meta(_META_NFPROTO) + _compare(bytes((_NFPROTO_IPV4,))) + _at(_NETWORK, offset, b"\x7f")
+def _loopback4() -> bytes:
+    """To 127.0.0.0/8, of which one byte is all."""
+    return _meta(_META_NFPROTO) + _compare(bytes((_NFPROTO_IPV4,))) + _at(_NETWORK, 16, b"\x7f")
 
 
-def _loopback6(*, offset: int) -> bytes:
-    """The source at 8, the destination at 24."""
-    return _meta(_META_NFPROTO) + _compare(bytes((_NFPROTO_IPV6,))) + _at(_NETWORK, offset, _OWN6)
-
-
-def _tracked(states: int) -> bytes:
-    load = _big(1, "!I", _REGISTER) + _big(2, "!I", _CT_STATE)
-    mask = nested(4, attribute(_DATA_VALUE, struct.pack("=I", states)))
-    xor = nested(5, attribute(_DATA_VALUE, bytes(4)))
-    mask = _big(1, "!I", _REGISTER) + _big(2, "!I", _REGISTER) + _big(3, "!I", 4) + mask + xor
-    return _expression("ct", load) + _expression("bitwise", mask) + _compare(bytes(4), _NOT_EQUAL)
+def _loopback6() -> bytes:
+    return _meta(_META_NFPROTO) + _compare(bytes((_NFPROTO_IPV6,))) + _at(_NETWORK, 24, _OWN6)
 
 
 def _meta(key: int) -> bytes:
@@ -145,9 +132,9 @@ def _at(base: int, offset: int, value: bytes) -> bytes:
     return _expression("payload", load) + _compare(value)
 
 
-def _compare(value: bytes, how: int = _EQUAL) -> bytes:
+def _compare(value: bytes) -> bytes:
     data = nested(3, attribute(_DATA_VALUE, value))
-    return _expression("cmp", _big(1, "!I", _REGISTER) + _big(2, "!I", how) + data)
+    return _expression("cmp", _big(1, "!I", _REGISTER) + _big(2, "!I", _EQUAL) + data)
 
 
 def _redirect(port: int) -> bytes:

@@ -25,9 +25,8 @@ def test_it_is_one_transaction_of_one_table() -> None:
     assert kinds == [
         _BEGIN,
         _TABLE,
+        *(_CHAIN, *[_RULE] * 9),
         *(_CHAIN, *[_RULE] * 5),
-        *(_CHAIN, *[_RULE] * 5),
-        *(_CHAIN, *[_RULE] * 4),
         _END,
     ]
 
@@ -44,19 +43,15 @@ def test_only_the_last_rule_is_acknowledged() -> None:
 
 
 def test_each_rule_is_what_the_listing_says() -> None:
-    test4, test6 = ["meta", "cmp", "payload", "cmp"], ["meta", "cmp", "payload", "cmp"]
+    loopback = ["meta", "cmp", "payload", "cmp"]
     assert list(rules()) == [
         *[["payload", "cmp", "immediate"]] * 3,
-        [*test4, "payload", "cmp", "notrack"],
-        [*test6, "payload", "cmp", "notrack"],
-        *[["meta", "cmp", "payload", "cmp", "immediate", "redir"]] * 2,
-        [*test4, "immediate"],
-        [*test6, "immediate"],
-        ["meta", "cmp", "immediate", "redir"],
-        [*test4, "immediate"],
-        [*test6, "immediate"],
-        ["ct", "bitwise", "cmp", "immediate"],
+        *[[*loopback, "notrack", "immediate"]] * 2,
+        *[["meta", "cmp", "immediate"]] * 3,
         ["log", "reject"],
+        *[["meta", "cmp", "payload", "cmp", "immediate", "redir"]] * 2,
+        *[[*loopback, "immediate"]] * 2,
+        ["meta", "cmp", "immediate", "redir"],
     ]
 
 
