@@ -35,7 +35,7 @@ for name in sys.argv[1:]:
     packed = bytes([len(name)]) + name.encode() + b"\\x01\\xbb"
     ask("NETPROXY_SOCKS", b"\\x05\\x01\\x00\\x05\\x01\\x00\\x03" + packed)
     try:
-        socket.getaddrinfo(name, 443)
+        socket.create_connection((name, 443), 10).recv(1)  # captured, by an address of ours
     except OSError:
         pass
 """
