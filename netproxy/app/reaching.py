@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from netproxy.transport.server import ProxyServer
     from sandbox.launch import Listeners
 
+_LOOPBACK = bytes((127, 0, 0, 1))
+
 
 def reach_variables(reached: Iterable[Reach]) -> dict[str, str]:
     """Say inside where they are: `NETPROXY_REACH_POSTGRES=127.0.0.1:5432`."""
     return {each.variable: f"127.0.0.1:{each.destination.port}" for each in reached}
+
+
+def reach_names(reached: Iterable[Reach]) -> dict[str, bytes]:
+    """Return addresses for who looks their names up inside, where look-ups are captured."""
+    return {each.name: _LOOPBACK for each in reached}
 
 
 def serve_reached(server: ProxyServer, listeners: Listeners, reached: Iterable[Reach]) -> None:

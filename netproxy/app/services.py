@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from netproxy.app.exposing import count_strangers, exposed
 from netproxy.app.fencing import machine
-from netproxy.app.reaching import serve_reached
+from netproxy.app.reaching import reach_names, serve_reached
 from netproxy.app.unix_sockets import brokered
+from netproxy.connection.fake_names import FakeNames
 from netproxy.transport.udp_ports import OwnPorts, SharedPorts
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ def serving_services(
         brokered(server, listeners.calls, listeners.places, machine()),
     ):
         yield
+
+
+def names_of(services: Services) -> FakeNames:
+    """Addresses for the names that the command looks up: what it reaches has one of its own."""
+    return FakeNames(fixed=reach_names(services.reached))
 
 
 def datagram_ports(listeners: Listeners, readiness: Readiness) -> Ports:

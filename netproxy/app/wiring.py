@@ -29,13 +29,12 @@ from netproxy.app.reread import Held, Reread
 from netproxy.app.reviewing import Room, Way, reviewed, ways_of
 from netproxy.app.rule_file import RuleFile
 from netproxy.app.rule_writer import RuleWriter
-from netproxy.app.services import datagram_ports, serving_services
+from netproxy.app.services import datagram_ports, names_of, serving_services
 from netproxy.app.settings import MANAGED_FILE
 from netproxy.app.supervisor import Denial
 from netproxy.app.surroundings import GatewaySurroundings
 from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
-from netproxy.connection.fake_names import FakeNames
 from netproxy.connection.gate import Gate
 from netproxy.connection.routes import RoutedJudge
 from netproxy.model import ApprovalId, CloseReason
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     from netproxy.app.inbox import OpenInbox
     from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
+    from netproxy.connection.fake_names import FakeNames
     from netproxy.model import Decision, Request
     from netproxy.ports import Token
     from netproxy.transport.capacity import Crowd
@@ -133,7 +133,7 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
                 environ=environ,
                 report=report,
             )
-            names = FakeNames()
+            names = names_of(run.settings.sandbox.services)
             async with data_plane(
                 run,
                 shared,

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from netproxy.policy.hosts import is_address
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netproxy.model import Destination
 
 _FIRST: Final = 198 << 24 | 18 << 16 | 1
@@ -26,9 +28,11 @@ _MOST: Final = 65_000
 class FakeNames:
     """Of one run. Addresses are four bytes, as the kernel and DNS have them."""
 
-    __slots__ = ("_forgotten", "_most", "_names", "_next", "_numbers")
+    __slots__ = ("_forgotten", "_most", "_names", "_next", "_numbers", "fixed")
 
-    def __init__(self, most: int = _MOST) -> None:
+    def __init__(self, most: int = _MOST, *, fixed: Mapping[str, bytes] | None = None) -> None:
+        """`fixed`: names that have an address which stands for itself."""
+        self.fixed = fixed or {}
         self._most = most
         self._next = _FIRST
         self._numbers: dict[str, int] = {}  # the one that was used longest ago first
@@ -37,6 +41,8 @@ class FakeNames:
 
     def address(self, name: str) -> bytes:
         """Return the address of a canonical name; from now on it has one."""
+        if name in self.fixed:
+            return self.fixed[name]
         number = self._numbers.pop(name, None)
         if number is None:
             number = self._another()

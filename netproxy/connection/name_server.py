@@ -74,7 +74,8 @@ class NameServer:
         return self._about(query, host)
 
     def _about(self, query: Query, host: str) -> bytes:
-        judgement = self._judge.name_refusal(host)
+        # Services of the run's own, on the command's loopback: nobody has to be let through.
+        judgement = None if host in self._names.fixed else self._judge.name_refusal(host)
         if judgement is not None and judgement.reason is Reason.NOT_ALLOWED_LOCAL:
             # As if it did not exist: a resolver with a search list then tries the next name.
             self._told(host, Outcome.UNKNOWN, query.kind, judgement, None)

@@ -104,8 +104,8 @@ def _as_nobody(port: int) -> int:
     os.setuid(65534)
     with socket.socket() as stranger:
         stranger.settimeout(5)
-        stranger.connect(("127.0.0.1", port))
         try:
+            stranger.connect(("127.0.0.1", port))
             stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
             return len(stranger.recv(1))
         except ConnectionError:

@@ -35,7 +35,7 @@ def test_a_service_in_and_a_service_out(person: Person, base: Path) -> None:
         reach = f"echo=127.0.0.1:{far.port}"
         options = ("--ask", "never", "--reach", reach, "--expose", f"8080:{port}")
         with serving(netproxy, *options) as running:
-            assert said_until(running, "serving") == ["reached ping", "serving"]
+            assert said_until(running, "serving") == ["reached ping 127.0.0.1", "serving"]
             assert fetched(netproxy.person, port) == (0, "inside")
             _, said = running.communicate(timeout=PATIENCE_SECONDS)
             assert (running.returncode, said) == (0, "")

@@ -25,7 +25,7 @@ if where := os.environ.get("NETPROXY_REACH_ECHO"):
     with socket.create_connection((where.split(":")[0], int(where.split(":")[1]))) as client:
         client.sendall(b"ping")
         try:
-            print("reached", client.recv(100).decode(), flush=True)
+            print("reached", client.recv(100).decode(), socket.gethostbyname("echo"), flush=True)
         except OSError as error:
             print("reached", error.strerror, flush=True)
 class Page(http.server.BaseHTTPRequestHandler):
@@ -101,8 +101,13 @@ def fetched(person: Person, port: int) -> tuple[int, str]:
 
 
 def helper_of(running: subprocess.Popen[str]) -> int:
-    """The process that makes sockets inside for a run: the one child that is the same program."""
+    """The process that makes sockets inside for a run: the one child of ours in its network."""
     listed = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
-    own = Path(f"/proc/{running.pid}/cmdline").read_bytes()
-    (helper,) = (int(pid) for pid in listed if Path(f"/proc/{pid}/cmdline").read_bytes() == own)
+    own = [Path(f"/proc/{running.pid}/{name}") for name in ("cmdline", "ns/net")]
+    (helper,) = (
+        int(pid)
+        for pid in listed
+        if Path(f"/proc/{pid}/cmdline").read_bytes() == own[0].read_bytes()
+        and Path(f"/proc/{pid}/ns/net").readlink() != own[1].readlink()
+    )
     return helper

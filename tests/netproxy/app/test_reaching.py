@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from netproxy.app.reaching import reach_variables, serve_reached
+from netproxy.app.reaching import reach_names, reach_variables, serve_reached
 from netproxy.policy.forwards import parse_reach
 from sandbox.launch import Listeners
 
@@ -28,6 +28,10 @@ def test_the_command_is_told_where_they_are() -> None:
         "NETPROXY_REACH_POSTGRES": "127.0.0.1:5432",
         "NETPROXY_REACH_MY_CACHE": "127.0.0.1:6379",
     }
+
+
+def test_their_names_are_the_commands_own_loopback() -> None:
+    assert reach_names(REACHED) == {"postgres": b"\x7f\0\0\1", "my-cache": b"\x7f\0\0\1"}
 
 
 def test_each_listener_leads_to_one_destination() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from netproxy.app.service_settings import Services
-from netproxy.app.services import datagram_ports, serving_services
+from netproxy.app.services import datagram_ports, names_of, serving_services
 from netproxy.policy.forwards import parse_reach
 from netproxy.transport.readiness import Readiness
 from netproxy.transport.udp_ports import OwnPorts, SharedPorts
@@ -27,6 +27,7 @@ def test_services_are_served_by_their_listeners() -> None:
     services = Services(reached=(parse_reach("a=127.0.0.1:5432"),))
     with socket.socket() as http, socket.socket() as reached, socket.socket() as datagrams:
         listeners = Listeners(http=http, socks=http, datagrams=datagrams, reached=(reached,))
+        assert names_of(services).address("a") == b"\x7f\0\0\1"
         with serving_services(server, listeners, services):  # type: ignore[arg-type]  # what it uses of one
             assert server.known == [reached]
 

@@ -76,3 +76,11 @@ def test_who_asks_a_proxy_for_such_an_address_means_the_name() -> None:
     assert meant("198.18.0.1") == "a.test"
     for other in ("198.18.0.2", "198.18.example.org", "8.8.8.8", "::1", "b.test"):
         assert meant(other) == other
+
+
+def test_what_is_fixed_takes_no_address_from_others() -> None:
+    names = FakeNames(fixed={"postgres": b"\x7f\0\0\1"})
+
+    assert names.address("postgres") == b"\x7f\0\0\1"
+    assert names.name(b"\x7f\0\0\1") is None
+    assert names.address("a.test") == b"\xc6\x12\0\1"

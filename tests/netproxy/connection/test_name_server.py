@@ -152,3 +152,14 @@ def test_any_bytes_at_all(message: bytes) -> None:
     if said is not None:
         assert len(said) <= 512
         parse(said)
+
+
+def test_a_service_of_the_runs_own_is_where_it_says() -> None:
+    """A single label names nothing else here, so nobody is asked about it."""
+    told = Told()
+    server = NameServer(FakeNames(fixed={"postgres": b"\x7f\0\0\1"}), Judge(), told)
+
+    assert answered(server, "Postgres") == (0, ["127.0.0.1"])
+    assert answered(server, "postgres", AAAA) == (0, [])
+    assert answered(server, "pypi.org") == (0, ["198.18.0.1"])
+    assert told[0] == ("postgres", Outcome.ADDRESS, A)
