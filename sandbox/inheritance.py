@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 class Inherit(StrEnum):
@@ -88,7 +89,7 @@ def inherited(
 
     Without a fence the host's sockets lead where they always do, and so does what is loaded.
     """
-    left_out = [*policy.exclude, *GATEWAYS]
+    left_out = (*policy.exclude, *GATEWAYS)
     if policy.default_excludes:
         left_out += SECRETS + LOADED if fenced else SECRETS
     closed = SOCKETS if policy.default_excludes and fenced else ()
@@ -111,26 +112,32 @@ def inherited(
     )
 
 
-def is_among(name: str, patterns: Iterable[str]) -> bool:
+def is_among(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether one of the patterns is the whole name, in any case."""
     upper = name.upper()
-    return any(_matches(upper, pattern.upper()) for pattern in patterns)
+    plain, starred = _parsed(patterns)
+    return upper in plain or any(_matches(upper, parts) for parts in starred)
 
 
-def _matches(name: str, pattern: str) -> bool:
-    first, *rest = pattern.split("*")
-    if not rest:
-        return name == pattern
-    *middle, last = rest
-    if len(name) < len(first) + len(last) or not name.startswith(first):
+@lru_cache(maxsize=16)  # each of a hundred names is held against the same few lists
+def _parsed(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[list[str], ...]]:
+    """Names without a star, and what lies between the stars of the others."""
+    upper = [pattern.upper() for pattern in patterns]
+    starred = tuple(pattern.split("*") for pattern in upper if "*" in pattern)
+    return frozenset(pattern for pattern in upper if "*" not in pattern), starred
+
+
+def _matches(name: str, parts: list[str]) -> bool:
+    first, last = parts[0], parts[-1]
+    if not (name.startswith(first) and name.endswith(last)):
         return False
     at, end = len(first), len(name) - len(last)
-    for part in middle:
+    for part in parts[1:-1]:
         found = name.find(part, at, end)
         if found < 0:
             return False
         at = found + len(part)
-    return name.endswith(last)
+    return at <= end
 
 
 def _is_within(name: str, inherit: Inherit) -> bool:

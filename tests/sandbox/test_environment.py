@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox.environment import MARKERS, TABLE, Environment, child_environment
-from sandbox.inheritance import EnvironmentPolicy
+from sandbox.environment import (
+    MARKERS,
+    TABLE,
+    Environment,
+    child_environment,
+    joined_environment,
+)
+from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.model import ProxyAddresses
 
 if TYPE_CHECKING:
@@ -121,3 +127,17 @@ def test_the_callers_own_ssh_command_is_kept() -> None:
 def test_no_variable_is_in_two_rows() -> None:
     names = [name for row in (*TABLE, *MARKERS) for name in row.names]
     assert len(names) == len(set(names))
+
+
+def test_inside_a_run_its_ways_to_the_gateway_stay() -> None:
+    """However little of the rest is wanted; a proxy variable that is said stays as it is said."""
+    outer = {
+        "http_proxy": "http://127.0.0.1:3128", "NETPROXY_RUN": "r-1", "GIT_SSH_COMMAND": "ssh -o x",
+        "EDITOR": "vi", "no_proxy": "",
+    }  # fmt: skip
+    little = EnvironmentPolicy(inherit=Inherit.NONE, said={"A": "1", "no_proxy": "localhost"})
+    found = joined_environment(outer, little)
+    assert found == {
+        "http_proxy": "http://127.0.0.1:3128", "NETPROXY_RUN": "r-1", "GIT_SSH_COMMAND": "ssh -o x",
+        "A": "1", "no_proxy": "localhost",
+    }  # fmt: skip
