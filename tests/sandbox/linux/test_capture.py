@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import socket
 import struct
 import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox.errors import FenceUnavailable
 from sandbox.host import find_bwrap
-from sandbox.linux.capture import _ask
+from sandbox.linux.capture import _ask, open_capture
 from sandbox.linux.netlink import message
 from sandbox.model import Exited
 from tests.support.captured import Captured
@@ -72,12 +74,19 @@ def talk_on(client):
     with client:
         return client.recv(100)
 
+def again(address):
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.bind(("127.0.0.1", 40000))
+    return talk(client, address)
+
 IN4, IN6 = socket.AF_INET, socket.AF_INET6
 EXPECTED = {
     "ipv4": b"captured", "ipv6": b"captured", "mapped": b"captured", "bound": b"captured",
     "the proxy's port elsewhere": b"captured", "link-local": b"captured", "dot": b"captured",
     "dns": (b"answered", ("192.0.2.53", 53)), "dns6": (b"answered", ("2001:db8::53", 53)),
     "stub": (b"answered", ("127.0.0.53", 53)), "dns over tcp": b"captured",
+    "one port": b"captured", "the same port to another place": b"captured",
     "udp": 1, "udp6": 1, "mdns": 1, "mdns6": 1, "broadcast": 1, "quic to a mapped one": 1,
     "own server": b"own", "own server6": b"own", "nobody": 111, "nobody6": 111, "raised": 13,
 }
@@ -92,6 +101,8 @@ says("dns", lambda: ask(IN4, ("192.0.2.53", 53)))
 says("dns6", lambda: ask(IN6, ("2001:db8::53", 53)))
 says("stub", lambda: ask(IN4, ("127.0.0.53", 53)))
 says("dns over tcp", lambda: talk(socket.socket(), ("192.0.2.53", 53)))
+says("one port", lambda: again(("192.0.2.4", 80)))
+says("the same port to another place", lambda: again(("192.0.2.5", 80)))
 says("udp", lambda: send(IN4, ("192.0.2.1", 443)))
 says("udp6", lambda: send(IN6, ("2001:db8::1", 443)))
 says("mdns", lambda: send(IN4, ("224.0.0.251", 5353)))
@@ -128,6 +139,8 @@ def test_every_connection_and_question_ends_at_us_and_the_rest_is_refused_at_onc
         ("fe80::1", 443),
         ("192.0.2.53", 853),
         ("192.0.2.53", 53),
+        ("192.0.2.4", 80),
+        ("192.0.2.5", 80),
     ]
     assert captured.seen.questions == [b"question"] * 3
     assert [(each.transport, each.address, each.port) for each in captured.seen.refused] == [
@@ -166,6 +179,31 @@ def words(listing: str) -> list[str]:
     lines = (line.partition("#")[0] for line in listing.splitlines())
     numbers = {"raw;": "-300;", "dstnat;": "-100;", "filter;": "0;"}
     return [numbers.get(word, word) for line in lines for word in line.split()]
+
+
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_without_ipv6_there_is_nothing_of_it_to_capture(*, has_ipv6: bool) -> None:
+    """In namespaces of a process's own, where it has every capability."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if families_without_a_sandbox(has_ipv6=has_ipv6) else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def families_without_a_sandbox(*, has_ipv6: bool) -> bool:
+    """Whether what is captured is of IPv4, and of IPv6 if there is any."""
+    os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)
+    if not has_ipv6:
+        Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6").write_text("1", encoding="ascii")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        up = struct.pack("16sh14x", b"lo", 1)  # struct ifreq, IFF_UP
+        fcntl.ioctl(asking, 0x8914, up)  # SIOCSIFFLAGS
+    versions = {name[-1] for name in open_capture() if name != "capture-rejected"}
+    return versions == ({"4", "6"} if has_ipv6 else {"4"})
 
 
 @pytest.fixture
