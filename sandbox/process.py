@@ -2,7 +2,7 @@
 
 A `Fence` is bwrap with the namespaces built, waiting; then the run's listeners are made in them;
 then it is released, and what comes out is a `sandbox.command.Command`. Without a sandbox the fence
-is empty and the rest is the same. asyncio is imported late: bwrap builds while we import it.
+is empty and the rest is the same. asyncio is imported late, and only where a loop is to watch.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import subprocess  # noqa: TID251  # this is the file that the ban points to
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.capture import Capture, unavailable
 from sandbox.config import (
@@ -39,18 +38,23 @@ from sandbox.plan import Access
 from sandbox.streams import starts_in_foreground
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Mapping
 
     from sandbox.command import Command
     from sandbox.launch import Launch
-    from sandbox.terminal import TerminalRelay
 
 _MONITOR = str(Path(__file__).with_name("linux") / "monitor.py")
 _MESSAGE_BYTES = 64
 _INT_BYTES = 4
 _CREDENTIALS_BYTES = 12  # struct ucred {pid_t pid; uid_t uid; gid_t gid;}
 _DIAGNOSTIC_BYTES = 4096
+
+
+class Begun(NamedTuple):
+    """A command that runs."""
+
+    pid: int  # of its process group's leader, as this host numbers it
+    master: int | None  # of the terminal that it was given; the caller's to close
 
 
 class Fence:
@@ -220,22 +224,33 @@ class Fence:
         return LaunchFailed("the command's monitor ended without a word")
 
     async def release(self) -> Command:
-        """Let the command run. Returns when its process exists."""
+        """Let the command run, watched by the running loop. Returns when its process exists."""
         import asyncio
 
         from sandbox.command import Command
 
-        loop = asyncio.get_running_loop()
+        begun, path = self.begin(), self.launch.streams.path
+        relay = None
+        if begun.master is not None and path is not None:
+            from sandbox.terminal import TerminalRelay
+
+            relay = TerminalRelay(asyncio.get_running_loop(), path, begun.master)
         self._control.setblocking(False)
+        return Command(self, self._control, begun.pid, relay)
+
+    def begin(self) -> Begun:
+        """Let the command run, and return when its process exists: 20 ms after `listeners`.
+
+        Needs no event loop. Raises LaunchFailed or FenceUnavailable; `abandon` it then.
+        """
+        self._control.settimeout(MONITOR_SECONDS)
         try:
-            async with asyncio.timeout(MONITOR_SECONDS):
-                relay = await self._take_monitor(loop)
-                self._seal()
-                self._control.send(b"+")
-                pid = await self._take_pid(loop)
+            master = self._take_monitor()
+            self._seal()
+            self._control.send(b"+")
+            return Begun(pid=self._take_pid(), master=master)
         except TimeoutError:
             raise LaunchFailed("the command's monitor did not answer") from None
-        return Command(self, self._control, pid, relay)
 
     def _seal(self) -> None:
         """The monitor runs, so everything is mounted."""
@@ -259,9 +274,8 @@ class Fence:
         os.close(self._block)
         self._block = None
 
-    async def _take_monitor(self, loop: asyncio.AbstractEventLoop) -> TerminalRelay | None:
-        """The monitor is up; with it comes the command's terminal, if it gets one."""
-        await _readable(loop, self._control)
+    def _take_monitor(self) -> int | None:
+        """The monitor is up; with it comes the master of the command's terminal, if it gets one."""
         message, _, master = self._receive()
         path = self.launch.streams.path
         if message == b"r" and path is None:
@@ -271,11 +285,10 @@ class Fence:
         from sandbox.terminal import TerminalRelay
 
         TerminalRelay.prepare(path, master)
-        return TerminalRelay(loop, path, master)
+        return master
 
-    async def _take_pid(self, loop: asyncio.AbstractEventLoop) -> int:
+    def _take_pid(self) -> int:
         """The command's own process says hello; the kernel says who it is, in our terms."""
-        await _readable(loop, self._control)
         message, pid, calls = self._receive()
         if message != b"s" or pid is None or (calls is None) is self.launch.unix_by_path:
             raise self.failure()
@@ -353,14 +366,3 @@ def start_background(command: list[str], environment: Mapping[str, str]) -> None
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-async def _readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-    from sandbox.command import resolve
-
-    ready = loop.create_future()
-    loop.add_reader(sock, partial(resolve, ready))
-    try:
-        await ready
-    finally:
-        loop.remove_reader(sock)
