@@ -46,6 +46,7 @@ from otel.sandbox_events import (
     NameAnswered,
     NameFlood,
     NameRefused,
+    SandboxProbed,
     UnixClosed,
     UnixOpened,
     UnixRefused,
@@ -94,6 +95,7 @@ __all__ = [
     "RunCancelled",
     "RunExited",
     "RunStarted",
+    "SandboxProbed",
     "SegmentRemoved",
     "SessionEnded",
     "SessionStarted",
@@ -174,6 +176,7 @@ class RunStarted(Event):
     # Names of the caller's variables that the command does not get.
     withheld: tuple[str, ...] = texts(a.SANDBOX_WITHHELD, default=())
     capture: str | None = maybe_text(a.SANDBOX_CAPTURE, default=None)  # None: no sandbox
+    landlock: int | None = maybe_number(a.SANDBOX_LANDLOCK, default=None)  # version; None: not used
 
 
 class RunExited(Event):

@@ -254,6 +254,14 @@ def run(activity: int) -> Callable[[Values, str], Placed]:
     return place
 
 
+def probed(values: Values, name: str) -> Placed:
+    """A sandbox that was tried: part of a run's life, unless it does not hold."""
+    if values.left.get(a.PROBE_HELD) is False:
+        return finding("A sandbox does not hold")(values, name)
+    fields = {"app": present(name="netproxy", vendor_name="netproxy")}
+    return Placed(LIFECYCLE, OTHER, fields, "Probe")
+
+
 def finding(title: str) -> Callable[[Values, str], Placed]:
     """Something that a person should look at. What has recovered closes what was found."""
 
@@ -274,6 +282,7 @@ MAPPED: dict[str, Callable[[Values, str], Placed]] = {
     e.SessionStarted.name: entity(1, "session", a.SESSION_ID, a.SESSION_NAME),
     e.SessionEnded.name: entity(4, "session", a.SESSION_ID, a.SESSION_NAME),
     e.RunStarted.name: run(3),
+    e.SandboxProbed.name: probed,
     e.RunExited.name: run(4),
     e.RunCancelled.name: finding("A command was stopped because of what it asked for"),
     e.PolicyDecision.name: decision,

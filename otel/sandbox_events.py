@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from otel import attributes as a
-from otel.event_fields import Event, Severity, fresh_text, maybe_text, number, text, texts
+from otel.event_fields import Event, Severity, flag, fresh_text, maybe_text, number, text, texts
 
 
 class NameAnswered(Event):
@@ -118,3 +118,13 @@ class EgressFlood(Event, severity=Severity.WARN):
     name: ClassVar[str] = "netproxy.egress.flood"
     packets: int = number(a.EGRESS_PACKETS)
     reports_dropped: int = number(a.EGRESS_DROPPED)
+
+
+class SandboxProbed(Event):
+    """What must be impossible was tried in the finished sandbox. Unless it held, nothing ran."""
+
+    name: ClassVar[str] = "netproxy.sandbox.probed"
+    held: bool = flag(a.PROBE_HELD)
+    attempts: int = number(a.PROBE_ATTEMPTS)
+    surprises: tuple[str, ...] = texts(a.PROBE_SURPRISES, default=())  # what was possible: answer
+    duration_ms: int = number(a.PROBE_DURATION)

@@ -20,6 +20,10 @@ class PlanRefused(SandboxError):
     """A combination of paths that can't be enforced as asked. Nothing was started."""
 
 
+class FenceBroken(SandboxError):
+    """Something was possible inside the finished sandbox that must not be. Nothing was executed."""
+
+
 class LaunchFailed(SandboxError):
     """The fence was built but the command's monitor did not come up: our own failure."""
 

@@ -125,12 +125,12 @@ class Launch:
         strings = (str(len(self.command)), *self.command, *variables)
         return b"".join(os.fsencode(each) + b"\0" for each in strings)
 
-    def orders(self) -> bytes:
+    def orders(self, *more: str) -> bytes:
         """What the monitor does before the command runs (`sandbox.linux.monitor`)."""
         orders = ["o", *(limit.order() for limit in self.limits)]
         if self.unix_by_path:
             orders.append(notify_order(self.machine))
-        return "\0".join(orders).encode()
+        return os.fsencode("\0".join((*orders, *more)))
 
 
 def listen_on_host() -> Listeners:

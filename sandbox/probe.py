@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox.capture import Capture
-from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceUnavailable, SandboxError
 from sandbox.host import find_bwrap, program_paths
 from sandbox.inside import is_inside
 from sandbox.launch import Launch
-from sandbox.linux import attempts
+from sandbox.linux import landlock
 from sandbox.linux.kernel import read_sysctls
 from sandbox.linux.seccomp import is_supported
 from sandbox.model import Right, Rule, SandboxSpec
 from sandbox.plan import make_plan
-from sandbox.process import Fence, interpreter, version_of
+from sandbox.process import Fence, version_of
 from sandbox.streams import Streams
 
-_ATTEMPTS = str(Path(attempts.__file__))
+if TYPE_CHECKING:
+    from sandbox.proof import Proof
+
+# Something that everybody has, and that no probe misses.
+_HIDDEN = ("/var",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +39,24 @@ class Check:
     fix: str | None = None
 
 
-def check_host() -> tuple[Check, ...]:
-    """Every check, cheap ones first. Takes about 0.1 s; starts and ends one sandbox."""
+def check_host() -> tuple[tuple[Check, ...], Proof | None]:
+    """Every check, cheap ones first, and what was tried in the sandbox, if one could be built.
+
+    Takes about 0.1 s; starts and ends one sandbox.
+    """
     if is_inside():
         said = "this is inside a netproxy run: a run here joins it, under its rules"
-        return (Check(name="sandbox", ok=True, required=True, detail=said),)
-    return (
+        return (Check(name="sandbox", ok=True, required=True, detail=said),), None
+    fence, proof = _try_fence()
+    checks = (
         _check_kernel(),
         _check_bwrap(),
         _check_namespaces(),
-        _check_fence(),
+        fence,
+        _check_landlock(),
         _check_capture(),
     )
+    return checks, proof
 
 
 def _check_kernel() -> Check:
@@ -85,21 +93,18 @@ def _check_namespaces() -> Check:
     )
 
 
-def _check_fence() -> Check:
+def _try_fence() -> tuple[Check, Proof | None]:
     try:
-        status = asyncio.run(_try_everything())
+        proof = _prove()
     except SandboxError as error:
         fix = error.fix if isinstance(error, FenceUnavailable) else None
         cause = error.cause if isinstance(error, FenceUnavailable) else str(error)
-        return Check(name="sandbox", ok=False, required=True, detail=cause, fix=fix)
-    names = [name for name, _ in attempts.ATTEMPTS]
-    if status == 0:
-        detail = f"built one; inside it these failed, as they must: {', '.join(names)}"
-    elif status <= len(names):
-        detail = f"inside it {names[status - 1]} was possible"
+        return Check(name="sandbox", ok=False, required=True, detail=cause, fix=fix), None
+    if proof.held:
+        detail = f"built one; all {len(proof.attempts)} attempts to get out of it failed"
     else:
-        detail = f"the proxy could not be reached from inside (status {status})"
-    return Check(name="sandbox", ok=status == 0, required=True, detail=detail)
+        detail = f"it does not hold: {', '.join(each.name for each in proof.surprises)}"
+    return Check(name="sandbox", ok=proof.held, required=True, detail=detail), proof
 
 
 def _launch(*command: str, capture: Capture = Capture.OFF) -> Launch:
@@ -114,6 +119,7 @@ def _launch(*command: str, capture: Capture = Capture.OFF) -> Launch:
                 working_directory="/",
                 rules=(Rule(right=Right.READ, path="/"), Rule(right=Right.PRIVATE, path="/tmp")),  # noqa: S108  # the sandbox's own
                 program=program_paths(sys.path),
+                hidden=_HIDDEN,
             )
         ),
         machine=platform.machine(),
@@ -121,20 +127,32 @@ def _launch(*command: str, capture: Capture = Capture.OFF) -> Launch:
     )
 
 
-async def _try_everything() -> int:
-    """Run the attempts in a sandbox like any run's; its exit status tells."""
-    launch = _launch(interpreter(), "-I", "-S", "-B", _ATTEMPTS, str(HTTP_PORT))
+def _prove() -> Proof:
+    """Let it prove itself. No command is executed in it."""
+    launch = _launch("true", capture=Capture.AUTO)
     fence = Fence(launch, bwrap=find_bwrap(os.environ.get("PATH", "")))
     try:
-        listeners = fence.listeners()
-    except BaseException:
+        listeners = fence.complete(fence.listeners())
+        try:
+            proof = fence.prove(listeners)
+        finally:
+            listeners.close()
+    finally:
         fence.abandon()
-        raise
-    with listeners.http, listeners.socks:
-        command = await fence.release()
-        ending = await command.ended
-        await command.finish(kill=True)
-    return ending.status
+    assert proof is not None, "there is a sandbox"
+    return proof
+
+
+def _check_landlock() -> Check:
+    found = landlock.version()
+    return Check(
+        name="landlock",
+        ok=found > 0,
+        required=False,
+        detail=f"version {found}, a second belt beside the mounts"
+        if found
+        else "this kernel has none, or an old one: the mounts hold alone",
+    )
 
 
 def _check_capture() -> Check:

@@ -35,6 +35,7 @@ from sandbox.linux.kernel import in_memory, read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import Insider, Wanted
 from sandbox.mountpoints import MountPoints
 from sandbox.plan import Access
+from sandbox.proof import Prover
 from sandbox.streams import starts_in_foreground
 
 if TYPE_CHECKING:
@@ -42,9 +43,11 @@ if TYPE_CHECKING:
 
     from sandbox.command import Command
     from sandbox.launch import Launch
+    from sandbox.proof import Proof
 
 _MONITOR = str(Path(__file__).with_name("linux") / "monitor.py")
 _MESSAGE_BYTES = 64
+_VERDICT_BYTES = 1 << 14
 _INT_BYTES = 4
 _CREDENTIALS_BYTES = 12  # struct ucred {pid_t pid; uid_t uid; gid_t gid;}
 _DIAGNOSTIC_BYTES = 4096
@@ -68,6 +71,10 @@ class Fence:
         self._block: int | None = None
         self._info: int | None = None
         self._insider: Insider | None = None
+        self._prover = (
+            None if launch.plan is None else Prover(launch.plan, unix_by_path=launch.unix_by_path)
+        )
+        self._proof: Proof | None = None
         self.init: int | None = None  # a pidfd of the namespace's init
         self.calls: FileIO | None = None  # once it is released: see `Listeners.calls`
         self._points = MountPoints()
@@ -171,7 +178,8 @@ class Fence:
             )
             self._insider = Insider(pid, wanted)
             made = self._insider.listen()
-            self._order()
+            if self.launch.capture is Capture.OFF:
+                self._order()
             self._unblock()
         except (OSError, LaunchFailed) as error:
             # bwrap reports its child before it mounts anything; a mount that fails ends both.
@@ -197,7 +205,26 @@ class Fence:
         capture, why_not = self._insider.capture()
         if capture is None and wanted is Capture.ONLY:
             raise unavailable(why_not)
+        self._order(is_captured=capture is not None)
         return replace(listeners, capture=capture, no_capture=why_not)
+
+    def prove(self, listeners: Listeners) -> Proof | None:
+        """What the probe inside found possible; None without a sandbox. Raises LaunchFailed.
+
+        Call it before anybody accepts at `listeners`: its connections are taken from them.
+        """
+        if self._prover is None:
+            return None
+        self._control.settimeout(MONITOR_SECONDS)
+        try:
+            message, _, _ = self._receive(_VERDICT_BYTES)
+        except TimeoutError:
+            raise LaunchFailed("the probe inside the sandbox did not answer") from None
+        if not message:
+            raise self.failure()
+        self._proof = self._prover.judge(message, listeners)
+        self._prover.close()
+        return self._proof
 
     def _read_info(self, info: int) -> int:
         text = b""
@@ -243,6 +270,9 @@ class Fence:
 
         Needs no event loop. Raises LaunchFailed or FenceUnavailable; `abandon` it then.
         """
+        if self._prover is not None:
+            assert self._proof is not None, "it has to be proven first"
+            self._proof.demand()
         self._control.settimeout(MONITOR_SECONDS)
         try:
             master = self._take_monitor()
@@ -263,9 +293,10 @@ class Fence:
                 self._insider.end()
                 self._insider = None
 
-    def _order(self) -> None:
+    def _order(self, *, is_captured: bool = False) -> None:
         """Tell the monitor what to do at its start. Nobody waits: it finds this when it is up."""
-        self._control.send(self.launch.orders())
+        more = () if self._prover is None else self._prover.orders(is_captured=is_captured)
+        self._control.send(self.launch.orders(*more))
 
     def _unblock(self) -> None:
         """Bwrap goes on to the monitor, which waits for `release` before it starts the command."""
@@ -297,13 +328,11 @@ class Fence:
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         return pid
 
-    def _receive(self) -> tuple[bytes, int | None, int | None]:
+    def _receive(self, most: int = _MESSAGE_BYTES) -> tuple[bytes, int | None, int | None]:
         """A message, its sender's pid, and the descriptor that came with it."""
         space = socket.CMSG_SPACE(_CREDENTIALS_BYTES) + socket.CMSG_SPACE(_INT_BYTES)
         try:
-            message, ancillary, _, _ = self._control.recvmsg(
-                _MESSAGE_BYTES, space, socket.MSG_CMSG_CLOEXEC
-            )
+            message, ancillary, _, _ = self._control.recvmsg(most, space, socket.MSG_CMSG_CLOEXEC)
         except ConnectionError as error:  # gone before it read its orders
             raise self.failure() from error
         rights = {
@@ -314,6 +343,8 @@ class Fence:
     def abandon(self) -> None:
         """End what was built; the command never ran. Also the last step of every run."""
         self.kill()
+        if self._prover is not None:
+            self._prover.close()
         if self._insider is not None:
             self._insider.end()
             self._insider = None

@@ -23,6 +23,7 @@ from sandbox.environment import Environment, child_environment
 from sandbox.errors import PlanRefused
 from sandbox.host import find_bwrap, program_paths
 from sandbox.launch import Launch
+from sandbox.linux import landlock
 from sandbox.model import Backend, ProxyAddresses
 from sandbox.plan import Access, make_plan
 
@@ -143,6 +144,7 @@ class Blueprint:
             plan=() if self.plan is None else self.plan.summary(),
             withheld=self.withheld(),
             capture=None if self.plan is None else captured,
+            landlock=None if self.plan is None else landlock.version(),
         )
 
 

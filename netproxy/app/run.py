@@ -25,6 +25,7 @@ from netproxy.app.garbage import collect_seldom
 from netproxy.app.inbox import open_inbox
 from netproxy.app.listening import ListenRefused
 from netproxy.app.os_errors import in_words
+from netproxy.app.proving import go_on_only_if_held
 from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.session_id import session_id_of
@@ -247,6 +248,9 @@ class _Execution:
             # The monitor starts inside meanwhile, and waits.
             import asyncio
 
+            # Now the probe goes on inside, while the rest is imported.
+            listeners = fence.complete(listeners)
+
             import uvloop
 
             from netproxy.app.policy_in_force import PolicyInForce
@@ -269,8 +273,8 @@ class _Execution:
                 command=shlex.join(self._settings.command),
                 directory=blueprint.directory,
             )
-            listeners = fence.complete(listeners)
             trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
+            go_on_only_if_held(fence.prove(listeners), trail)
             trail.record(blueprint.started(listeners))
             outcome = uvloop.run(
                 self._exporting(self._supervise(run, fence, listeners), trail, journal)

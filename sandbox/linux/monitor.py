@@ -20,20 +20,24 @@ import fcntl
 import os
 import sys
 import termios
+import time
 
 TYPE_CHECKING = False  # typing takes longer to import than all of this
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _MESSAGE_BYTES = 16
 _ORDERS_BYTES = 1 << 17
 _PIECE_BYTES = 1 << 20
 _EXEC_FAILED = 255
+_FOR_THE_PROBE = ("proxy", "host", "root", "protected", "hidden", "capture", "unix", "signals")
 # What Python itself changed at its start, and what would end or stop us before the command has the
 # terminal. What the caller ignored on purpose (nohup does SIGHUP) stays ignored for the command.
 _PYTHON_IGNORES = (signals.SIGPIPE, signals.SIGXFSZ)
 _KEYS = (signals.SIGINT, signals.SIGQUIT, signals.SIGTSTP, signals.SIGTTOU)
 
+type _Rights = tuple[int, int, bytes]  # an ancillary message: sendmsg(2)
 type _Command = tuple[list[bytes], dict[bytes, bytes]]  # words and environment
 
 
@@ -49,9 +53,24 @@ def main() -> None:
     orders = _take_orders(control)
     if os.getsid(0) != os.getpid():  # without bwrap the launcher made us one already
         os.setsid()
+    belt = _make_belt(orders)
+    told = {name: words for name, words in orders if name in _FOR_THE_PROBE}
+    if told:
+        _prove(control, told, belt)
     terminal = _make_terminal(control, streams)
     reset = [*_PYTHON_IGNORES, *_ignore_keys()]
-    child = _start(control, command, terminal if foreground else None, reset, orders)
+
+    def prepare() -> "list[_Rights]":
+        """In the command's own process, last before it is executed. What goes with `s`."""
+        rights = _answered_outside(orders)
+        if belt is not None:
+            belt()
+        for name, words in orders:
+            if name == "limit":
+                _limit(*map(int, words.split()))
+        return rights
+
+    child = _start(control, command, terminal if foreground else None, reset, prepare)
     if terminal is not None:
         for descriptor in (0, 1, 2):
             if str(descriptor) in streams:
@@ -66,7 +85,10 @@ def _take_orders(control: "_socket.socket") -> list[tuple[str, str]]:
 
     It is `o` and the orders, each a NUL and `NAME=WORDS`. `limit=RESOURCE SOFT HARD` is set in the
     command's own process just before it is executed; `notify=CALL PROGRAM` has its connects
-    answered outside (`notify`), and a descriptor goes with `s`.
+    answered outside (`notify`), and a descriptor goes with `s`. `landlock=VERSION` and each
+    `write=PATH` make the second belt. `proxy=PORT` has a probe run before all else, and `host`,
+    `root`, `protected`, `hidden`, `capture`, `unix` and `signals` say what it tries (`attempts`):
+    its answer is `v`.
     """
     kind, *orders = control.recv(_ORDERS_BYTES).split(b"\0")
     if kind != b"o":
@@ -87,6 +109,51 @@ def _read_command(descriptor: int) -> "_Command":
     count, *strings = b"".join(pieces).split(b"\0")[:-1]
     words, variables = strings[: int(count)], strings[int(count) :]
     return words, {name: value for name, _, value in (each.partition(b"=") for each in variables)}
+
+
+def _load(name: str) -> "Any":
+    """A script of ours that lies beside this one, where nobody inside can write."""
+    sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  # pathlib takes longer than all of this
+    try:
+        return __import__(name)
+    finally:
+        del sys.path[0]
+
+
+def _make_belt(orders: list[tuple[str, str]]) -> "Callable[[], None] | None":
+    """What puts a process under Landlock. We stay outside: nobody under it can signal or trace us.
+
+    Nor read us: what we hold open would be in /proc for everybody of the same user.
+    """
+    version = next((int(words) for name, words in orders if name == "landlock"), None)
+    if version is None:
+        return None
+    landlock = _load("landlock")
+    landlock.stay_unreadable()
+    if version == 0:
+        return None
+    ruleset = landlock.make_ruleset(version, [words for name, words in orders if name == "write"])
+    return lambda: landlock.enforce(ruleset)
+
+
+def _prove(
+    control: "_socket.socket", told: dict[str, str], belt: "Callable[[], None] | None"
+) -> None:
+    """Try what must fail, in a child that is as the command will be; it tells the launcher."""
+    attempts = _load("attempts")
+    began = time.monotonic_ns()
+    child = os.fork()
+    if not child:
+        try:
+            outcomes = attempts.try_files(told)
+            if belt is not None:
+                belt()
+            outcomes += attempts.try_everything(told)
+            took = (time.monotonic_ns() - began) // 1000
+            control.send("\0".join((f"v{took}", *outcomes)).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
 
 
 def _make_terminal(control: "_socket.socket", streams: str) -> int | None:
@@ -130,7 +197,7 @@ def _start(
     command: "_Command",
     foreground: int | None,
     reset: list[int],
-    orders: list[tuple[str, str]],
+    prepare: "Callable[[], list[_Rights]]",
 ) -> int:
     """Fork the command. `foreground` is the terminal whose foreground it takes, if it does."""
     child = os.fork()
@@ -146,11 +213,7 @@ def _start(
             os.tcsetpgrp(foreground, os.getpid())
         for number in reset:
             signals.signal(number, signals.SIG_DFL)
-        rights = _answered_outside(orders)
-        for name, words in orders:
-            if name == "limit":
-                _limit(*map(int, words.split()))
-        control.sendmsg([b"s"], rights)
+        control.sendmsg([b"s"], prepare())
         os.set_inheritable(control.fileno(), False)
         _close_all_but(control.fileno())
         argv, environment = command
@@ -161,7 +224,7 @@ def _start(
         os._exit(_EXEC_FAILED)
 
 
-def _answered_outside(orders: list[tuple[str, str]]) -> "list[tuple[int, int, bytes]]":
+def _answered_outside(orders: list[tuple[str, str]]) -> "list[_Rights]":
     """What goes to the launcher with `s`: the listener of `notify=CALL PROGRAM`, if that is asked.
 
     In the command's own process: what it and its children are told (`notify`) is not for us.
@@ -172,15 +235,6 @@ def _answered_outside(orders: list[tuple[str, str]]) -> "list[tuple[int, int, by
     number, program = words.split()
     listener = _load("notify").listen(int(number), bytes.fromhex(program))
     return [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))]
-
-
-def _load(name: str) -> "Any":
-    """A script of ours that lies beside this one, where nobody inside can write."""
-    sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  # pathlib takes longer than all of this
-    try:
-        return __import__(name)
-    finally:
-        del sys.path[0]
 
 
 def _limit(number: int, soft: int, hard: int) -> None:

@@ -110,8 +110,8 @@ COVERED_ELSEWHERE = {
         "sandbox/terminal",
     ),
     "tests/attacks/test_fence.py": ("netproxy/app/fencing",),
+    "tests/attacks/test_self_proof.py": ("sandbox/linux/attempts",),
     "tests/netproxy/app/cli/test_doctor.py": (
-        "sandbox/linux/attempts",
         "sandbox/linux/kernel",
         "sandbox/probe",
     ),

@@ -12,16 +12,16 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.linux import landlock
 from tests.support.at_terminal import Terminal
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.people import Person
 
 
@@ -30,15 +30,66 @@ def netproxy(person: Person, base: Path) -> Netproxy:
     return Netproxy(person, base)
 
 
+def monitor_below(ancestor: int) -> int:
+    """The monitor's pid, as this host numbers it."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text().split(")")[1].split()[1]
+                )
+    for pid in sorted(parents, reverse=True):
+        above, name = pid, ""
+        with suppress(OSError):
+            name = Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]
+        while above in parents and above != ancestor:
+            above = parents[above]
+        if above == ancestor and "python" in name and pid != ancestor:
+            return pid
+    raise AssertionError("no monitor runs")
+
+
 def test_a_killed_monitor_takes_everything_along(netproxy: Netproxy) -> None:
-    done = netproxy.run(
-        "--ask",
-        "never",
-        command=["sh", "-c", "setsid sleep 15 & kill -9 $PPID; sleep 15; echo survived"],
+    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--")
+    script = "setsid sleep 15 & echo up; sleep 15; echo survived"
+    run = subprocess.Popen(
+        netproxy.argv(*words, "sh", "-c", script),
+        stdout=subprocess.PIPE,
+        cwd=netproxy.workspace,
+        env=netproxy.environment(),
     )
-    assert done.status == 125
-    assert "the sandbox was killed, or its monitor" in done.err
-    assert "survived" not in done.out
+    assert run.stdout is not None
+    with run.stdout as said:
+        assert said.readline() == b"up\n"
+        os.kill(monitor_below(run.pid), signal.SIGKILL)
+        assert said.read() == b"", "everybody who could write there is gone"
+    assert run.wait(10) == 125
+
+
+def test_nobody_inside_reads_or_robs_the_monitor(netproxy: Netproxy) -> None:
+    """It runs as the same user; what it holds open is the way to our launcher."""
+    script = """
+import os, signal
+for name in ("mem", "environ", "fd/3", "maps", "cwd", "root"):
+    path = f"/proc/{os.getppid()}/{name}"
+    try:
+        if name in ("fd/3", "cwd", "root"):
+            print(name, os.readlink(path))
+        elif open(path, "rb").read(1):
+            print(name, "read")
+    except OSError:
+        continue
+"""
+    done = netproxy.run("--ask", "never", command=[sys.executable, "-I", "-c", script])
+    assert (done.status, done.out) == (0, ""), done.err
+
+
+@pytest.mark.skipif(landlock.version() < landlock.SCOPES, reason="this kernel's has no scopes")
+def test_nobody_inside_stops_or_ends_the_monitor(netproxy: Netproxy) -> None:
+    script = "kill -STOP $PPID 2>/dev/null || kill -9 $PPID 2>/dev/null || echo refused"
+    done = netproxy.run("--ask", "never", command=["sh", "-c", script])
+    assert (done.status, done.out) == (0, "refused\n")
 
 
 _INIT = """

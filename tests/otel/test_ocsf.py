@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel import attributes as a
-from otel.events import EVENTS, AuditSpace, ExportState, PolicyDecision
+from otel.events import EVENTS, AuditSpace, ExportState, PolicyDecision, SandboxProbed
 from otel.ocsf import event, line
 from otel.ocsf_classes import MAPPED
 from tests.support.event_samples import all_records, record_of, sample
@@ -123,6 +123,14 @@ def test_what_has_recovered_closes_a_finding() -> None:
         assert event(record_of(sample(kind)))["activity_id"] == 1
         made = event(record_of(sample(kind), **{key: state}))
         assert (made["activity_id"], made["is_alert"]) == (3, False)
+
+
+def test_a_sandbox_that_does_not_hold_is_a_finding() -> None:
+    held = event(record_of(sample(SandboxProbed)))
+    assert (held["class_uid"], held["activity_name"]) == (6002, "Probe")
+    broken = event(record_of(sample(SandboxProbed), **{a.PROBE_HELD: False}))
+    assert (broken["class_uid"], broken["is_alert"]) == (2004, True)
+    assert check(held) == check(broken) == []
 
 
 VALUES = st.one_of(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sandbox.process import Fence
 
 
+KILLED = Signalled(signal=signal.SIGKILL, unreported=True)
+
+
 class BuiltFence:
     """Stands for the fence: a process of its own, which is killed at the end."""
 
@@ -162,7 +165,7 @@ def test_a_flood_leaves_us_time_for_other_things(fence: BuiltFence) -> None:
 def test_a_monitor_that_hangs_up_ends_everything(fence: BuiltFence) -> None:
     async def story(command: Command, monitor: socket.socket) -> None:
         monitor.close()
-        assert await asyncio.wait_for(command.ended, 5) == Signalled(signal=signal.SIGKILL)
+        assert await asyncio.wait_for(command.ended, 5) == KILLED
         assert fence.killed
 
     watch(fence, story)
@@ -171,6 +174,6 @@ def test_a_monitor_that_hangs_up_ends_everything(fence: BuiltFence) -> None:
 def test_a_sandbox_that_was_killed_is_an_end_too(fence: BuiltFence) -> None:
     async def story(command: Command, _: socket.socket) -> None:
         os.kill(fence.pid, signal.SIGKILL)
-        assert await asyncio.wait_for(command.ended, 5) == Signalled(signal=signal.SIGKILL)
+        assert await asyncio.wait_for(command.ended, 5) == KILLED
 
     watch(fence, story)

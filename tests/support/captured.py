@@ -88,6 +88,7 @@ class Captured:
         return asyncio.run(self._run())
 
     async def _run(self) -> Ending:
+        self.proof = self.fence.prove(self.listeners)
         command = await self.fence.release()
         self._thread.start()
         ending = await command.ended

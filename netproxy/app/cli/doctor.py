@@ -17,13 +17,20 @@ from sandbox.probe import Check, check_host
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sandbox.proof import Proof
+
 
 def main(arguments: list[str]) -> int:
     """Print one line a check, or a JSON array. Returns 0, or 1 when `run` would refuse."""
     parser = UsageParser(prog="netproxy doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="a JSON array instead of lines")
+    parser.add_argument(
+        "--probe", action="store_true", help="only what is tried in a sandbox at each start"
+    )
     options = parser.parse_args(arguments)
-    checks = _checks()
+    checks, proof = _checks()
+    if options.probe and proof is not None:
+        return _show_proof(proof, as_json=options.json)
     if options.json:
         sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
     else:
@@ -31,13 +38,34 @@ def main(arguments: list[str]) -> int:
     return 0 if _is_fit(checks) else 1
 
 
-def _checks() -> list[Check]:
+def _checks() -> tuple[list[Check], Proof | None]:
     footing = _check_footing()
     if not footing.ok:  # the others would stumble over the same
-        return [_check_python(), footing]
+        return [_check_python(), footing], None
     # Inside a run nothing of ours is started, so nothing of ours has to be there.
     ours = [] if is_inside() else [_check_journal(), _check_control(), _check_leftovers()]
-    return [_check_python(), footing, *check_host(), *ours, _check_terminal()]
+    host, proof = check_host()
+    return [_check_python(), footing, *host, *ours, _check_terminal()], proof
+
+
+def _show_proof(proof: Proof, *, as_json: bool) -> int:
+    """Each attempt and the kernel's answer. Returns 0, or 1 when something got through."""
+    if as_json:
+        told = {
+            "held": proof.held,
+            "duration_us": proof.duration_us,
+            "attempts": [asdict(attempt) for attempt in proof.attempts],
+        }
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        return 0 if proof.held else 1
+    width = max(len(attempt.name) for attempt in proof.attempts)
+    for attempt in proof.attempts:
+        mark = "held" if attempt.held else "OPEN"
+        sys.stdout.write(f"{mark}  {attempt.name:{width}}  {attempt.answer}\n")
+    verdict = "The sandbox holds" if proof.held else "The sandbox does NOT hold"
+    milliseconds = proof.duration_us / 1000
+    sys.stdout.write(f"{verdict}: {len(proof.attempts)} attempts in {milliseconds:.1f} ms.\n")
+    return 0 if proof.held else 1
 
 
 def _is_fit(checks: Sequence[Check]) -> bool:

@@ -63,6 +63,7 @@ class Built:
 
     async def run(self) -> int:
         """The command's status."""
+        self.fence.prove(self.listeners)
         command = await self.fence.release()
         ending = await command.ended
         await command.finish(kill=True)

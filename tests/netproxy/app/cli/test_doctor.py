@@ -76,3 +76,14 @@ def test_a_journal_that_cannot_be_written(me: Person, base: Path) -> None:
     done = netproxy("doctor")
     assert done.status == 1
     assert "FAIL  audit journal" in done.out
+
+
+def test_every_attempt_of_the_probe_can_be_seen(person: Person, base: Path) -> None:
+    netproxy = Netproxy(person, base)
+    done = netproxy("doctor", "--probe")
+    assert done.status == 0, done.out
+    assert "held  io_uring                          ENOSYS\n" in done.out
+    assert "The sandbox holds: " in done.out.splitlines()[-1]
+    told = json.loads(netproxy("doctor", "--probe", "--json").out)
+    assert told["held"] is True
+    assert {"name": "io_uring", "answer": "ENOSYS", "held": True} in told["attempts"]

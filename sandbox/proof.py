@@ -1,0 +1,199 @@
+"""The sandbox proves itself: what the probe inside is told, and what its answers come to.
+
+Inside, a child of the monitor tries what must fail (`sandbox.linux.attempts`). Out here is the
+other half: a listener on this host's loopback that nobody may reach, and the run's own listeners,
+from which the probe's connections are taken before anybody else accepts there. A captured one must
+say where it wanted to go: then it did not get there.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sandbox.config import HTTP_PORT
+from sandbox.errors import FenceBroken, LaunchFailed
+from sandbox.linux import landlock
+from sandbox.plan import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sandbox.launch import CaptureSockets, Listeners
+    from sandbox.plan import Plan
+
+# Those of `sandbox.linux.attempts`.
+_DIRECT = "a direct IPv4 connection", "a direct IPv6 connection"
+_UDP = "a direct UDP datagram", "a direct UDP datagram over IPv6"
+_HOST = "this host's loopback"
+_PROXY = "the proxy can be reached"
+_TARGETS = frozenset({("192.0.2.1", 9), ("2001:db8::1", 9)})
+_WORKED = "OK"
+
+_SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h; the same number for IPv6
+_ADDRESS4, _ADDRESS6 = struct.Struct("!2xH4s8x"), struct.Struct("!2xH4x16s4x")
+_REPORT_BYTES = 1 << 16
+# The kernel gathers its reports of refused packets for a hundredth of a second.
+_REPORT_MS = 30
+_WRITABLE = (Access.WRITE, Access.PRIVATE, Access.DEVICES, Access.PROCESSES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One thing that was tried, the answer (an errno's name, or OK), and whether it must be so."""
+
+    name: str
+    answer: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """All that was tried, and how long it took inside."""
+
+    attempts: tuple[Attempt, ...]
+    duration_us: int
+
+    @property
+    def surprises(self) -> tuple[Attempt, ...]:
+        """What was not as it must be."""
+        return tuple(attempt for attempt in self.attempts if not attempt.held)
+
+    @property
+    def held(self) -> bool:
+        """Whether the command may run."""
+        return not self.surprises
+
+    def demand(self) -> None:
+        """Raise FenceBroken unless it held."""
+        if self.held:
+            return
+        said = ", ".join(f"{attempt.name} ({attempt.answer})" for attempt in self.surprises)
+        raise FenceBroken(f"the sandbox does not hold, nothing was executed: {said}")
+
+
+class Prover:
+    """One sandbox's proof: `orders` for its monitor, then `judge`. `close` it in any case."""
+
+    def __init__(self, plan: Plan, *, unix_by_path: bool = False) -> None:
+        """`unix_by_path`: unix sockets may be made, as `sandbox.linux.seccomp` has it."""
+        self._plan = plan
+        self._unix_by_path = unix_by_path
+        self._bait = socket.create_server(("127.0.0.1", 0))
+        self._bait.setblocking(False)
+
+    def orders(self, *, is_captured: bool) -> tuple[str, ...]:
+        """What the monitor is told: of Landlock, and of what is to be tried."""
+        version = landlock.version()
+        plan = self._plan
+        told = [f"landlock={version}", f"proxy={HTTP_PORT}"]
+        if version:
+            told += [f"write={mount.path}" for mount in plan.mounts if mount.access in _WRITABLE]
+        if version >= landlock.SCOPES:
+            told.append("signals=")
+        told.append(f"host={self._bait.getsockname()[1]}")
+        told += [] if plan.lets_write("/") else ["root="]
+        told += [f"{name}={path}" for name, path in _closed_paths(plan)]
+        told += ["capture="] if is_captured else []
+        told += ["unix="] if self._unix_by_path else []
+        return tuple(told)
+
+    def judge(self, message: bytes, listeners: Listeners) -> Proof:
+        """Read the probe's answer, and look where it got to. Raises LaunchFailed.
+
+        Its connections are taken from the run's listeners: nobody may accept there before.
+        """
+        head, *outcomes = os.fsdecode(message).split("\0")
+        attempts = [_read(outcome) for outcome in outcomes]
+        if not (head.startswith("v") and head[1:].isdigit()) or _PROXY not in {
+            attempt.name for attempt in attempts
+        }:
+            raise LaunchFailed("the probe inside the sandbox did not answer")
+        seen = _take(self._bait)
+        found = {attempt.name: attempt for attempt in attempts}
+        if seen:
+            found[_HOST] = Attempt(name=_HOST, answer=_WORKED, held=False)
+        _take(listeners.http)
+        _take(listeners.socks)
+        if listeners.capture is not None:
+            found |= _captured(found, listeners.capture)
+        return Proof(attempts=tuple(found.values()), duration_us=int(head[1:]))
+
+    def close(self) -> None:
+        """Once is enough."""
+        self._bait.close()
+
+
+def _closed_paths(plan: Plan) -> Iterator[tuple[str, str]]:
+    """One that stays read-only, which the caller may write if there is such a one; one hidden."""
+    kept = [mount.path for mount in plan.mounts if mount.access is Access.READ]
+    kept.sort(key=lambda path: (path == "/", not os.access(path, os.W_OK)))
+    if kept:
+        yield "protected", kept[0]
+    hidden = next((mount.path for mount in plan.mounts if mount.access is Access.HIDDEN), None)
+    if hidden is not None:
+        yield "hidden", hidden
+
+
+def _read(outcome: str) -> Attempt:
+    name, _, answer = outcome.removeprefix("!").rpartition("=")
+    return Attempt(name=name, answer=answer, held=not outcome.startswith("!"))
+
+
+def _take(listener: socket.socket) -> list[tuple[str, int] | None]:
+    """All that wait there, as the places that they wanted to reach."""
+    taken: list[tuple[str, int] | None] = []
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return taken
+        with client:
+            taken.append(_wanted(client))
+
+
+def _wanted(client: socket.socket) -> tuple[str, int] | None:
+    is_ipv6 = client.family == socket.AF_INET6
+    level, form = (41, _ADDRESS6) if is_ipv6 else (0, _ADDRESS4)
+    try:
+        port, address = form.unpack(client.getsockopt(level, _SO_ORIGINAL_DST, form.size))
+    except OSError:  # nobody captured it
+        return None
+    return socket.inet_ntop(client.family, address), port
+
+
+def _captured(found: dict[str, Attempt], capture: CaptureSockets) -> dict[str, Attempt]:
+    """Each direct connection that worked is here, or it went somewhere else."""
+    arrived = {wanted for listener in capture.tcp for wanted in _take(listener)}
+    _forget_reports(found, capture.rejected)
+    count = sum(found[name].answer == _WORKED for name in _DIRECT)
+    if arrived <= _TARGETS and len(arrived) == count:
+        return {
+            name: Attempt(name=name, answer="captured", held=True)
+            for name in _DIRECT
+            if found[name].answer == _WORKED
+        }
+    return {
+        name: Attempt(name=name, answer=_WORKED, held=False)
+        for name in _DIRECT
+        if found[name].answer == _WORKED
+    } or {_DIRECT[0]: Attempt(name=_DIRECT[0], answer="captured elsewhere", held=False)}
+
+
+def _forget_reports(found: dict[str, Attempt], rejected: socket.socket | None) -> None:
+    """Of the datagrams that the probe sent: they are no traffic of the command's."""
+    if rejected is None:
+        return
+    from sandbox.linux import nflog
+
+    expected = sum(found[name].answer == "EPERM" for name in _UDP)
+    while expected > 0 and select.select([rejected], [], [], _REPORT_MS / 1000)[0]:
+        expected -= _count(nflog.rejected(rejected.recv(_REPORT_BYTES)))
+
+
+def _count(reports: Iterable[object]) -> int:
+    return sum(1 for _ in reports)
