@@ -52,6 +52,7 @@ fuzz: setup
 		{ echo "fuzz: atheris has wheels for CPython on x86-64 Linux only, and none for this machine"; exit 1; }
 	@$(PY) -m tests.fuzz.run --seconds $(or $(SECONDS),60) $(ARGS)
 	@$(PY) -m tests.fuzz.api
+	@$(SUITE) -m hypothesis --hypothesis-profile=many tests
 
 bench: setup
 	@$(PY) -m bench.run $(ARGS)

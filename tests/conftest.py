@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 # No folder of examples: the suite also runs as users who may not write the checkout.
-settings.register_profile("suite", database=None, deadline=None)
+# Every run of the suite draws other examples, so few at a time add up; `make fuzz` draws many.
+settings.register_profile("suite", database=None, deadline=None, max_examples=50)
+settings.register_profile("many", settings.get_profile("suite"), max_examples=500)
 settings.load_profile("suite")
 
 
