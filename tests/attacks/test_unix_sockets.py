@@ -69,6 +69,8 @@ with socket.socket(socket.AF_UNIX) as s:
     s.connect(given)
     print("peer", s.getsockopt(socket.SOL_SOCKET, 17, 12)[:4] == bytes(4),
           tried(s.getsockopt, socket.SOL_SOCKET, 77), tried(s.setsockopt, socket.SOL_SOCKET, 76, 1))
+    import fcntl
+    print("interfaces", tried(fcntl.ioctl, s, 0x8912, bytes(16)), tried(fcntl.ioctl, s, 0x894C))
     socket.send_fds(s, [b"fd"], [0])
 # One thread says where to while another changes it.
 import ctypes
@@ -155,7 +157,8 @@ def test_one_socket_is_one_socket(person: Person, base: Path) -> None:
             later.enter_context(listening(places[half:], servers))
             out, err = running.communicate("", timeout=PATIENCE_SECONDS)
         assert out.splitlines() == [
-            "others []", "bound False False", "descriptors True", "peer True False False", "over",
+            "others []", "bound False False", "descriptors True", "peer True False False",
+            "interfaces False False", "over",
         ], (out, err)  # fmt: skip
         assert not any(was_reached(server) for server in servers)
         given.setblocking(False)

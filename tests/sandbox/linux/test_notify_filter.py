@@ -29,6 +29,8 @@ def outcome(machine: str, number: int, *arguments: int, architecture: int | None
                 (value,) = struct.unpack_from("=I", data, operand)
             case 0x15:
                 at += when_true if value == operand else when_false
+            case 0x35:
+                at += when_true if value >= operand else when_false
             case 0x06:
                 return int(operand)
             case _:
@@ -61,6 +63,20 @@ def test_nobody_is_told_of_the_process_behind_the_broker(machine: str, call: str
 
     assert refused == {(1, 76), (1, 77)}
     assert outcome(machine, number, 3, 1, 76 | 1 << 32) == NO_OPTION, "the kernel ignores that half"
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_socket_does_not_tell_of_the_interfaces_of_its_network(machine: str) -> None:
+    number = calls_of(machine).ioctl
+
+    refused = {
+        request
+        for request in range(0x5400, 0x9000)
+        if outcome(machine, number, 3, request) == 0x00050000 | errno.ENOTTY
+    }
+
+    assert refused == set(range(0x8910, 0x8C00))
+    assert {outcome(machine, number, 3, 0x541B), outcome(machine, number, 3, 0x8905)} == {ALLOW}
 
 
 def test_the_monitor_is_told_call_and_program() -> None:
