@@ -103,6 +103,8 @@ class Reception:
             return bool(capture.rejected.recv(1, socket.MSG_PEEK))
         except BlockingIOError:
             return False
+        except OSError:  # ENOBUFS: there were more than the kernel could keep
+            return True
 
     def _begin(self) -> None:
         self._stop_waiting()

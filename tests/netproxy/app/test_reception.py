@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, override
 
 import pytest
 import uvloop
@@ -151,3 +152,27 @@ def test_what_a_short_run_was_refused_is_put_on_record(
     with kernel:
         assert uvloop.run(story()) == is_told
     assert reports.fileno() == -1
+
+
+class Overflowing(socket.socket):
+    """Fills the kernel's socket that had no room for all reports."""
+
+    @override
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        raise OSError(errno.ENOBUFS, "no buffer space available")
+
+
+def test_more_was_refused_than_could_be_told(listeners: Listeners) -> None:
+    reports, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    overflowing = Overflowing(fileno=reports.detach())
+    capture = CaptureSockets(tcp=(), dns_udp=(), dns_tcp=(), rejected=overflowing)
+
+    async def story() -> int:
+        gateway = Gateway()
+        captured = replace(listeners, capture=capture)
+        async with Reception(captured, gateway.open, patience_seconds=PATIENT):
+            pass
+        return gateway.times_opened
+
+    with kernel:
+        assert uvloop.run(story()) == 1
