@@ -160,13 +160,13 @@ def sweep(parts: Iterable[Part]) -> tuple[str, ...]:
     return tuple(removed)
 
 
-def is_mount_point(path: Path) -> bool:
-    """Whether what is there was made for a run."""
+def is_mount_point(path: str | Path) -> bool:
+    """Whether what is there was made for a run; it may be gone when that run ends."""
     try:
-        mode = path.lstat().st_mode
+        mode = os.lstat(path).st_mode
     except OSError:
         return False
-    return stat.S_ISDIR(mode) and bool(mode & _MARK)
+    return bool(mode & _MARK) and (stat.S_ISDIR(mode) or stat.S_ISREG(mode))
 
 
 def _make(part: Part) -> bool:

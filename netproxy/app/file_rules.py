@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.errors import PlanRefused
 from sandbox.model import Part, Right, Rule
+from sandbox.mountpoints import is_mount_point
 from sandbox.plan import in_force
 from sandbox.profile import (
     DEFAULT_SCAN_DEPTH,
@@ -173,7 +174,7 @@ class _Reader:
             self._opened.add(entry.path)
             self._made.identities[path] = identity
             self._made.add(entry.right, path, entry.layer)
-        elif os.path.lexists(entry.path):
+        elif os.path.lexists(entry.path) and not is_mount_point(entry.path):
             self._take_existing(entry)
         elif entry.layer == self._named_last:
             self._take_absent(entry)
@@ -294,7 +295,8 @@ class _Reader:
                 f"{part.path} is a link that the command could turn elsewhere, and others obey "
                 f"what it leads to; put the thing itself there, or open it: --write {part.path}"
             )
-        if os.path.lexists(part.path):
+        # What another run made has to be held by this one, too: it goes with the last that does.
+        if os.path.lexists(part.path) and not is_mount_point(part.path):
             self._made.add(Right.READ, part.path, 0)
         elif is_ours:
             self._made.missing.extend(self._to_keep_out(part))

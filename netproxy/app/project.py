@@ -56,7 +56,7 @@ def find(directory: Path, home: Path, store: TrustStore) -> Search:
     for folder in _folders(directory, home):
         path = folder / NAME
         # Another run in that folder may keep its command from making the file.
-        is_there = os.path.lexists(path) and not is_mount_point(path)
+        is_there = os.path.lexists(path) and not (path.is_dir() and is_mount_point(path))
         known = trusted.get(str(path), {})
         if folder in led_here:
             raise InvalidSettings((_led_away(led_here[folder], folder),))

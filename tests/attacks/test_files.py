@@ -55,6 +55,7 @@ mv .git .away; mkdir .git
 mv .git/hooks .git/away
 python3 -c 'import os; os.rename(".git", "away"); ' 2>/dev/null
 rm -rf .git/hooks
+echo end
 """
 
 
@@ -63,7 +64,7 @@ def test_nothing_that_others_obey_can_be_changed_or_made(netproxy: Netproxy) -> 
     git(netproxy, "init", "-q", ".")
     git(netproxy, "config", "extensions.worktreeConfig", "true")
     before = (netproxy.workspace / ".git/config").read_text()
-    run(netproxy, _PLANTS)
+    assert "end\n" in run(netproxy, _PLANTS)
     assert (netproxy.workspace / ".git/config").read_text() == before
     left = {path.name for path in netproxy.workspace.iterdir()}
     assert left <= {".git", "draft", "evil", "away"}
@@ -129,9 +130,10 @@ cat /proc/self/cwd/sub/prod.env
 ln ~/.netrc hard; cat hard; cp -r ~/.ssh copy; cat copy/id
 ln sub/prod.env hard2; cat hard2; mv sub/prod.env moved; cat moved
 mv sub away; cat away/prod.env; rm -f sub/prod.env; dd if=sub/prod.env 2>/dev/null
-chmod 777 ~/.ssh sub/prod.env; ls ~/.ssh; tar c ~/.ssh sub
+chmod 777 ~/.ssh sub/prod.env; ls ~/.ssh; tar c ~/.ssh sub; echo end
 """
     said = run(netproxy, script, "--hide", "**/*.env")
+    assert "end\n" in said
     assert "secret" not in said
     assert (netproxy.workspace / "sub" / "prod.env").read_text() == "secret-3"
 
@@ -157,10 +159,10 @@ def test_a_file_that_is_read_only_can_not_be_written_by_another_name(netproxy: N
     netproxy.person.owns(netproxy.workspace / "dir")
     script = """
 ln kept other; echo x > other; mv kept other; rm -f kept; echo x > kept; sed -i s/was/is/ kept
-exec 3<>kept; echo x >&3; truncate -s 0 /proc/self/root$PWD/kept; echo x > dir/new; mv dir dir2
-echo x > later; mkdir later
+(exec 3<>kept; echo x >&3); truncate -s 0 /proc/self/root$PWD/kept; echo x > dir/new; mv dir dir2
+echo x > later; mkdir later; echo end
 """
-    run(netproxy, script, "--read", "kept", "--read", "dir", "--read", "later")
+    assert "end\n" in run(netproxy, script, "--read", "kept", "--read", "dir", "--read", "later")
     assert kept.read_text() == "as it was\n"
     assert list((netproxy.workspace / "dir").iterdir()) == []
     assert not (netproxy.workspace / "later").exists()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,28 +52,44 @@ def _is_janitor(pid: int) -> bool:
 def test_after_kill_9_of_any_one_process(me: Person, base: Path, victim: str) -> None:
     netproxy = Netproxy(me, base)
     with _start(netproxy, _WAITS) as run:
-        _until((netproxy.workspace / "ready").exists)
-        assert (netproxy.workspace / ".vscode").is_dir()
-        children = _children(run.pid)
-        (janitor,) = (pid for pid in children if _is_janitor(pid))
-        (bwrap,) = (pid for pid in children if not _is_janitor(pid))
-        os.kill({"gateway": run.pid, "bwrap": bwrap, "janitor": janitor}[victim], signal.SIGKILL)
-        if victim == "janitor":
-            run.send_signal(signal.SIGTERM)
-        run.wait(10)
+        try:
+            _until((netproxy.workspace / "ready").exists)
+            assert (netproxy.workspace / ".vscode").is_dir()
+            children = _children(run.pid)
+            (janitor,) = (pid for pid in children if _is_janitor(pid))
+            (bwrap,) = (pid for pid in children if not _is_janitor(pid))
+            victims = {"gateway": run.pid, "bwrap": bwrap, "janitor": janitor}
+            os.kill(victims[victim], signal.SIGKILL)
+            if victim == "janitor":
+                run.send_signal(signal.SIGTERM)
+            run.wait(10)
+        finally:
+            run.kill()
     _until(lambda: [path.name for path in netproxy.workspace.iterdir()] == ["ready"])
 
 
-def test_many_runs_in_one_workspace_share_them(me: Person, base: Path) -> None:
-    """The first to end takes nothing away from the others."""
+_CHECKS = """
+touch ready-{name}; until test -e go-{name}; do sleep 0.02; done
+echo x > .vscode; test -d .idea
+"""
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+def test_the_first_run_to_end_takes_nothing_from_another(
+    me: Person, base: Path, first: str
+) -> None:
+    """Whoever made them: they go with the last run."""
     netproxy = Netproxy(me, base)
-    script = "sleep 0.$(($$ % 3)); echo x > .vscode || echo x > .mcp.json/x || true; test -d .idea"
-
-    def one(_: int) -> tuple[int, str]:
-        done = netproxy.run("--ask", "never", command=["sh", "-c", script])
-        return done.status, done.err
-
-    with ThreadPoolExecutor(4) as pool:
-        ended = list(pool.map(one, range(8)))
-    assert [status for status, _ in ended] == [0] * 8, ended
-    assert list(netproxy.workspace.iterdir()) == []
+    runs = {}
+    try:
+        for name in ("one", "two"):
+            runs[name] = _start(netproxy, _CHECKS.format(name=name))
+            _until((netproxy.workspace / f"ready-{name}").exists)
+        for name in sorted(runs, key=lambda each: each != first):
+            (netproxy.workspace / f"go-{name}").touch()
+            assert runs[name].wait(10) == 0, "they were there to the end"
+    finally:
+        for run in runs.values():
+            run.kill()
+            run.wait()
+    assert all(path.is_file() and not path.stat().st_size for path in netproxy.workspace.iterdir())

@@ -44,6 +44,7 @@ def test_they_are_made_whole_and_removed(
     points.claim(parts)
     assert names(tmp_path) == [".vscode", "commondir"]
     assert is_mount_point(tmp_path / ".vscode")
+    assert is_mount_point(parts[1].path)
     assert not is_mount_point(tmp_path)
     assert not is_mount_point(tmp_path / "nowhere")
     assert (tmp_path / "commondir").read_bytes() == b".\n"

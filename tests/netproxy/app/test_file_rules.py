@@ -90,6 +90,16 @@ def test_what_is_there_is_kept_and_what_is_not_is_kept_out(home: Path) -> None:
     assert not {"work/.vscode", "work/deep/r/.vscode", "work/.git"} & kept_out
 
 
+def test_what_another_run_keeps_out_is_kept_out_by_this_one_too(home: Path) -> None:
+    """It goes when the last that holds it does."""
+    for name in (".vscode", "kept", "own"):
+        (home / "work" / name).mkdir()
+        (home / "work" / name).chmod(0o755 if name == "own" else 0o1755)
+    found = made(home, read_paths=(str(home / "work/kept"), str(home / "work/own")))
+    assert {"work/.vscode", "work/kept"} <= missing(found, home)
+    assert rights(found, home)["work/own"] == "read"
+
+
 def test_several_workspaces(home: Path) -> None:
     (home / "other").mkdir()
     found = made(home, workspaces=(home / "other",))
