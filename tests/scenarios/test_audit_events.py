@@ -307,15 +307,13 @@ def lived(netproxy: Netproxy) -> list[dict[str, Any]]:
         assert_valid(record)
     assert records.pop()["event.name"] == "netproxy.audit.checkpoint"
     names = [record["event.name"] for record in records]
-    assert names[:4] == [
-        f"netproxy.{name}"
-        for name in ("gateway.started", "session.started", "config.applied", "run.started")
-    ]
+    beginning = "gateway.started session.started config.applied sandbox.probed run.started"
+    assert names[:5] == [f"netproxy.{name}" for name in beginning.split()]
     assert names[-3:] == [
         f"netproxy.{name}" for name in ("run.exited", "session.ended", "gateway.stopped")
     ]
     assert len({record["execution.id"] for record in records}) == 1
-    return records[4:-3]
+    return records[5:-3]
 
 
 def test_a_question_from_its_asking_to_the_end_of_the_command(netproxy: Netproxy) -> None:
