@@ -25,18 +25,18 @@ _NAME = re.compile(r'"([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+_?)"')
 # Read by us, and as much the command's as ours; and what is no variable's name.
 _SHARED = re.compile(
     r"XDG_(STATE|CONFIG)_HOME|NO_COLOR|GIT_.*|PIP_.*|GRPC_.*|CLOCK_.*"
-    r"|NEED_DATA|NOT_TLS|CLIENT_CERTIFICATE"
+    r"|CLIENT_CERTIFICATE"
 )
 
 
 def read_by_us() -> set[str]:
-    """Every text in our source that looks like a variable's name; a few are none."""
-    files = [
-        file
+    """Every text that looks like a variable's name, in a file of ours that speaks of `environ`."""
+    texts = [
+        file.read_text()
         for package in ("netproxy", "approvals", "sandbox", "otel")
         for file in (ROOT / package).rglob("*.py")
     ]
-    found = {name for file in files for name in _NAME.findall(file.read_text())}
+    found = {name for text in texts if "environ" in text for name in _NAME.findall(text)}
     return {name for name in found if not _SHARED.fullmatch(name)}
 
 
