@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.errors import FenceBroken
 from sandbox.linux.capture import _ask, _kernel
 from sandbox.linux.namespace import _enter
 from sandbox.linux.netlink import ACK, NETLINK_NETFILTER, REQUEST, attribute, message
@@ -185,10 +186,16 @@ for family, kind, address in (
 def test_without_any_rule_there_is_still_no_way_out() -> None:
     """Somebody with every capability in the namespace flushes them: all ends inside."""
     with Captured(FLUSHED) as captured:
-        flush(captured.inner_pid)
-        assert captured.run() == Exited(code=0)
+        assert captured.run(lambda: flush(captured.inner_pid)) == Exited(code=0)
     assert captured.seen.connections == []
     assert captured.seen.questions == []
+
+
+def test_rules_that_are_gone_before_the_command_are_missed() -> None:
+    with Captured(FLUSHED) as captured:
+        flush(captured.inner_pid)
+        with pytest.raises(FenceBroken, match="direct IPv4"):
+            captured.run()
 
 
 def flush(pid: int) -> None:

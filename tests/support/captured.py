@@ -24,6 +24,8 @@ from sandbox.process import Fence
 from sandbox.streams import Streams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sandbox.model import Ending
 
 SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h; IP6T_SO_ORIGINAL_DST is the same
@@ -83,12 +85,16 @@ class Captured:
         told = Path(f"/proc/self/fdinfo/{self.fence.init}").read_text(encoding="ascii")
         return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pid:"))
 
-    def run(self) -> Ending:
-        """The program's end; then all that it did has been seen."""
-        return asyncio.run(self._run())
+    def run(self, meanwhile: Callable[[], None] = lambda: None) -> Ending:
+        """The program's end; then all that it did has been seen.
 
-    async def _run(self) -> Ending:
+        `meanwhile`: what happens after the fence was proven, before the program begins.
+        """
+        return asyncio.run(self._run(meanwhile))
+
+    async def _run(self, meanwhile: Callable[[], None]) -> Ending:
         self.proof = self.fence.prove(self.listeners)
+        meanwhile()
         command = await self.fence.release()
         self._thread.start()
         ending = await command.ended
