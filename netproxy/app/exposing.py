@@ -49,7 +49,8 @@ def exposed_ports(asked: tuple[Expose, ...]) -> Iterator[tuple[ExposedPort, ...]
 @contextmanager
 def exposed(server: ProxyServer, listeners: Listeners) -> Iterator[None]:
     """Lead whoever connects there to the command, until the block ends. Inside a running loop."""
-    if listeners.supplier is None:
+    # A command may be over before its gateway is up.
+    if listeners.supplier is None or listeners.supplier.fileno() < 0:
         yield
         return
     from netproxy.transport.exposed import Exposed

@@ -41,17 +41,20 @@ def supply(channel: socket.socket) -> None:
 
 
 class SocketSupply:
-    """The other end, in the gateway. Make it inside a running loop; it owns the channel."""
+    """The other end, in the gateway. Make it inside a running loop, with a channel that is open.
+
+    It keeps a descriptor of its own: whoever ends the helper closes the other at any time.
+    """
 
     def __init__(self, channel: socket.socket) -> None:
         import asyncio  # not in the helper, which starts before anything heavy is imported
 
-        self._channel = channel
-        channel.setblocking(False)
+        self._channel = channel.dup()
+        self._channel.setblocking(False)
         self._stock: dict[int, list[socket.socket]] = {family: [] for family in _ORDERS.values()}
         self._coming: dict[int, asyncio.Future[None]] = {}
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(channel, self._received)
+        self._loop.add_reader(self._channel, self._received)
 
     async def take(self, family: int) -> socket.socket:
         """Return an unconnected TCP socket of the sandbox's that doesn't block. Raises `OSError`.

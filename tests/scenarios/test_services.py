@@ -123,3 +123,9 @@ def test_what_the_file_names_is_there_until_it_no_longer_does(me: Person, base: 
             assert out == "cut\n", err
     (ended,) = netproxy.events("netproxy.connection.closed")
     assert ended["netproxy.close.reason"] == "policy_changed"
+
+
+def test_a_command_may_be_over_before_anybody_comes(me: Person, base: Path) -> None:
+    netproxy = Netproxy(me, base)
+    done = netproxy.run("--expose", f"8080:{free_port()}", command=["true"])
+    assert (done.status, done.err) == (0, "")
