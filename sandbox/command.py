@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sandbox.config import GRACE_SECONDS, REAP_SECONDS
 from sandbox.errors import LaunchFailed
-from sandbox.model import Ending, Exited, NotStarted, Signalled
+from sandbox.model import Ending, Signalled
+from sandbox.reports import Reports, Stopped
 
 if TYPE_CHECKING:
     import socket
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from sandbox.terminal import TerminalRelay
 
 _MESSAGE_BYTES = 64
-_STATUS_DIGITS = 5  # a wait status has 16 bits
-_STOPS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 
 
 class Command:
@@ -38,7 +37,7 @@ class Command:
         self._fence = fence
         self._control = control
         self._loop = asyncio.get_running_loop()
-        self._failed_exec: int | None = None
+        self._reports = Reports()
         self.pid = pid  # of the command's process group's leader, as this host numbers it
         self.relay = relay
         self.ended: asyncio.Future[Ending] = self._loop.create_future()
@@ -58,25 +57,13 @@ class Command:
             self._loop.remove_reader(self._control)
             self._fence.kill()
             return
-        self._obey(message[:1], _number(message[1:]))
-
-    def _obey(self, kind: bytes, number: int) -> None:
-        match kind:
-            case b"e":
-                self._failed_exec = number
-            case b"t" if number in _STOPS:
+        match self._reports.read(message):
+            case None:
+                pass
+            case Stopped(signal=number):
                 self.on_stop(number)
-            case b"x" if not self.ended.done() and _is_end(number):
-                self.ended.set_result(self._ending(number))
-            case _:  # nothing that the other side may say is worth more than ignoring it
-                return
-
-    def _ending(self, status: int) -> Ending:
-        if self._failed_exec is not None:
-            return NotStarted(errno=self._failed_exec)
-        if os.WIFSIGNALED(status):
-            return Signalled(signal=os.WTERMSIG(status))
-        return Exited(code=os.waitstatus_to_exitcode(status) & 0xFF)
+            case ending if not self.ended.done():
+                self.ended.set_result(ending)
 
     def _lost(self) -> None:
         """The whole sandbox ended without a report: something killed it from outside."""
@@ -140,16 +127,6 @@ class Command:
             raise LaunchFailed(f"process {self._fence.pid} can't be ended") from None
         finally:
             self._loop.remove_reader(self._process_end)
-
-
-def _number(digits: bytes) -> int:
-    """What follows the letter; -1, which means nothing to anybody, for what is no such number."""
-    return int(digits) if digits.isdigit() and len(digits) <= _STATUS_DIGITS else -1
-
-
-def _is_end(status: int) -> bool:
-    """Whether it is a wait status of a process that ended."""
-    return 0 <= status <= 0xFFFF and (os.WIFEXITED(status) or os.WIFSIGNALED(status))  # noqa: PLR2004  # 16 bits
 
 
 def resolve(future: asyncio.Future[None]) -> None:

@@ -58,6 +58,7 @@ class Begun(NamedTuple):
 
     pid: int  # of its process group's leader, as this host numbers it
     master: int | None  # of the terminal that it was given; the caller's to close
+    control: socket.socket  # where its monitor is heard; closed with the fence
 
 
 class Fence:
@@ -278,7 +279,7 @@ class Fence:
             master = self._take_monitor()
             self._seal()
             self._control.send(b"+")
-            return Begun(pid=self._take_pid(), master=master)
+            return Begun(self._take_pid(), master, self._control)
         except TimeoutError:
             raise LaunchFailed("the command's monitor did not answer") from None
 

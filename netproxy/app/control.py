@@ -77,7 +77,7 @@ async def _serve(
         authenticate=PeerCredentials(
             sink=room.trail,
             uid=os.geteuid(),
-            is_own=lambda pid: descends_from(pid, os.getpid()),
+            is_own=lambda pid: descends_from(pid, os.getpid()) or room.is_own(pid),
         ),
         log=room.detail,
         report=room.report,

@@ -15,18 +15,16 @@ import stat
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.app.places import runtime_dir, state_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-FIRST = "control.sock"
 _NEVER = (
     "never"  # of `netproxy.app.settings.Ask`, which would take the command line 0.1 s to import
 )
-_OTHERS = "control-"
 _SUFFIX = ".sock"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STRANGERS = stat.S_IRWXG | stat.S_IRWXO
@@ -37,6 +35,22 @@ _PATIENCE_SECONDS = 0.5
 _LOOK_SECONDS = 0.01
 # Reviewers, their tools and probes, while the gateway imports what it serves them with.
 _BACKLOG = 64
+
+
+class Names(NamedTuple):
+    """What sockets of one kind are called: the first gateway's, and those of others beside it."""
+
+    first: str
+    others: str  # what they begin with
+
+    def holds(self, name: str) -> bool:
+        """Whether it is one of these."""
+        return name == self.first or (name.startswith(self.others) and name.endswith(_SUFFIX))
+
+
+CONTROL = Names("control.sock", "control-")  # for reviewers
+RUNS = Names("runs.sock", "runs-")  # for launchers: `netproxy.app.takeover`
+FIRST = CONTROL.first
 
 
 class ControlRefused(Exception):
@@ -82,16 +96,16 @@ class ControlSocket:
         os.close(self._folder)
 
 
-def open_control(folder: Path) -> ControlSocket:
+def open_control(folder: Path, names: Names = CONTROL) -> ControlSocket:
     """Listen there. Raises `ControlRefused`."""
     try:
         make_folder(folder)
         with opened(folder) as descriptor:
             is_ours_alone = _lock(descriptor)
             if is_ours_alone:
-                _sweep(folder, descriptor)
-            is_first = is_ours_alone and not _exists(descriptor, FIRST)
-            name = FIRST if is_first else f"{_OTHERS}{os.urandom(6).hex()}{_SUFFIX}"
+                _sweep(folder, descriptor, names)
+            is_first = is_ours_alone and not _exists(descriptor, names.first)
+            name = names.first if is_first else f"{names.others}{os.urandom(6).hex()}{_SUFFIX}"
             # Opened anew: a copy (dup) would hold the folder's lock as long as this gateway lives.
             kept = os.open(f"/proc/self/fd/{descriptor}", _FOLDER & ~os.O_NOFOLLOW)
             try:
@@ -125,16 +139,16 @@ def control_of(
         yield control
 
 
-def control_sockets(folder: Path) -> tuple[str, ...]:
+def control_sockets(folder: Path, names: Names = CONTROL) -> tuple[str, ...]:
     """The names of all that may live there, the first one first. Raises `ControlRefused`."""
     try:
         with opened(folder) as descriptor:
-            names = [name for name in _names(descriptor) if _is_control(name)]
+            found = [name for name in _listed(descriptor) if names.holds(name)]
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise ControlRefused(f"{folder}: {error.strerror or error}") from None
-    return tuple(sorted(names, key=lambda name: (name != FIRST, name)))
+    return tuple(sorted(found, key=lambda name: (name != names.first, name)))
 
 
 def connect(folder: Path, name: str, seconds: float) -> socket.socket:
@@ -205,20 +219,16 @@ def _lock(descriptor: int) -> bool:
             return True
 
 
-def _sweep(folder: Path, descriptor: int) -> None:
+def _sweep(folder: Path, descriptor: int, names: Names) -> None:
     """Take away the names of gateways that died."""
-    for name in _names(descriptor):
-        if _is_control(name) and not _is_bound(_address(folder, descriptor, name)):
+    for name in _listed(descriptor):
+        if names.holds(name) and not _is_bound(_address(folder, descriptor, name)):
             with suppress(OSError):
                 os.unlink(name, dir_fd=descriptor)
 
 
-def _names(descriptor: int) -> list[str]:
+def _listed(descriptor: int) -> list[str]:
     return os.listdir(descriptor)
-
-
-def _is_control(name: str) -> bool:
-    return name == FIRST or (name.startswith(_OTHERS) and name.endswith(_SUFFIX))
 
 
 def _exists(descriptor: int, name: str) -> bool:

@@ -46,6 +46,8 @@ class Room:
     surroundings: Surroundings
     control: ControlSocket | None = None  # None: there is none
     inbox: OpenInbox | None = None  # None: no pages
+    # Whether a process is of a run that a launcher handed over.
+    is_own: Callable[[int], bool] = lambda _: False
     detail: Callable[[str], None] = lambda _: None  # what only those want who look for a mistake
 
     @property

@@ -309,12 +309,14 @@ class _Execution:
             return await supervising
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
+        from netproxy.app.own_signals import OwnSignals
         from netproxy.app.reception import Reception
         from netproxy.app.supervisor import Supervisor
 
         screen = RelayScreen()
         command = await fence.release()
         listeners = replace(listeners, calls=fence.calls, places=self._doors.places)
+        signals = OwnSignals(command, run.reload_wanted.set)
         async with Reception(listeners, lambda: self._gateway(run, listeners, screen)) as reception:
             screen.relay = command.relay
             if command.relay is not None:
@@ -325,7 +327,7 @@ class _Execution:
                 run.trail,
                 timeout_seconds=self._settings.timeout_seconds,
                 close_connections=reception.close_all,
-                request_reload=run.reload_wanted.set,
+                signals=signals,
             )
             outcome = await supervisor.watch()
         self._mid_line = command.relay is not None and command.relay.is_mid_line

@@ -19,6 +19,7 @@ from netproxy.app.reviewing import reviewed, ways_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.sessions import run_of, served
 from netproxy.app.settings import Ask
+from netproxy.app.takeover import Takeover, runs_socket
 from netproxy.app.user import reviewer_name
 from netproxy.app.wiring import Shared, addresses_of, room_of, written_by_turns
 from netproxy.transport.capacity import Crowd
@@ -88,6 +89,7 @@ class Service:
         self.crowd = Crowd()
         self.control: ControlSocket | None = None
         self.inbox: OpenInbox | None = None
+        self._takeover: Takeover | None = None
         # What comes with the journal; None: nobody asked for it.
         self.page: Page | None = None
         self.tracing: Tracing | None = None
@@ -113,13 +115,25 @@ class Service:
                 health = await stack.enter_async_context(Health(self.listening.health, trail))
             if self.listening.metrics is not None and self.page is not None:
                 await stack.enter_async_context(MetricsPage(self.listening.metrics, self.page))
+            takeover = await self._take_over(stack, shared)
             self._announce()
             await self._until_stopped(admission)
             if health is not None:
                 health.is_draining = True
             notify("STOPPING=1", self._environ)
             # Clients leave the first servers first.
-            return await self._drain([*servers, *(admission.servers if admission else ())])
+            servers += admission.servers if admission else ()
+            return await self._drain(servers, takeover)
+
+    async def _take_over(self, stack: AsyncExitStack, shared: Shared) -> Takeover | None:
+        """Serve runs that this user starts meanwhile; None where nobody could offer one."""
+        socket = stack.enter_context(runs_socket(self._environ, self.log))
+        if socket is None:
+            return None
+        settings = next(iter(self._sessions.values())).settings
+        takeover = Takeover(socket.listener, shared, self._trail, settings, reviewer_name())
+        self._takeover = await stack.enter_async_context(takeover)
+        return self._takeover
 
     async def _run_of(self, session: Session, shared: Shared) -> Run:
         """Raises `StoreUnavailable` for one that is to go on where it was left."""
@@ -143,9 +157,15 @@ class Service:
         """Open what all sessions use together."""
         stack.enter_context(written_by_turns(self._trail, self.log))
         first = next(iter(self._sessions.values())).settings
-        screen, runs = RelayScreen(), self._runs.values
+        screen, runs = RelayScreen(), self._all_runs
         room = room_of(first, self._trail, reviewer_name(), screen, self._environ, self.log, runs)
-        room = replace(room, control=self.control, inbox=self.inbox, detail=self.log.detail)
+        room = replace(
+            room,
+            control=self.control,
+            inbox=self.inbox,
+            detail=self.log.detail,
+            is_own=lambda pid: self._takeover is not None and self._takeover.is_own(pid),
+        )
         return Shared(
             service=await stack.enter_async_context(
                 reviewed(room, ways_of(room), opens_store=True)
@@ -160,6 +180,11 @@ class Service:
             report=self.log,
             tells_at_once=True,
         )
+
+    def _all_runs(self) -> tuple[Run, ...]:
+        """Those of its sessions, and those that were handed over."""
+        handed_over = () if self._takeover is None else self._takeover.runs.values()
+        return (*self._runs.values(), *handed_over)
 
     def _own_sockets(self) -> list[socket.socket]:
         """Where no client may go, whatever the rules open."""
@@ -219,7 +244,7 @@ class Service:
             self._signalled.set()
 
         def reload() -> None:
-            for run in self._runs.values():
+            for run in self._all_runs():
                 run.reload_wanted.set()
             self._signalled.set()
 
@@ -237,8 +262,10 @@ class Service:
             self.log(f"metrics on http://{where(self.listening.metrics)}/metrics")
         notify("READY=1", self._environ)
 
-    async def _drain(self, servers: list[ProxyServer]) -> int:
-        """Stop accepting, let clients finish, and count who has to be cut."""
+    async def _drain(self, servers: list[ProxyServer], takeover: Takeover | None) -> int:
+        """Stop accepting, let clients and runs finish, and count who has to be cut."""
+        if takeover is not None:
+            takeover.stop_accepting()
         for server in servers:
             server.stop_accepting()
             server.retire()
@@ -246,6 +273,8 @@ class Service:
         async def finished() -> None:
             for server in servers:
                 await server.emptied()
+            if takeover is not None:
+                await takeover.finished()
 
         async with asyncio.TaskGroup() as group:
             ends = {group.create_task(finished()), group.create_task(self._hurrying.wait())}

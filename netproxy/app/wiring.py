@@ -31,7 +31,7 @@ from netproxy.app.rule_file import RuleFile
 from netproxy.app.rule_writer import RuleWriter
 from netproxy.app.services import datagram_ports, names_of, serving_services
 from netproxy.app.settings import MANAGED_FILE
-from netproxy.app.supervisor import Denial
+from netproxy.app.supervisor import RunToken
 from netproxy.app.surroundings import GatewaySurroundings
 from netproxy.app.trust import TrustStore
 from netproxy.config import Limits
@@ -58,13 +58,11 @@ if TYPE_CHECKING:
     from netproxy.app.reception import Run
     from netproxy.app.settings import Settings
     from netproxy.connection.fake_names import FakeNames
-    from netproxy.model import Decision, Request
     from netproxy.ports import Token
     from netproxy.transport.capacity import Crowd
     from netproxy.transport.udp_ports import Ports
     from otel import AuditTrail
     from sandbox.launch import Listeners
-    from sandbox.token import CancellationToken
 
 
 # Why a connection ends when the yes that carried it does.
@@ -73,28 +71,6 @@ _CUT_FOR = {
     GrantEnd.EXPIRED: CloseReason.GRANT_EXPIRED,
     GrantEnd.USED_UP: CloseReason.BYTE_LIMIT,
 }
-
-
-class RunToken:
-    """Fills `netproxy.ports.Token` with the sandbox's own token."""
-
-    def __init__(self, token: CancellationToken[Denial]) -> None:
-        self._token = token
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the run is being ended."""
-        return self._token.is_cancelled
-
-    def cancel(self, request: Request, decision: Decision) -> None:
-        """End the run for this refusal, unless an earlier one did."""
-        self._token.cancel(
-            Denial(
-                destination=request.destination,
-                decision=decision,
-                connection_id=request.connection_id,
-            )
-        )
 
 
 @asynccontextmanager
@@ -133,22 +109,8 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
                 environ=environ,
                 report=report,
             )
-            names = names_of(run.settings.sandbox.services)
-            async with data_plane(
-                run,
-                shared,
-                token=RunToken(run.token),
-                limits=limits_of(run.settings),
-                ports=datagram_ports(listeners, shared.readiness),
-                names=names,
-            ) as server:
-                server.serve(listeners.http, ListenerKind.HTTP)
-                server.serve(listeners.socks, ListenerKind.SOCKS5)
-                with (
-                    capturing(listeners.capture, server, names, run.policy, shared.readiness),
-                    serving_services(server, listeners, run.settings.sandbox.services),
-                ):
-                    yield server
+            async with served_run(run, shared, listeners) as server:
+                yield server
 
 
 def _own_listeners(
@@ -161,6 +123,27 @@ def _own_listeners(
     if inbox is not None:
         yield inbox.listener
     yield from (each.listener for each in listeners.exposed)
+
+
+@asynccontextmanager
+async def served_run(run: Run, shared: Shared, listeners: Listeners) -> AsyncIterator[ProxyServer]:
+    """Serve all that a run listens on until the block ends. A denial ends its command."""
+    names = names_of(run.settings.sandbox.services)
+    async with data_plane(
+        run,
+        shared,
+        token=RunToken(run.token),
+        limits=limits_of(run.settings),
+        ports=datagram_ports(listeners, shared.readiness),
+        names=names,
+    ) as server:
+        server.serve(listeners.http, ListenerKind.HTTP)
+        server.serve(listeners.socks, ListenerKind.SOCKS5)
+        with (
+            capturing(listeners.capture, server, names, run.policy, shared.readiness),
+            serving_services(server, listeners, run.settings.sandbox.services),
+        ):
+            yield server
 
 
 @contextmanager

@@ -96,6 +96,13 @@ COVERED_ELSEWHERE = {
         "sandbox/process",
         "sandbox/tree",
     ),
+    # Two processes, and the sockets between them.
+    "tests/scenarios/test_handover.py": (
+        "netproxy/app/async_line",
+        "netproxy/app/launcher",
+        "netproxy/app/takeover",
+        "sandbox/attended",
+    ),
     "tests/faults/test_descriptors.py": ("netproxy/app/descriptors",),
     "tests/scenarios/test_serve.py": (
         "netproxy/app/cli/serve",

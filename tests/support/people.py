@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +51,15 @@ def ordinary_user(base: Path) -> Person:
     uid = _unused_id()
     os.chown(home, uid, uid)
     return Person(name="user", uid=uid, home=home, prefix=_enter(uid, home, base))
+
+
+def beside(person: Person, pid: int, folder: Path) -> Person:
+    """The same person, in the mount namespace of one of his processes, at work in `folder`."""
+    if not person.prefix:
+        return person
+    script = f"cd {shlex.quote(str(folder))}\n{_drop(person.uid)}"
+    entering = ("nsenter", f"--mount=/proc/{pid}/ns/mnt", "sh", "-c", script, "sh")
+    return replace(person, prefix=entering)
 
 
 def _unused_id() -> int:

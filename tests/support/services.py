@@ -66,6 +66,11 @@ class Service:
         return self.addresses[0]
 
     @property
+    def pid(self) -> int:
+        """Of the gateway: whatever started it has become it."""
+        return self.process.pid
+
+    @property
     def where(self) -> tuple[str, int]:
         host, _, port = self.address.rpartition(":")
         return host.strip("[]"), int(port)

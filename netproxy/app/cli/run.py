@@ -1,4 +1,8 @@
-"""`netproxy run [options] -- CMD…`, the main job: options in `run_options`, steps in `app.run`."""
+"""`netproxy run [options] -- CMD…`, the main job: options in `run_options`, steps in `app.run`.
+
+Where a gateway runs already it has the settings and all that they need: then nothing of that is
+imported here (`app.launcher`).
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,9 @@ import gc
 import os
 import signal
 import sys
-from dataclasses import replace
-from functools import partial
 
-from netproxy.app.cli.run_options import given_flags, parse_run
 from netproxy.app.footing import open_standard_streams, unfit
-from netproxy.app.settings import load_settings
-from netproxy.errors import InvalidSettings
-from netproxy.policy.origin import Layer
-from sandbox.inside import is_inside
+from netproxy.app.launcher import handed_over
 
 
 def main(arguments: list[str]) -> int:
@@ -22,14 +20,27 @@ def main(arguments: list[str]) -> int:
     # Whatever is made from here to the first connection is kept. To look for garbage in it, now and
     # once more at the end of the process, takes 20 ms.
     gc.disable()
+    open_standard_streams()
     try:
-        return _run(arguments)
+        status = handed_over(arguments, os.environ) if unfit() is None else None
+        return _run(arguments) if status is None else status
+    except KeyboardInterrupt:  # before the command ran, or after it ended
+        return 128 + signal.SIGINT
     finally:
         gc.freeze()
 
 
 def _run(arguments: list[str]) -> int:
-    open_standard_streams()
+    """Run it with a gateway of its own, or the one that it is inside of."""
+    from dataclasses import replace
+    from functools import partial
+
+    from netproxy.app.cli.run_options import given_flags, parse_run
+    from netproxy.app.settings import load_settings
+    from netproxy.errors import InvalidSettings
+    from netproxy.policy.origin import Layer
+    from sandbox.inside import is_inside
+
     options = parse_run(arguments)
     if is_inside():
         from netproxy.app.joining import join
@@ -50,7 +61,4 @@ def _run(arguments: list[str]) -> int:
     # A project's file that appears later doesn't count: the command may have made it.
     has_project = any(source.layer is Layer.PROJECT for source in settings.sources)
     later = options if has_project else replace(options, no_project=True)
-    try:
-        return run(settings, os.environ, partial(load_settings, later, os.environ))
-    except KeyboardInterrupt:  # before the command ran, or after it ended
-        return 128 + signal.SIGINT
+    return run(settings, os.environ, partial(load_settings, later, os.environ))

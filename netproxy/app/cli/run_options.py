@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netproxy.app.approval_settings import parse_inbox
@@ -57,6 +58,13 @@ Exit status: the command's own; 77 after a denial, 124 after --timeout, 125 when
 64 for bad usage."""
 
 
+class GatewayChoice(StrEnum):
+    """Whose connections a run's are."""
+
+    AUTO = "auto"  # a gateway of ours that runs already, if it would decide and record the same
+    OWN = "own"
+
+
 class BundleUse(NamedTuple):
     """`--allow @python`: what it stands for is in the user's file."""
 
@@ -78,6 +86,7 @@ class RunOptions:
     on_denial: OnDenial | None = None
     session: str | None = None
     inbox: ListenAddress | None = None
+    gateway: GatewayChoice = GatewayChoice.AUTO
     timeout_seconds: float | None = None
     audit_directory: Path | None = None
     audit_mode: AuditMode | None = None
@@ -87,9 +96,13 @@ class RunOptions:
     command: tuple[str, ...] = ()
 
 
-def parse_run(arguments: list[str]) -> RunOptions:
-    """Read the words after `run`. Leaves with one line and 64 when they can't be used."""
+def parse_run(arguments: list[str], *, is_quiet: bool = False) -> RunOptions:
+    """Read the words after `run`. Leaves with one line and 64 when they can't be used.
+
+    `is_quiet`: without the line.
+    """
     parser = _parser()
+    parser.is_quiet = is_quiet
     own, command = _divide(arguments)
     given = parser.parse_args(own)
     if not command:
@@ -104,6 +117,7 @@ def parse_run(arguments: list[str]) -> RunOptions:
         on_denial=None if given.on_denial is None else OnDenial(given.on_denial),
         session=given.session,
         inbox=given.inbox,
+        gateway=GatewayChoice(given.gateway),
         timeout_seconds=given.timeout,
         audit_directory=given.audit_dir,
         audit_mode=_mode(given),
@@ -273,6 +287,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "ADDRESS",
         "type": _one(parse_inbox),
         "help": "answer questions on a web page here too, such as 127.0.0.1:8377",
+    },
+    "--gateway": {
+        "choices": [str(choice) for choice in GatewayChoice],
+        "default": str(GatewayChoice.AUTO),
+        "help": "own: never by a netproxy serve that runs already (default: auto)",
     },
     "--timeout": {
         "metavar": "SECONDS",

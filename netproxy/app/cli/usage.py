@@ -6,7 +6,10 @@ import argparse
 import os
 import re
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 EXIT_USAGE = os.EX_USAGE  # 64
 _HELP_COLUMNS = 96
@@ -18,6 +21,8 @@ _CHOICE = re.compile(r"^argument (.+): invalid choice: '(.*?)' \(choose from (.*
 class UsageParser(argparse.ArgumentParser):
     """No abbreviations (an option that guesses is an option that surprises), one-line errors."""
 
+    is_quiet = False  # whether nobody reads what it prints
+
     def __init__(self, **kwargs: object) -> None:
         kwargs.setdefault("allow_abbrev", False)
         kwargs.setdefault("formatter_class", _HelpFormatter)
@@ -25,8 +30,13 @@ class UsageParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print `netproxy VERB: what, did you mean …` and leave with 64."""
-        sys.stderr.write(f"{self.prog}: {self._explain(message)}\n")
+        if not self.is_quiet:
+            sys.stderr.write(f"{self.prog}: {self._explain(message)}\n")
         raise SystemExit(EXIT_USAGE)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        if not self.is_quiet:
+            super()._print_message(message, file)
 
     def _explain(self, message: str) -> str:
         if unknown := _UNKNOWN.match(message):

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from typing import TYPE_CHECKING, cast
-
-import pytest
+from typing import TYPE_CHECKING
 
 from netproxy.app.supervisor import EXIT_DENIED, Denial, Supervisor
 from netproxy.model import Decision, Destination, Protocol, Reason, Source
-from sandbox.model import Exited
 from sandbox.token import CancellationToken
 from tests.support.fakes import FakeAudit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netproxy.app.hang_up import HangUp
-    from sandbox.command import Command
+    from sandbox.model import Ending
 
 DENIAL = Denial(
     destination=Destination(host="example.com", port=443, protocol=Protocol.HTTPS),
@@ -33,14 +27,9 @@ DENIAL = Denial(
 class FakeCommand:
     """A command that notes what is done to it, and never ends by itself."""
 
-    relay = None
-
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.ended = asyncio.get_running_loop().create_future()
-
-    def signal(self, number: int) -> None:
-        self.told.append(f"signal {number}")
+        self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     def terminate(self) -> None:
         self.told.append("terminate")
@@ -55,12 +44,11 @@ class FakeCommand:
 
 def supervise(command: FakeCommand, token: CancellationToken[Denial]) -> Supervisor:
     return Supervisor(
-        cast("Command", command),
+        command,
         token,
         FakeAudit(),
         timeout_seconds=None,
         close_connections=lambda _: command.told.append("close connections"),
-        request_reload=lambda: command.told.append("reload"),
     )
 
 
@@ -80,45 +68,3 @@ async def _a_denial() -> None:
     outcome = await watching
     assert command.told == ["terminate", "close connections", "end", "kill"]
     assert (outcome.status, outcome.denial) == (EXIT_DENIED, DENIAL)
-
-
-class FakeHangUp:
-    """Comes when it is looked for the nth time, and never again."""
-
-    def __init__(self, comes_at: int) -> None:
-        self.looks = 0
-        self._comes_at = comes_at
-
-    def has_come(self) -> bool:
-        self.looks += 1
-        return self.looks == self._comes_at
-
-
-@pytest.mark.parametrize(
-    ("comes_at", "told"),
-    [
-        pytest.param(0, ["reload"], id="a-request"),
-        pytest.param(1, ["signal 1"], id="a-hang-up"),
-        pytest.param(2, ["reload", "signal 1"], id="a-terminal-that-closes-behind-the-signal"),
-    ],
-)
-def test_a_hang_up_is_the_commands_and_any_other_sighup_is_ours(
-    comes_at: int, told: list[str]
-) -> None:
-    async def story() -> list[str]:
-        command = FakeCommand()
-        supervisor = supervise(command, CancellationToken())
-        supervisor._hang_up = cast("HangUp", hang_up)
-        watching = asyncio.create_task(supervisor.watch())
-        await asyncio.sleep(0)
-        os.kill(os.getpid(), signal.SIGHUP)
-        async with asyncio.timeout(5):
-            while hang_up.looks < max(comes_at, 2 if told[0] == "reload" else 1):
-                await asyncio.sleep(0.01)
-        seen = list(command.told)
-        command.ended.set_result(Exited(code=0))
-        await watching
-        return seen
-
-    hang_up = FakeHangUp(comes_at)
-    assert asyncio.run(story()) == told

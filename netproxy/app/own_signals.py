@@ -1,0 +1,103 @@
+"""What is sent to `netproxy run` is meant for its command; the command's stops are ours."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, Self
+
+from netproxy.app.hang_up import HangUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox.command import Command
+
+# What a person or a service manager sends; the rest keeps its meaning for us (SIGCHLD, SIGPIPE).
+FORWARDED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTSTP,
+)
+# Terminal emulators (xterm, VTE) send SIGHUP first and close the terminal a moment later.
+_HANG_UP_SECONDS = (0.05, 0.25, 1.0)
+_TERMINAL_STOPS = (signal.SIGTTIN, signal.SIGTTOU)
+
+
+class OwnSignals:
+    """Passes this process's signals to its command as long as the block lasts.
+
+    The command must not notice us: signals go to its process group, and its stops stop us as well,
+    so that the shell's job control works.
+    """
+
+    def __init__(self, command: Command, request_reload: Callable[[], None]) -> None:
+        """Make it in a running loop."""
+        self._command = command
+        self._request_reload = request_reload
+        self._hang_up = HangUp()
+        self._looks: list[asyncio.TimerHandle] = []
+        self._loop = asyncio.get_running_loop()
+
+    def __enter__(self) -> Self:
+        self._command.on_stop = self._stopped
+        for number in FORWARDED:
+            self._loop.add_signal_handler(number, self._command.signal, number)
+        self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+        if self._command.relay is not None:
+            self._loop.add_signal_handler(signal.SIGWINCH, self._command.relay.resize)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in (*FORWARDED, signal.SIGHUP, signal.SIGWINCH):
+            self._loop.remove_signal_handler(number)
+        for look in self._looks:
+            look.cancel()
+
+    def _hung_up(self) -> None:
+        """A hang-up is the command's; any other SIGHUP asks for a reload, which never harms."""
+        if self._passed_on():
+            return
+        self._request_reload()
+        for look in self._looks:
+            look.cancel()
+        self._looks = [
+            self._loop.call_later(seconds, self._passed_on) for seconds in _HANG_UP_SECONDS
+        ]
+
+    def _passed_on(self) -> bool:
+        if not self._hang_up.has_come():
+            return False
+        self._command.signal(signal.SIGHUP)
+        return True
+
+    def _stopped(self, number: int) -> None:
+        """The command stopped: so do we, unless it only waits for the terminal that we have."""
+        relay = self._command.relay
+        if relay is not None:
+            if number in _TERMINAL_STOPS and relay.is_foreground():
+                relay.start(foreground=True)
+                self._command.go_on(foreground=True)
+                return
+            relay.suspend()
+        self._stop_ourselves(number)
+        if relay is not None:
+            relay.resume()
+        self._command.go_on(foreground=relay is not None and relay.is_foreground())
+
+    def _stop_ourselves(self, number: int) -> None:
+        """Returns when somebody continued us.
+
+        A stop from the terminal stops the whole job, as the terminal would; SIGSTOP, or any stop of
+        a command that has no terminal, was meant for one process.
+        """
+        self._loop.remove_signal_handler(signal.SIGTSTP)
+        if number == signal.SIGSTOP or self._command.relay is None:
+            os.kill(os.getpid(), number)
+        else:
+            os.killpg(os.getpgrp(), number)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._command.signal, signal.SIGTSTP)

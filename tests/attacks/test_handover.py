@@ -1,0 +1,159 @@
+"""Whoever would have a gateway serve him what his fence, his user or his policy refuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netproxy.app.frames import Line
+from tests.support.handing import Office
+from tests.support.people import ordinary_user
+from tests.support.sites import Site, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.people import Person
+
+# Looks for the socket of launchers by every way that has a name.
+KNOCK = """
+import os, socket, sys
+for root in ("", "/proc/1/root", "/proc/self/root"):
+    try:
+        socket.socket(socket.AF_UNIX).connect(f"{root}{sys.argv[1]}/runs.sock")
+    except OSError as error:
+        print(type(error).__name__)
+    else:
+        print("CONNECTED")
+try:
+    print(os.listdir(sys.argv[1]))
+except OSError as error:
+    print(type(error).__name__)
+"""
+# Offers a run with rules of its own, from within `made`; prints the gateway's answer.
+OFFER = """
+import os, sys
+{made}
+from netproxy.app.control_socket import RUNS, connect
+from netproxy.app.frames import Line
+from netproxy.app.launcher import request
+from pathlib import Path
+line = Line(connect(Path(sys.argv[1]), RUNS.first, 5))
+line.send("run", request(["--ask", "never", "--allow", "**.test", "--", "true"], os.environ,
+                         os.open(".", os.O_PATH)))
+print(*line.receive())
+"""
+
+
+def test_a_command_never_reaches_the_socket_of_launchers(person: Person, base: Path) -> None:
+    """Handed over or not: the folder is hidden, and the filter refuses unix sockets."""
+    office = Office(person, base)
+    with office.gateway("--ask", "never"):
+        command = (sys.executable, "-I", "-c", KNOCK, str(office.sockets))
+        for options in ((), ("--gateway", "own")):
+            done = office.run("--ask", "never", *options, command=command)
+            *ways, found = done.out.splitlines()
+            assert len(ways) == 3, done.err
+            assert "CONNECTED" not in ways
+            assert found in {"[]", "PermissionError"}
+
+
+def offered(office: Office, made: str) -> str:
+    script = OFFER.format(made=made)
+    done = subprocess.run(
+        [*office.person.prefix, sys.executable, "-I", "-c", script, str(office.sockets)],
+        capture_output=True, text=True, check=False, cwd=office.workspace, timeout=20,
+        env=office.environment(),
+    )  # fmt: skip
+    return done.stdout.strip() or done.stderr
+
+
+@pytest.mark.parametrize(
+    ("made", "answer"),
+    [
+        pytest.param(
+            "import ctypes; ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)",
+            "own it is fenced in",
+            id="no-new-privileges",
+        ),
+        pytest.param(
+            "os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNET)",
+            "own another net namespace",
+            id="a-network-of-its-own",
+        ),
+        pytest.param(
+            "os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNS)",
+            "own another mnt namespace",
+            id="mounts-of-its-own",
+        ),
+    ],
+)
+def test_who_is_fenced_in_elsewhere_gets_nothing(
+    person: Person, base: Path, made: str, answer: str
+) -> None:
+    """Else it would make listeners in a namespace of its own, and be let out through them."""
+    office = Office(person, base)
+    with office.gateway("--ask", "never"):
+        assert offered(office, made) == answer
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_another_user_gets_nothing(me: Person, base: Path) -> None:
+    """The folder is closed to him; where it is not, the kernel says who he is."""
+    office = Office(me, base)
+    with office.gateway("--ask", "never"):
+        office.person = ordinary_user(base)
+        assert "PermissionError" in offered(office, "")
+        for folder in (office.runtime, office.sockets):
+            folder.chmod(0o755)
+        (office.sockets / "runs.sock").chmod(0o666)
+        with socket.socket(socket.AF_UNIX) as mine:
+            uid = office.person.uid
+            os.seteuid(uid)
+            try:
+                mine.connect(str(office.sockets / "runs.sock"))
+            finally:
+                os.seteuid(0)
+            assert Line(mine).receive() == ("own", f"user {uid}")
+
+
+def test_rubbish_harms_nobody(me: Person, base: Path) -> None:
+    office = Office(me, base)
+    with office.gateway("--ask", "never"):
+        for rubbish in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\2\0[]", b"\0\0\0\1\xff1"):
+            with socket.socket(socket.AF_UNIX) as mine:
+                mine.connect(str(office.sockets / "runs.sock"))
+                mine.sendall(rubbish)
+        assert office.run("--ask", "never", command=("true",)).status == 0
+        assert office.gateways() == 1
+
+
+def test_a_launcher_that_sleeps_saves_no_command_from_its_denial(me: Person, base: Path) -> None:
+    """It is ended from the gateway, before it hears of the refusal."""
+    office = Office(me, base)
+    script = 'curl -sS -o page "$0"; echo up; read -r _; curl -o page x.test; echo >heard; sleep 9'
+    with Site() as site, office.gateway("--ask", "never"):
+        url = f"http://site.test:{site.port}/"
+        options = (*named("site.test"), "--allow", f"site.test:{site.port}", "--ask", "never")
+        with office.begin(*options, command=("sh", "-c", script, url)) as running:
+            assert running.stdout is not None
+            assert running.stdin is not None
+            assert running.stdout.readline() == "up\n"
+            os.kill(running.pid, signal.SIGSTOP)
+            running.stdin.write("\n")
+            running.stdin.flush()
+            deadline = time.monotonic() + 5
+            while not office.events("netproxy.run.cancelled"):
+                assert time.monotonic() < deadline
+            os.kill(running.pid, signal.SIGCONT)
+            assert running.wait(5) == 77
+    assert not (office.workspace / "heard").exists()
+    phases = [each["netproxy.cancel.phase"] for each in office.events("netproxy.run.cancelled")]
+    assert phases == ["requested", "terminated", "killed"]

@@ -1,0 +1,82 @@
+"""A signal that comes to us is the command's, but for a SIGHUP that asks for a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from netproxy.app.own_signals import OwnSignals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netproxy.app.hang_up import HangUp
+    from sandbox.command import Command
+
+
+class FakeCommand:
+    """A command that notes what it is sent."""
+
+    relay = None
+    on_stop: Callable[[int], None]
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def signal(self, number: int) -> None:
+        self.told.append(f"signal {number}")
+
+
+class FakeHangUp:
+    """Comes when it is looked for the nth time, and never again."""
+
+    def __init__(self, comes_at: int) -> None:
+        self.looks = 0
+        self._comes_at = comes_at
+
+    def has_come(self) -> bool:
+        self.looks += 1
+        return self.looks == self._comes_at
+
+
+@pytest.mark.parametrize(
+    ("comes_at", "told"),
+    [
+        pytest.param(0, ["reload"], id="a-request"),
+        pytest.param(1, ["signal 1"], id="a-hang-up"),
+        pytest.param(2, ["reload", "signal 1"], id="a-terminal-that-closes-behind-the-signal"),
+    ],
+)
+def test_a_hang_up_is_the_commands_and_any_other_sighup_is_ours(
+    comes_at: int, told: list[str]
+) -> None:
+    async def story() -> list[str]:
+        command = FakeCommand()
+        signals = OwnSignals(cast("Command", command), lambda: command.told.append("reload"))
+        signals._hang_up = cast("HangUp", hang_up)
+        with signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+            async with asyncio.timeout(5):
+                while hang_up.looks < max(comes_at, 2 if told[0] == "reload" else 1):
+                    await asyncio.sleep(0.01)
+        return command.told
+
+    hang_up = FakeHangUp(comes_at)
+    assert asyncio.run(story()) == told
+
+
+def test_what_is_sent_to_us_reaches_the_command_and_later_ends_nobody() -> None:
+    async def story() -> list[str]:
+        command = FakeCommand()
+        with OwnSignals(cast("Command", command), lambda: None):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            async with asyncio.timeout(5):
+                while not command.told:
+                    await asyncio.sleep(0.001)
+        return command.told
+
+    assert asyncio.run(story()) == [f"signal {signal.SIGUSR1:d}"]

@@ -1,0 +1,78 @@
+"""A command of another launcher is ended by handle and group, without any help of that one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from sandbox.model import Exited, Signalled
+from sandbox.remote import RemoteCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+FAMILY = "trap 'echo told; exit 3' TERM; echo up; while :; do sleep 0.01; done"
+DEAF = "trap '' TERM; echo up; while :; do sleep 0.01; done"
+
+
+def with_family(
+    script: str, story: Callable[[RemoteCommand, subprocess.Popen[str]], Awaitable[None]]
+) -> None:
+    """The command stands for its own init, and leads a group as a command does."""
+
+    async def told() -> None:
+        with subprocess.Popen(
+            ["sh", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as family:
+            assert family.stdout is not None
+            assert family.stdout.readline() == "up\n"
+            command = RemoteCommand(os.pidfd_open(family.pid))
+            try:
+                await story(command, family)
+            finally:
+                await command.finish(kill=True)
+                await command.finish(kill=True)  # once more is nothing
+
+    asyncio.run(told())
+
+
+def test_it_is_told_at_once_and_may_say_a_last_word() -> None:
+    async def story(command: RemoteCommand, family: subprocess.Popen[str]) -> None:
+        command.terminate()  # it has not begun, so nobody is meant
+        command.began(family.pid)
+        os.kill(family.pid, signal.SIGSTOP)
+        command.terminate()
+        assert family.stdout is not None
+        assert family.stdout.readline() == "told\n"
+        command.reported(Exited(code=3))
+        command.reported(Exited(code=4))
+        phases: list[str] = []
+        await command.end(phases.append)
+        assert (phases, command.ended.result()) == (["terminated", "killed"], Exited(code=3))
+        command.terminate()  # who has ended is not told again
+
+    with_family(FAMILY, story)
+
+
+def test_who_does_not_listen_is_killed_after_the_grace() -> None:
+    async def story(command: RemoteCommand, family: subprocess.Popen[str]) -> None:
+        command.began(family.pid)
+        began = time.monotonic()
+        command.terminate()
+        await command.end(lambda _: None)
+        assert await command.ended == Signalled(signal=signal.SIGKILL)
+        assert time.monotonic() - began < 0.3
+
+    with_family(DEAF, story)
+
+
+def test_what_was_killed_from_outside_has_ended() -> None:
+    async def story(command: RemoteCommand, family: subprocess.Popen[str]) -> None:
+        os.kill(family.pid, signal.SIGKILL)
+        assert await command.ended == Signalled(signal=signal.SIGKILL)
+
+    with_family(DEAF, story)
