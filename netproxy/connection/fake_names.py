@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _FIRST: Final = 198 << 24 | 18 << 16 | 1
 _LAST: Final = 198 << 24 | 19 << 16 | 0xFFFE
-_PREFIXES: Final = ("198.18.", "198.19.")
+# Of such addresses as text.
+FAKE_PREFIXES: Final = ("198.18.", "198.19.")
 # Twice as many addresses as names. A name is 253 bytes at most: 30 MB, if somebody insists.
 _MOST: Final = 65_000
 
@@ -66,7 +67,7 @@ class FakeNames:
         got.
         """
         host = destination.host
-        if not host.startswith(_PREFIXES) or not is_address(host):
+        if not host.startswith(FAKE_PREFIXES) or not is_address(host):
             return destination
         name = self.name(bytes(map(int, host.split("."))))
         return destination if name is None else destination._replace(host=name)

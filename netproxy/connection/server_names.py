@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netproxy.connection.fake_names import FAKE_PREFIXES
 from netproxy.errors import InvalidDestination
 from netproxy.policy.hosts import canonical_host, is_address, parse_authority, shown
 
@@ -34,7 +35,10 @@ def host_problem(host: str, asked: Asked) -> str | None:
     if is_address(host):
         return None
     for named in asked.hosts:
-        if _host_of(named) != host:
+        found = _host_of(named)
+        # Who looked the name up, and writes the address that it got, names nobody else.
+        is_stand_in = found is not None and is_address(found) and found.startswith(FAKE_PREFIXES)
+        if found != host and not is_stand_in:
             shown_host = shown(named.decode("latin-1"))
             return f"the connection was made to {host}, but its request is for {shown_host}"
     if not (asked.hosts or asked.is_whole or asked.is_ended):

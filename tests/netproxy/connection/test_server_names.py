@@ -75,6 +75,7 @@ def test_how_it_is_shown() -> None:
     [
         ("a.test", (b"a.test",)),
         ("a.test", (b"A.TEST.:8080", b"a.test")),
+        ("a.test", (b"198.18.0.1:8080",)),  # what it looked up in this run
         ("a.test", ()),
         ("192.0.2.1", (b"anything.test",)),
     ],
@@ -92,6 +93,7 @@ def test_a_request_for_the_same_host(host: str, asked: tuple[bytes, ...]) -> Non
         (b"a.test:x",),
         (b"a.test@b.test",),
         (b"192.0.2.1",),
+        (b"198.18.example",),
         ("b\u00fccher.test".encode(),),
     ],
 )
