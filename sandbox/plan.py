@@ -173,10 +173,10 @@ def _finally(spec: SandboxSpec, rules: Mapping[str, Rule]) -> dict[str, Access]:
     for path in [path for path in final if _lies_in(path, ours)]:
         if final[path] not in _CLOSED:
             del final[path]
+    final |= dict.fromkeys(spec.hidden, Access.HIDDEN)
     # Not where it is hidden: nothing has to open a policy file inside.
     final |= {path: Access.READ for path in spec.protected if _at(final, path) not in _CLOSED}
-    final |= dict.fromkeys(spec.program, Access.READ)
-    final |= dict.fromkeys(spec.hidden, Access.HIDDEN)
+    final |= {path: Access.READ for path in spec.program if path not in spec.hidden}
     openings = [path for path, access in final.items() if access not in _CLOSED]
     for path in {above for opening in openings for above in _above(opening)}:
         if final.get(path) is Access.HIDDEN:

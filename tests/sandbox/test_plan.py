@@ -103,6 +103,12 @@ def test_a_read_only_home_below_tmp_still_exists_inside() -> None:
     assert access(plan("/tmp/home", writable=()), "/tmp/home/x") is Access.READ
 
 
+def test_a_policy_file_in_a_hidden_folder_is_not_opened_for_being_protected() -> None:
+    made = plan("/w", hidden=("/etc/netproxy",), protected=("/etc/netproxy/requirements.toml",))
+    said = [line for line in made.lines() if "/etc/netproxy" in line]
+    assert said == ["hidden /etc/netproxy"]
+
+
 @pytest.mark.parametrize("path", ["/state", "/state/below"])
 def test_nothing_can_be_opened_inside_a_hidden_folder(path: str) -> None:
     with pytest.raises(PlanRefused, match="hidden"):
