@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.people import Person, ordinary_user
-from tests.support.runs import NETPROXY, Netproxy
+from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,10 +165,3 @@ def test_where_user_namespaces_are_forbidden_the_cause_is_named(me: Person, base
     doctor = netproxy("doctor")
     assert doctor.status == 1
     assert "max_user_namespaces" in doctor.out
-
-
-def test_a_run_inside_a_run_is_refused_in_words(netproxy: Netproxy) -> None:
-    inner = [*NETPROXY, "run", "--audit-dir", "/tmp/audit", "--ask", "never", "--", "true"]
-    done = netproxy.run("--ask", "never", command=inner)
-    assert done.status == OURS
-    assert "inside a netproxy run already" in done.err
