@@ -25,6 +25,19 @@ def said(*, is_on: bool, why_not: str | None) -> str:
     return "off" if why_not is None else f"off: {why_not}"
 
 
+def loopback_names(hosts: bytes) -> bytes:
+    """Return the lines of a hosts file that name the loopback (hosts(5)).
+
+    Whoever found another name in it would connect to an address, and be judged by that.
+    """
+    kept = [line for line in hosts.splitlines() if _names_loopback(line.split(b"#")[0].split())]
+    return b"".join(line + b"\n" for line in kept)
+
+
+def _names_loopback(words: list[bytes]) -> bool:
+    return bool(words) and (words[0] == b"::1" or words[0].startswith(b"127."))
+
+
 def unavailable(why_not: str | None) -> FenceUnavailable:
     """`--capture only` can't be had."""
     return FenceUnavailable(

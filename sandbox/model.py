@@ -72,6 +72,9 @@ class SandboxSpec:
     links: tuple[str, ...] = ()
     # Files that must seem to be the caller's own (see `sandbox.plan.Access.OWNED`).
     owned: tuple[str, ...] = ()
+    # The hosts file, where the command shall find the loopback in it and nobody else: names are
+    # looked up then, and captured by name. None: it stays as it is.
+    hosts: str | None = None
     # Links of the host's, by what they lead to: where the folder around them is hidden.
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     # What isn't there and must not be made; whoever starts the run makes it, empty and read-only.

@@ -44,6 +44,7 @@ class Access(StrEnum):
     # A read-only copy that belongs to the caller. In a user namespace with one user the files of
     # all others seem to be nobody's, and ssh refuses to include those in /etc/ssh/ssh_config.d.
     OWNED = "owned"
+    HOSTS = "hosts"  # a read-only copy of the hosts file, with the names of the loopback only
     DEVICES = "devices"  # a minimal /dev with its own terminals
     PROCESSES = "processes"  # a /proc that shows the sandbox's own processes only
 
@@ -268,6 +269,8 @@ def _mounts(spec: SandboxSpec, final: Mapping[str, Access]) -> Iterator[Mount]:
     for path in sorted(spec.owned):
         if _at(known, path) is Access.READ:
             yield Mount(Access.OWNED, path)
+    if spec.hosts is not None and _at(known, spec.hosts) not in _CLOSED:
+        yield Mount(Access.HOSTS, spec.hosts)
 
 
 def _at(known: Mapping[str, Access], path: str) -> Access:

@@ -33,6 +33,7 @@ from sandbox.linux import bubblewrap
 from sandbox.linux.complaints import explain
 from sandbox.linux.kernel import in_memory, read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import Insider, Wanted
+from sandbox.linux.stand_ins import stand_ins
 from sandbox.mountpoints import MountPoints
 from sandbox.plan import Access
 from sandbox.proof import Prover
@@ -105,11 +106,7 @@ class Fence:
             info=info,
             block=block,
             filter=seccomp_descriptor(self.launch.machine, unix_by_path=self.launch.unix_by_path),
-            owned={
-                mount.path: os.open(mount.path, os.O_RDONLY | os.O_CLOEXEC)
-                for mount in self.launch.plan.mounts
-                if mount.access is Access.OWNED
-            },
+            owned=stand_ins(self.launch.plan),
         )
         words = bubblewrap.arguments(self.launch.plan, descriptors, directory=self.launch.directory)
         try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from netproxy.app.control_socket import control_folder
 from netproxy.app.file_rules import file_rules, look_at
 from netproxy.app.places import config_home, state_home
+from sandbox.capture import Capture
 from sandbox.model import Right, SandboxSpec
 from sandbox.plan import in_force
 
@@ -63,6 +64,7 @@ def sandbox_spec(
         identities={directory: identity, **said.identities},
         links=tuple(link for path in (*ours, *files, Path(sys.prefix)) for link in _links(path)),
         owned=_ssh_drop_ins(),
+        hosts=None if settings.sandbox.capture is Capture.OFF else _hosts_file(),
         shortcuts=said.shortcuts,
         missing=tuple(said.missing),
         notes=tuple(said.notes),
@@ -95,6 +97,12 @@ def _ssh_drop_ins() -> tuple[str, ...]:
         return ()
     files = [str(path) for path in _SSH_DROP_INS.glob("*.conf") if path.is_file()]
     return tuple(path for path in files if os.access(path, os.R_OK))
+
+
+def _hosts_file() -> str | None:
+    """Where it really is; some distributions have a link there, and some containers no file."""
+    real = os.path.realpath("/etc/hosts")
+    return real if os.access(real, os.R_OK) else None
 
 
 def _sockets() -> str | None:

@@ -87,7 +87,7 @@ def arguments(plan: Plan, descriptors: Descriptors, *, directory: str | None = N
 
 def _mount(mount: Mount, owned: Mapping[str, int]) -> list[str]:
     match mount.access:
-        case Access.OWNED:
+        case Access.OWNED | Access.HOSTS:
             # 0644: ssh insists on files that nobody else may write.
             return ["--perms", "0644", "--ro-bind-data", str(owned[mount.path]), mount.path]
         case Access.READ | Access.WRITE:

@@ -24,6 +24,7 @@ def plan(
     program: tuple[str, ...] = (),
     links: tuple[str, ...] = (),
     base: tuple[Rule, ...] = USUAL,
+    hosts: str | None = None,
 ) -> Plan:
     """Of a run in a folder that may be written, unless others are named."""
     opened = (directory,) if writable is None else writable
@@ -32,6 +33,7 @@ def plan(
             working_directory=directory,
             rules=(*base, *(rule("write", path) for path in opened), *rules),
             hidden=hidden,
+            hosts=hosts,
             protected=protected,
             program=program,
             links=links,
@@ -107,6 +109,11 @@ def test_a_policy_file_in_a_hidden_folder_is_not_opened_for_being_protected() ->
     made = plan("/w", hidden=("/etc/netproxy",), protected=("/etc/netproxy/requirements.toml",))
     said = [line for line in made.lines() if "/etc/netproxy" in line]
     assert said == ["hidden /etc/netproxy"]
+
+
+def test_a_copy_of_the_hosts_file_stands_in_for_it_unless_that_is_hidden() -> None:
+    assert plan("/w", hosts="/etc/hosts").lines()[-1] == "hosts /etc/hosts"
+    assert "hosts /etc/hosts" not in plan("/w", hosts="/etc/hosts", hidden=("/etc",)).lines()
 
 
 @pytest.mark.parametrize("path", ["/state", "/state/below"])
