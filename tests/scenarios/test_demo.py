@@ -60,7 +60,7 @@ def test_every_step_does_what_it_says(netproxy: Netproxy) -> None:
         "netproxy: allowed for this session: http://news.test:",
         "netproxy run: stopped the command: http://tracker.test:",
         "exit status 77",
-        "curl: (7)",
+        "netproxy run: stopped the command: tcp://192.0.2.1:443 ",
         "http   denied_by_rule",
         "http   approved",
         "http   allowed_by_grant",

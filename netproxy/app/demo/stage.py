@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netproxy.app.demo.person import PATIENCE_SECONDS, Person
+from otel import attributes as a
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +86,11 @@ class Stage:
         if done.status:
             return []
         return [json.loads(line) for line in done.text.splitlines()]
+
+    def captures(self) -> bool:
+        """Whether the newest run on record captured what knows of no proxy."""
+        done = self.netproxy("audit", "query", "--event", "run.started", "--json")
+        return bool(json.loads(done.text.splitlines()[-1])[a.SANDBOX_CAPTURE] == "on")
 
     def processes(self) -> int:
         """How many processes of commands started here exist now.
