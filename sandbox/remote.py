@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sandbox.command import resolve
+from sandbox.command import has_ended, resolve
 from sandbox.config import GRACE_SECONDS, REAP_SECONDS
 from sandbox.errors import LaunchFailed
 from sandbox.model import Ending, Signalled
@@ -68,7 +68,8 @@ class RemoteCommand:
         try:
             await asyncio.wait_for(asyncio.shield(self._gone), REAP_SECONDS)
         except TimeoutError:
-            raise LaunchFailed("what a launcher started can't be ended") from None
+            if not has_ended(self._init):
+                raise LaunchFailed("what a launcher started can't be ended") from None
         finally:
             self._loop.remove_reader(self._init)
             os.close(self._init)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from sandbox.command import Command
+from sandbox.errors import LaunchFailed
 from sandbox.model import Exited, NotStarted, Signalled
+from tests.support.late_loops import LateLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -32,10 +34,12 @@ class BuiltFence:
         self.pid = self._process.pid
         self.init = 1  # only whether there is one is asked
         self.killed = 0
+        self.is_stuck = False
 
     def kill(self) -> None:
         self.killed += 1
-        self._process.kill()
+        if not self.is_stuck:
+            self._process.kill()
 
     def abandon(self) -> None:
         self._process.wait()
@@ -50,7 +54,9 @@ def fence() -> Iterator[BuiltFence]:
 
 
 def watch(
-    fence: BuiltFence, story: Callable[[Command, socket.socket], Coroutine[None, None, None]]
+    fence: BuiltFence,
+    story: Callable[[Command, socket.socket], Coroutine[None, None, None]],
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
     async def told() -> None:
         control, monitor = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -60,7 +66,7 @@ def watch(
             await story(command, monitor)
             await command.finish(kill=True)
 
-    asyncio.run(told())
+    asyncio.run(told(), loop_factory=loop)
 
 
 async def heard() -> None:
@@ -177,3 +183,18 @@ def test_a_sandbox_that_was_killed_is_an_end_too(fence: BuiltFence) -> None:
         assert await asyncio.wait_for(command.ended, 5) == KILLED
 
     watch(fence, story)
+
+
+def test_who_is_gone_is_not_called_endless_because_we_are_late(fence: BuiltFence) -> None:
+    async def story(*_: object) -> None:
+        fence.kill()
+        fence.abandon()
+
+    watch(fence, story, LateLoop)
+
+
+def test_who_is_still_there_is_said_so(fence: BuiltFence) -> None:
+    fence.is_stuck = True
+    with pytest.raises(LaunchFailed, match=f"process {fence.pid} can't be ended"):
+        watch(fence, lambda *_: asyncio.sleep(0), LateLoop)
+    fence.is_stuck = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.model import Exited, Signalled
 from sandbox.remote import RemoteCommand
+from tests.support.late_loops import LateLoop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,7 +21,9 @@ DEAF = "trap '' TERM; echo up; while :; do sleep 0.01; done"
 
 
 def with_family(
-    script: str, story: Callable[[RemoteCommand, subprocess.Popen[str]], Awaitable[None]]
+    script: str,
+    story: Callable[[RemoteCommand, subprocess.Popen[str]], Awaitable[None]],
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
     """The command stands for its own init, and leads a group as a command does."""
 
@@ -37,7 +40,7 @@ def with_family(
                 await command.finish(kill=True)
                 await command.finish(kill=True)  # once more is nothing
 
-    asyncio.run(told())
+    asyncio.run(told(), loop_factory=loop)
 
 
 def test_it_is_told_at_once_and_may_say_a_last_word() -> None:
@@ -76,3 +79,11 @@ def test_what_was_killed_from_outside_has_ended() -> None:
         assert await command.ended == Signalled(signal=signal.SIGKILL)
 
     with_family(DEAF, story)
+
+
+def test_who_is_gone_is_not_called_endless_because_we_are_late() -> None:
+    async def story(_: RemoteCommand, family: subprocess.Popen[str]) -> None:
+        family.kill()
+        family.wait()
+
+    with_family(FAMILY, story, LateLoop)
