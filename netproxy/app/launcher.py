@@ -24,7 +24,6 @@ from netproxy.app.control_socket import (
 )
 from netproxy.app.frames import Line
 from netproxy.app.hang_up import HangUp
-from otel.redact import visible
 from sandbox.errors import FenceUnavailable, SandboxError
 from sandbox.host import program_paths
 from sandbox.streams import refuse_ways_out
@@ -261,5 +260,7 @@ def _fail(text: str) -> int:
 
 def _say(text: str) -> None:
     """One line on stderr. Whatever the command had a hand in is made visible."""
+    from otel.redact import visible  # with the journal: 15 ms, and most runs say nothing
+
     sys.stderr.write(f"netproxy run: {visible(text)}\n")
     sys.stderr.flush()
