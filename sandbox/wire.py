@@ -61,12 +61,14 @@ def unpack(text: bytes, descriptors: Sequence[int]) -> Any:
         raise LaunchFailed(f"a message that is none: {error}") from error
 
 
-def _plain(value: object, descriptors: list[int]) -> object:
+def _plain(value: object, descriptors: list[int]) -> object:  # noqa: PLR0911  # one for each kind
     match value:
         case Enum():
             return {_KIND: _name(type(value)), "value": value.value}
         case None | bool() | int() | float() | str():
             return value
+        case bytes():
+            return {_KIND: "bytes", "of": value.hex()}
         case Handle() | socket.socket():
             kind = "file" if isinstance(value, Handle) else "socket"
             descriptors.append(value.fileno())
@@ -88,7 +90,7 @@ def _name(kind: type) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-def _value(plain: object, descriptors: Sequence[int]) -> object:
+def _value(plain: object, descriptors: Sequence[int]) -> object:  # noqa: PLR0911  # as there
     if isinstance(plain, list):
         return tuple(_value(each, descriptors) for each in plain)
     if not isinstance(plain, dict):
@@ -98,6 +100,8 @@ def _value(plain: object, descriptors: Sequence[int]) -> object:
             return Handle(descriptors[plain["of"]])
         case "socket":
             return socket.socket(fileno=descriptors[plain["of"]])
+        case "bytes":
+            return bytes.fromhex(plain["of"])
         case "dict":
             return {key: _value(each, descriptors) for key, each in plain["of"]}
         case name:

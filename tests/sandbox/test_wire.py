@@ -32,14 +32,21 @@ LAUNCH = Launch(
     machine="x86_64",
 )
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
+    st.none() | st.booleans() | st.integers() | st.text() | st.binary(),
     lambda each: st.lists(each).map(tuple) | st.dictionaries(st.text(), each),
 )
 
 
 @pytest.mark.parametrize(
     "value",
-    [LAUNCH, Exited(code=3), Signalled(signal=9), NotStarted(errno=2), ("build", {"said": ()})],
+    [
+        LAUNCH,
+        Exited(code=3),
+        Signalled(signal=9),
+        NotStarted(errno=2),
+        ("build", {"said": ()}),
+        (b"", b"\0\xff"),
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_values_come_back(value: object) -> None:

@@ -26,6 +26,7 @@ def test_it_is_run_decided_and_recorded_as_ever(person: Person, base: Path) -> N
     """Streams, folder, environment, status: its own. Rules, files and relative names, too."""
     office = Office(person, base)
     folder = person.owns(office.workspace / "below")
+    person.owns(office.workspace / ".git")  # what it lacks is in the plan, with its content
     (folder / "rules.toml").write_text("default_profile = 'd'\n[profiles.d.network]\nallow = []\n")
     with Site() as site, office.gateway("--ask", "never") as service:
         url = f"http://site.test:{site.port}/"
