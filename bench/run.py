@@ -3,9 +3,11 @@
 Sections: `table` (CONNECT, SOCKS5, bulk, plain HTTP and idle tunnels, with ratios and bars), `soak`
 (200,000 tunnels, and 10,000 idle ones), `kills` (gateways killed while they decide: is what they
 dialled on record?), `journal` (durable records beside SQLite's), `start` (netproxy run -- true
-beside bare bwrap), `cancel` (from the decision to the last process gone), `policy` (decisions
-beside a linear list), `approvals` (from an answer to those who waited for it). Ratios are what
-counts: absolute figures move by 30 % between machines. What came out: `bench/README.md`.
+beside bare bwrap, with a gateway of its own and handed over), `capture` (connections that know of
+no proxy beside CONNECT, and look-ups), `cancel` (from the decision to the last process gone),
+`policy` (decisions beside a linear list), `approvals` (from an answer to those who waited for it).
+Ratios are what counts: absolute figures move by 30 % between machines. What came out:
+`bench/README.md`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from bench.approvals import approvals
 from bench.cancelling import cancel
+from bench.capturing import capture
 from bench.errors import BenchFailed
 from bench.journal import journal
 from bench.killing import kills
@@ -31,6 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("sections", nargs="*", default=["table"], help="default: table")
     parser.add_argument("--runs", type=int, default=21, help="of each command in `start`")
+    parser.add_argument("--at-once", type=int, default=100, help="runs side by side in `start`")
     parser.add_argument("--rounds", type=int, default=7, help="of each load")
     parser.add_argument("--seconds", type=float, default=0.4, help="of one load")
     parser.add_argument("--idle", type=int, help="tunnels held: 1,000 in `table`, 10,000 in `soak`")
@@ -55,7 +59,8 @@ def main() -> None:
         ),
         "kills": lambda: kills(options.kills),
         "journal": lambda: journal(options.rounds),
-        "start": lambda: start(options.runs),
+        "start": lambda: start(options.runs, options.at_once),
+        "capture": lambda: capture(rounds=options.rounds, seconds=options.seconds),
         "cancel": lambda: cancel(rounds=10),
         "policy": policy,
         "approvals": as_in_the_gateway,

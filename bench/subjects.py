@@ -30,8 +30,11 @@ HERE = Path(__file__).resolve().parent
 NETPROXY_COMMAND = (str(Path(sys.executable).with_name("netproxy")),)
 BARE_LOOP_COMMAND = (sys.executable, "-P", str(HERE / "bare_loop.py"))
 UNRECORDED_COMMAND = (sys.executable, "-P", str(HERE / "unrecorded.py"))
+# The origin, for clients inside that look up where to connect to.
+ORIGIN_NAME = "origin.bench"
 # Where a command in the sandbox finds the gateway (docs/wire.md).
 _INSIDE_HTTP, _INSIDE_SOCKS = "127.0.0.1:3128", "127.0.0.1:1080"
+_INSIDE_DNS = "127.0.0.1:53"
 # The limits that a service has for each client are for its other clients; here is only one.
 _CONFIGURATION = """\
 [limits]
@@ -152,6 +155,20 @@ def inside(lab: Lab) -> Iterator[Subject]:
         ways = {"connect": _INSIDE_HTTP, "abs": _INSIDE_HTTP, "socks5": _INSIDE_SOCKS}
         tree = Tree(root=pid, without="bwrap")
         yield Subject(name=INSIDE, client=client, ways=ways, tree=tree)
+    _check_record(folder / "audit", kept=True)
+
+
+@contextmanager
+def captured(lab: Lab) -> Iterator[Subject]:
+    """The same, for a client that asks for the origin by name: "direct" is a captured one."""
+    folder, target = lab.folder_of("captured"), f"{ORIGIN_NAME}:{lab.origin.partition(':')[2]}"
+    options = ["--allow", target, "--resolve", f"{ORIGIN_NAME}=127.0.0.1"]
+    options += ["--allow-private", "127.0.0.0/8", *_gateway_options(lab, folder)]
+    command = [*PROXY_CORE, *NETPROXY_COMMAND, "run", *options, "--"]
+    with load_client(lab.tools, target, folder, inside=command) as (client, pid):
+        tree = Tree(root=pid, without="bwrap")
+        ways = {"connect": _INSIDE_HTTP, "direct": target, "dns": _INSIDE_DNS}
+        yield Subject(name=ORIGIN_NAME, client=client, ways=ways, tree=tree)
     _check_record(folder / "audit", kept=True)
 
 

@@ -47,6 +47,28 @@ def test_the_table_of_relay_and_netproxy() -> None:
 
 
 @needs_compiler
+def test_captured_connections_beside_connect() -> None:
+    done = bench("capture", "--rounds", "1", "--seconds", "0.05")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split()[:2] for line in done.stdout.splitlines() if "a second" in line]
+    kinds = ("CONNECT", "captured", "look-up")
+    assert rows == [[kind, at_once] for at_once in ("1", "16") for kind in kinds]
+    assert sum(line.startswith("bar: ") for line in done.stdout.splitlines()) == 2
+
+
+def test_starts_beside_bare_bwrap() -> None:
+    """Here its figures say nothing. That runs were handed over, and that all went well, does."""
+    done = bench("start", "--runs", "1", "--at-once", "2")
+    assert done.returncode == 0, done.stderr
+    together = [line for line in done.stdout.splitlines() if "2 at once" in line]
+    assert [line.rpartition(", ")[2] for line in together] == [
+        "0 of them handed over",
+        "2 of them handed over",
+    ]
+    assert sum(line.startswith("bar: ") for line in done.stdout.splitlines()) == 2
+
+
+@needs_compiler
 def test_the_soak() -> None:
     """With so few tunnels its rates say nothing; descriptors and memory do."""
     short = ("--rounds", "1", "--seconds", "0.05", "--idle", "20", "--tunnels", "500")
