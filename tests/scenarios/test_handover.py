@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tests.support.handing import Office
@@ -65,6 +66,24 @@ def test_it_is_run_decided_and_recorded_as_ever(person: Person, base: Path) -> N
     assert mine[4]["sandbox.enforced"] is True
     assert mine[7]["process.exit.code"] == 3
     assert (office("audit", "verify", "--audit-dir", str(office.audit))).status == 0
+
+
+def test_a_dozen_at_once_are_a_dozen_runs(me: Person, base: Path) -> None:
+    office = Office(me, base)
+    with office.gateway("--ask", "never"), ThreadPoolExecutor(12) as pool:
+
+        def one(number: int) -> tuple[int, str, str]:
+            done = office.run(
+                "--ask", "never", command=("sh", "-c", f"echo {number}; exit {number}")
+            )
+            return done.status, done.out, done.err
+
+        assert list(pool.map(one, range(12))) == [(each, f"{each}\n", "") for each in range(12)]
+    assert office.gateways() == 1
+    exits = office.events("netproxy.run.exited")
+    assert sorted(each["process.exit.code"] for each in exits) == list(range(12))
+    assert len({each["execution.id"] for each in exits}) == 12
+    assert office("audit", "verify", "--audit-dir", str(office.audit)).status == 0
 
 
 def test_every_end_is_its_own(me: Person, base: Path) -> None:
