@@ -30,7 +30,6 @@ from sandbox.config import (
 from sandbox.errors import LaunchFailed
 from sandbox.launch import Listeners
 from sandbox.linux import bubblewrap
-from sandbox.linux.complaints import explain
 from sandbox.linux.kernel import in_memory, read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import Insider, Wanted
 from sandbox.linux.stand_ins import stand_ins
@@ -244,6 +243,8 @@ class Fence:
         with suppress(BlockingIOError):
             said = os.read(self._diagnostics, _DIAGNOSTIC_BYTES).decode(errors="replace")
             if self.launch.plan is not None and said.startswith("bwrap:"):
+                from sandbox.linux.complaints import explain
+
                 return explain(said, read_sysctls())
             return LaunchFailed(f"the command's monitor failed: {said.strip()}")
         return LaunchFailed("the command's monitor ended without a word")

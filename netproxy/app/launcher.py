@@ -131,7 +131,6 @@ def _has_terminal() -> bool:
 
 def _launch(line: Line, order: dict[str, Any]) -> int:
     """Build what was ordered, and see the command to its end."""
-    from sandbox.attended import Attended
     from sandbox.process import Fence
 
     line.has_patience(_RECORD_SECONDS)
@@ -141,6 +140,8 @@ def _launch(line: Line, order: dict[str, Any]) -> int:
     try:
         fence = Fence(order["launch"], bwrap=order["bwrap"])
         listeners = fence.complete(fence.listeners())
+        from sandbox.attended import Attended  # while the probe inside starts
+
         assert fence.init is not None, "with bwrap there is one"
         try:
             # Before anybody accepts there: the probe's own connections are taken back.
