@@ -129,8 +129,15 @@ def together(command: Sequence[str], count: int) -> float:
         )
         for _ in range(count)
     ]
-    # What they say is a line or two: no pipe is full before it is read.
-    said = [each.communicate(timeout=_PATIENCE_SECONDS)[1] for each in running]
+    try:
+        # What they say is a line or two: no pipe is full before it is read.
+        said = [each.communicate(timeout=_PATIENCE_SECONDS)[1] for each in running]
+    except subprocess.TimeoutExpired:
+        raise BenchFailed(f"{count} at once: none ended for {_PATIENCE_SECONDS:g} s") from None
+    finally:
+        for each in running:
+            if each.poll() is None:
+                each.kill()
     took = time.perf_counter() - began
     ends = [(each.returncode, text) for each, text in zip(running, said, strict=True)]
     if failed := [end for end in ends if end[0]]:
