@@ -41,10 +41,16 @@ class Seen:
     refused: list[Rejected] = field(default_factory=list)
 
 
+def inner_pid(fence: Fence) -> int:
+    """Of the namespace's init, whose descriptor the fence holds."""
+    told = Path(f"/proc/self/fdinfo/{fence.init}").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pid:"))
+
+
 class Captured:
     """Run one Python program inside; each connection is greeted, each question is answered."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, fence: type[Fence] = Fence) -> None:
         self.seen = Seen()
         plan = make_plan(
             SandboxSpec(
@@ -53,7 +59,7 @@ class Captured:
                 program=program_paths(sys.path),
             )
         )
-        self.fence = Fence(
+        self.fence = fence(
             Launch(
                 command=(sys.executable, "-I", "-S", "-c", program),
                 environment={"PATH": os.defpath},
@@ -82,8 +88,7 @@ class Captured:
     @property
     def inner_pid(self) -> int:
         """Of the namespace's init, whose descriptor the fence holds."""
-        told = Path(f"/proc/self/fdinfo/{self.fence.init}").read_text(encoding="ascii")
-        return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("Pid:"))
+        return inner_pid(self.fence)
 
     def run(self, meanwhile: Callable[[], None] = lambda: None) -> Ending:
         """The program's end; then all that it did has been seen.

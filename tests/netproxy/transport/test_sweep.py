@@ -28,7 +28,9 @@ def test_everybody_is_asked_again_and_again_even_while_others_leave() -> None:
         sweep = Sweep(asyncio.get_running_loop(), living, limit_seconds=0.04)
         sweep.wake()
         sweep.wake()
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            while any(len(guest.asked) < 2 for guest in staying):  # again
+                await asyncio.sleep(0.01)
         sweep.stop()
         return leaving, staying
 
