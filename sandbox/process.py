@@ -283,8 +283,7 @@ class Fence:
 
     def _seal(self) -> None:
         """The monitor runs, so everything is mounted."""
-        if self._insider is not None and self.launch.plan is not None:
-            plan = self.launch.plan
+        if self._insider is not None and (plan := self.launch.plan) is not None:
             _, late = plan.divided(bubblewrap.MOST_MOUNTS)
             read_only = ((mount.path, mount.access is Access.READ) for mount in late)
             self._insider.seal(plan.identities, read_only)
@@ -295,7 +294,10 @@ class Fence:
     def _order(self, *, is_captured: bool = False) -> None:
         """Tell the monitor what to do at its start. Nobody waits: it finds this when it is up."""
         more = () if self._prover is None else self._prover.orders(is_captured=is_captured)
-        self._control.send(self.launch.orders(*more))
+        try:
+            self._control.send(self.launch.orders(*more))
+        except OSError as error:  # what could not be mounted has ended both by now
+            raise self.failure() from error
 
     def _unblock(self) -> None:
         """Bwrap goes on to the monitor, which waits for `release` before it starts the command."""
