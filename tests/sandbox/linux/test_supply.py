@@ -72,6 +72,7 @@ def test_what_the_helper_cant_make_is_said() -> None:
     async def taken() -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         source = SocketSupply(ours)
+        ours.close()  # it has one of its own
         waiting = asyncio.create_task(source.take(socket.AF_INET6))
         await asyncio.sleep(0)
         with theirs:
@@ -88,6 +89,7 @@ def test_without_a_helper_nobody_waits() -> None:
     async def taken() -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         source = SocketSupply(ours)
+        ours.close()  # it has one of its own
         waiting = asyncio.create_task(source.take(socket.AF_INET))
         await asyncio.sleep(0)
         theirs.close()
