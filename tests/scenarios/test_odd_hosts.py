@@ -123,9 +123,9 @@ def test_what_is_missing_is_said(
     )
 
 
-@pytest.mark.parametrize("most", [2, 4, 7])
+@pytest.mark.parametrize("most", [2, 4])
 def test_where_no_more_processes_may_be_started(ordinary: Person, base: Path, most: int) -> None:
-    """Wherever it fails: in bwrap, in a thread of ours, in the helper."""
+    """Above that it depends on who else of this user has processes where it fails, if it does."""
     done = on(ordinary, base, f'set -- prlimit --nproc={most} "$@"', "id")
     assert done.status in {0, 125}
     assert "Traceback" not in done.err
