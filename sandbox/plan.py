@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from sandbox.errors import PlanRefused
@@ -190,13 +191,8 @@ def _pinned(final: Mapping[str, Access]) -> Iterator[str]:
     for path, access in final.items():
         if access is Access.WRITE or path == "/":
             continue
-        between: list[str] = []
-        for above in _above(path):
-            if (found := final.get(above)) is not None:
-                if found is Access.WRITE:
-                    yield from between
-                break
-            between.append(above)
+        if _at(final, path.rpartition("/")[0] or "/") is Access.WRITE:
+            yield from takewhile(lambda above: above not in final, _above(path))
 
 
 def _refuse_impossible(

@@ -111,6 +111,11 @@ def test_a_policy_file_in_a_hidden_folder_is_not_opened_for_being_protected() ->
     assert said == ["hidden /etc/netproxy"]
 
 
+def test_what_is_hidden_in_our_program_stays_hidden() -> None:
+    made = plan("/w", rule("none", "/opt/venv/secrets"), program=("/opt/venv",))
+    assert access(made, "/opt/venv/secrets/key") is Access.HIDDEN
+
+
 def test_a_copy_of_the_hosts_file_stands_in_for_it_unless_that_is_hidden() -> None:
     assert plan("/w", hosts="/etc/hosts").lines()[-1] == "hosts /etc/hosts"
     assert "hosts /etc/hosts" not in plan("/w", hosts="/etc/hosts", hidden=("/etc",)).lines()
