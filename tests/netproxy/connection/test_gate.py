@@ -26,6 +26,7 @@ from netproxy.model import (
     Verdict,
 )
 from netproxy.policy.addresses import AddressClass
+from netproxy.protocol.host_field import Asked
 from netproxy.protocol.tls_hello import Hello
 from otel.events import ConnectionFailed, DialRefused, Event, PolicyDecision
 from tests.support.fakes import (
@@ -543,6 +544,16 @@ def test_the_right_name_or_a_policy_that_only_records_is_no_refusal() -> None:
     bench.policy.sni = Sni.RECORD
     assert bench.gate().refuse_hello(REQUEST, asking(b"b.test")) is None
     assert bench.audit.events == []
+
+
+def test_a_plain_request_for_another_host_is_a_second_decision_that_cancels() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    own = Asked((REQUEST.destination.host.encode(),), is_whole=True)
+    assert bench.gate().refuse_asked(REQUEST, own) is None
+    decision = bench.gate().refuse_asked(REQUEST, Asked((b"b.test",), is_whole=True))
+    assert decision is not None
+    assert (decision.allowed, decision.reason) == (False, Reason.HOST_MISMATCH)
+    assert bench.token.is_cancelled
 
 
 def test_a_yes_of_the_rules_is_worded_once_and_a_new_judgement_anew() -> None:

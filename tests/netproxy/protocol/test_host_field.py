@@ -77,6 +77,10 @@ def test_who_gives_up_says_what_was_read(is_ended: bool) -> None:
     assert bytes(reader.held) == b"GET / HTTP/1.1\r\nHost: a.test\r\nHost: half"
 
 
+def test_none_is_called_by_its_name() -> None:
+    assert repr(NOT_HTTP) == "NOT_HTTP"
+
+
 def test_past_the_limit_nothing_is_read() -> None:
     assert read(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", limit=20) == Asked((), is_whole=False)
     assert read(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n", limit=8) is NOT_HTTP
