@@ -5,10 +5,10 @@ Where the values come from, `netproxy.app.approval_settings` knows: nothing here
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from approvals.model import Scope
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,10 @@ Beyond that it is refused, and what is refused is summed up: one notice for a st
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from approvals.model import Limit
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from approvals.config import Config

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from approvals.model import GrantEnd, Scope, Verdict
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

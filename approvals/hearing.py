@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from approvals.errors import AlreadyResolved, RuleRefused, StoreUnavailable
@@ -32,6 +31,7 @@ from approvals.moves import Answered, Expired, Move, SettledElsewhere, Unheard, 
 from approvals.panel import Panel
 from approvals.settlement import ALLOWED, covered_by, ending_of, new_grant
 from approvals.waiters import Waiters
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

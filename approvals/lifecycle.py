@@ -11,12 +11,12 @@ status itself never changes again.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from approvals.errors import IllegalStep
 from approvals.model import GrantEnd, Record, Status
+from otel.values import replace
 
 if TYPE_CHECKING:
     from approvals.model import Answer

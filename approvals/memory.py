@@ -7,10 +7,10 @@ other run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from approvals.model import Scope, Verdict
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from approvals.model import Grant, Key

@@ -6,11 +6,11 @@ visible first (`otel.redact.visible`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from approvals.shown import digest
+from otel.values import dataclass
 
 
 class Verdict(StrEnum):

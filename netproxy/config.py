@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from otel.values import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ One class per thing a caller does differently. A denial is a `Decision`, not an 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum
+
+from otel.values import dataclass
 
 
 class NetproxyError(Exception):

@@ -6,9 +6,10 @@ so nothing that holds one has to ask again whether its host is spelled well.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import NamedTuple, NewType
+
+from otel.values import dataclass
 
 ConnectionId = NewType("ConnectionId", str)
 ApprovalId = NewType("ApprovalId", str)

@@ -6,8 +6,9 @@ packages that do it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     import _socket

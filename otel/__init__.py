@@ -1,41 +1,38 @@
 """Audit records: events, the journal that keeps them, and their export.
 
-Events themselves are in `otel.events`. What reads journals is imported when it is first asked for:
-a run only writes one, and must start fast. The exporter is a process of its own, `otel.ship`, and
-is never imported here: it would bring an HTTP client into every start of the command.
+Events themselves are in `otel.events`. All else is imported when it is first asked for: whoever
+runs a command waits for it, and some want no more than a class of values. The exporter is a process
+of its own, `otel.ship`, and is never imported here: it would bring an HTTP client into every start.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
-
-from otel.attributes import Attributes, Value
-from otel.clock import Clock
-from otel.errors import (
-    AnchorRefused,
-    AuditError,
-    AuditUnavailable,
-    ExportRefused,
-    JournalBroken,
-    KeyUnusable,
-    MalformedRecord,
-)
-from otel.ids import new_id
-from otel.journal import Journal
-from otel.modes import AuditMode
-from otel.redact import visible
-from otel.trail import AuditTrail
 
 if TYPE_CHECKING:
     from otel.anchoring import anchor_lines
     from otel.anchors import Anchors, read_anchors
+    from otel.attributes import Attributes, Value
     from otel.chain import Record
+    from otel.clock import Clock
     from otel.config import check_endpoint, logs_endpoint, otlp_settings, parse_headers
     from otel.cursor import exported, passed_by_all
+    from otel.errors import (
+        AnchorRefused,
+        AuditError,
+        AuditUnavailable,
+        ExportRefused,
+        JournalBroken,
+        KeyUnusable,
+        MalformedRecord,
+    )
     from otel.evidence import Evidence, EvidenceSettings
     from otel.export_notices import record_notices
     from otel.export_status import SinkStatus, statuses
+    from otel.ids import new_id
+    from otel.journal import Journal
     from otel.keys import load_public
+    from otel.modes import AuditMode
     from otel.reader import Follower, Span, flat, flat_line, read, writers
+    from otel.redact import visible
     from otel.schema import catalogue_schema, event_schema
     from otel.sinks import (
         FileSettings,
@@ -45,45 +42,61 @@ if TYPE_CHECKING:
         ship_command,
         without_doubles,
     )
+    from otel.trail import AuditTrail
     from otel.verdicts import Finding, Kind, State, Verdict
     from otel.verification import verify
 
-_LATER = {
-    "FileSettings": "sinks",
+_PLACES = {
+    "AnchorRefused": "errors",
+    "Anchors": "anchors",
+    "Attributes": "attributes",
+    "AuditError": "errors",
+    "AuditMode": "modes",
+    "AuditTrail": "trail",
+    "AuditUnavailable": "errors",
+    "Clock": "clock",
     "Evidence": "evidence",
     "EvidenceSettings": "evidence",
-    "Anchors": "anchors",
+    "ExportRefused": "errors",
+    "FileSettings": "sinks",
     "Finding": "verdicts",
     "Follower": "reader",
+    "Journal": "journal",
+    "JournalBroken": "errors",
+    "KeyUnusable": "errors",
     "Kind": "verdicts",
+    "MalformedRecord": "errors",
     "OtlpSettings": "sinks",
     "Record": "chain",
-    "Span": "reader",
     "SinkSettings": "sinks",
     "SinkStatus": "export_status",
+    "Span": "reader",
     "State": "verdicts",
+    "Value": "attributes",
     "Verdict": "verdicts",
+    "anchor_lines": "anchoring",
     "catalogue_schema": "schema",
     "check_endpoint": "config",
     "event_schema": "schema",
     "exported": "cursor",
     "flat": "reader",
     "flat_line": "reader",
+    "load_public": "keys",
     "logs_endpoint": "config",
+    "new_id": "ids",
     "otlp_settings": "config",
     "parse_headers": "config",
     "passed_by_all": "cursor",
     "read": "reader",
+    "read_anchors": "anchors",
     "record_notices": "export_notices",
     "required_keys": "sinks",
     "ship_command": "sinks",
     "statuses": "export_status",
-    "anchor_lines": "anchoring",
-    "load_public": "keys",
-    "read_anchors": "anchors",
     "verify": "verification",
-    "writers": "reader",
+    "visible": "redact",
     "without_doubles": "sinks",
+    "writers": "reader",
 }
 
 __all__ = [
@@ -141,9 +154,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what `_LATER` names (PEP 562)."""
-    if name not in _LATER:
+    """Import what `_PLACES` names (PEP 562)."""
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"otel.{_LATER[name]}"), name)
+    # Not importlib.import_module: what that imports is not in the list of -X importtime.
+    found: object = getattr(__import__(f"otel.{_PLACES[name]}", fromlist=[name]), name)
     globals()[name] = found
     return found

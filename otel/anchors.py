@@ -9,7 +9,6 @@ believed: keep it where whoever can write the journal can't.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from otel import attributes as a
@@ -17,6 +16,7 @@ from otel.chain import WRITER_ID, timestamp
 from otel.checkpoints import is_digest, is_key_id, read_mark
 from otel.errors import AnchorRefused, MalformedRecord
 from otel.events import AuditCheckpoint
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

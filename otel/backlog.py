@@ -6,7 +6,6 @@ delivered at least once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from otel import cursor as cursors
@@ -16,6 +15,7 @@ from otel.errors import JournalBroken, MalformedRecord
 from otel.folders import START, Position
 from otel.lines import LineReader, position_before_last
 from otel.redact import clean, has_nothing_to_clean
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from pathlib import Path

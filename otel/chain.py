@@ -14,12 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from otel.errors import MalformedRecord
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

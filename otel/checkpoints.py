@@ -11,13 +11,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otel import attributes as a
 from otel.chain import WRITER_ID
 from otel.errors import MalformedRecord
 from otel.events import AuditCheckpoint
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

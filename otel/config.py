@@ -6,11 +6,11 @@ something (`OTEL_SDK_DISABLED`, attribute limits, `http_proxy`) have no effect h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otel.errors import ExportRefused
 from otel.sinks import OtlpSettings, Protocol
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

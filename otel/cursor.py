@@ -8,11 +8,11 @@ retention takes anything away, it asks `passed_by_all`.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from otel import folders
 from otel.folders import START
+from otel.values import asdict, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

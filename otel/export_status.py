@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from otel import cursor as cursors
@@ -19,6 +18,7 @@ from otel.chain import nanoseconds, parse
 from otel.errors import JournalBroken, MalformedRecord
 from otel.folders import START, Position
 from otel.lines import LineReader, position_before_last
+from otel.values import asdict, dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,11 +14,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otel.chain import WRITER_ID
 from otel.errors import JournalBroken
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,13 +7,13 @@ Half a line is never given out: it may become whole. Used by whoever follows a j
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otel import folders
 from otel.chain import MAX_LINE
 from otel.errors import JournalBroken
 from otel.folders import START, Position
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel import attributes as a
@@ -19,6 +18,7 @@ from otel.events import AuditCheckpoint, SegmentRemoved
 from otel.folders import Position
 from otel.lines import LineReader, first_line, last_line
 from otel.retention import Facts, why_kept
+from otel.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,6 @@ for `verification` to say. A line that can't be read is reported and passed over
 from __future__ import annotations
 
 import heapq
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel import attributes as a
@@ -17,6 +16,7 @@ from otel.errors import JournalBroken, MalformedRecord
 from otel.folders import START
 from otel.lines import LineReader, position_before_last
 from otel.redact import clean
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -6,7 +6,7 @@ and removes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from otel.values import dataclass
 
 _DAY_NS = 86_400 * 10**9
 

@@ -7,12 +7,12 @@ on a full disk, a part without a line feed: a torn tail.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Protocol
 
 from otel import folders
 from otel.chain import MAX_LINE
 from otel.space import Space
+from otel.values import dataclass
 
 _BLOCK = 64 * 1024
 

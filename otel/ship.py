@@ -18,7 +18,6 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,6 +35,7 @@ from otel.set_aside import set_aside
 from otel.shipper import Shipper, warnings
 from otel.sinks import SINKS_VARIABLE, FileSettings, OtlpSettings, Protocol, spelled_sinks
 from otel.status_keeper import StatusKeeper
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

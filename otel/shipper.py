@@ -6,13 +6,13 @@ everything is no sink, and the journal waits for one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from otel.answers import Delivered, TryLater, Unusable
 from otel.errors import JournalBroken
 from otel.events import ExportState
 from otel.redact import visible
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

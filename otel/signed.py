@@ -7,7 +7,6 @@ stands in: after a failed sync records go to the next one, byte for byte.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from otel import attributes as a
@@ -15,6 +14,7 @@ from otel.checkpoints import read_mark
 from otel.errors import MalformedRecord
 from otel.events import AuditCheckpoint, GatewayStarted
 from otel.keeping import EVERY_RECORDS
+from otel.values import dataclass, field
 from otel.verdicts import Kind, Signed
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from otel import export_status
 from otel.errors import JournalBroken
 from otel.export_notices import told
 from otel.export_status import RECOVERED, REJECTED, STALLED, Lag, Notice, Status
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

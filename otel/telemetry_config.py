@@ -8,7 +8,6 @@ the audit trail's, and metrics and spans load a library that audit records don't
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from otel import attributes
@@ -16,6 +15,7 @@ from otel.config import check_endpoint, parse_headers
 from otel.errors import ExportRefused, TelemetryRefused
 from otel.log_settings import LogSettings
 from otel.sinks import Protocol
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,10 +8,10 @@ operator configures is refused instead, in one line. Neither is ever sent to an 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from otel.errors import TelemetryRefused
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,8 +7,9 @@ comparing with something that is kept elsewhere, an anchor. Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from otel.values import dataclass
 
 
 class Kind(StrEnum):

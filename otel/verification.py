@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel import attributes as a
@@ -26,6 +25,7 @@ from otel.keys import key_id
 from otel.lock import is_live
 from otel.reader import writers
 from otel.signed import Checkpoints, Keyring
+from otel.values import dataclass, field
 from otel.verdicts import Completeness, Finding, Kind, Signed, State, Verdict
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ the command gets of the caller's variables is decided in `sandbox.inheritance`.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.inheritance import RESERVED, EnvironmentPolicy, inherited, is_among
 
 if TYPE_CHECKING:

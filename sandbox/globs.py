@@ -7,8 +7,9 @@ leading dot is a character like any other: `*.env` matches `.env`.
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
 from typing import Self
+
+from otel.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ named comes last and wins. Patterns know `*` only, and no case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

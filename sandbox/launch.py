@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass, field
 from sandbox.capture import Capture
 from sandbox.config import LISTEN_BACKLOG
 from sandbox.linux.notify_filter import notify_order

@@ -8,9 +8,9 @@ supervisor's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.errors import PlanRefused
 from sandbox.model import Exited, Signalled
 

@@ -17,9 +17,9 @@ import os
 import stat
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass, field
 from sandbox.errors import PlanRefused
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ between a writable one and something closed in it becomes a mount point, too.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.errors import PlanRefused
 from sandbox.model import Right, Rule
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.capture import Capture
 from sandbox.errors import FenceUnavailable, SandboxError
 from sandbox.host import find_bwrap, program_paths

@@ -14,11 +14,11 @@ import socket
 import subprocess  # noqa: TID251  # this is the file that the ban points to
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from otel.values import replace
 from sandbox.capture import Capture, unavailable
 from sandbox.config import (
     FAILURE_SECONDS,

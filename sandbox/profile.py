@@ -8,9 +8,9 @@ that begins nowhere is meant below each workspace root. Which exist is for its u
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.errors import ProfileRefused
 from sandbox.model import Right
 

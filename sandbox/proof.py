@@ -12,9 +12,9 @@ import os
 import select
 import socket
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceBroken, LaunchFailed
 from sandbox.linux import landlock

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 
+from otel.values import dataclass
 from sandbox.model import Ending, Exited, NotStarted, Signalled
 
 _STATUS_DIGITS = 5  # a wait status has 16 bits

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
+
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from dataclasses import dataclass
 
+from otel.values import dataclass
 from sandbox.errors import PlanRefused
 
 _NAMES = ("standard input", "standard output", "standard error")

@@ -14,6 +14,7 @@ from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from otel.values import fields
 from sandbox.errors import LaunchFailed
 
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ def _plain(value: object, descriptors: list[int]) -> object:  # noqa: PLR0911  #
             of = [[key, _plain(each, descriptors)] for key, each in value.items()]
             return {_KIND: "dict", "of": of}
         case _:
-            names = type(value).__dataclass_fields__  # type: ignore[attr-defined]  # else: our bug
-            fields = {name: _plain(getattr(value, name), descriptors) for name in names}
-            return {_KIND: _name(type(value)), **fields}
+            names = (each.name for each in fields(value))  # type: ignore[arg-type]  # else: our bug
+            plain = {name: _plain(getattr(value, name), descriptors) for name in names}
+            return {_KIND: _name(type(value)), **plain}
 
 
 def _name(kind: type) -> str:
@@ -105,8 +106,8 @@ def _value(plain: object, descriptors: Sequence[int]) -> object:  # noqa: PLR091
         case "dict":
             return {key: _value(each, descriptors) for key, each in plain["of"]}
         case name:
-            fields = {key: _value(each, descriptors) for key, each in plain.items()}
-            return _class(name)(**fields)
+            given = {key: _value(each, descriptors) for key, each in plain.items()}
+            return _class(name)(**given)
 
 
 def _class(name: str) -> type[Any]:

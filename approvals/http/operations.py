@@ -7,7 +7,6 @@ tests, so none of the three can tell a different story.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from aiohttp import web
@@ -21,6 +20,7 @@ from approvals.http.site import SITE
 from approvals.model import Rejection
 from approvals.strict_json import read_object
 from otel import visible
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

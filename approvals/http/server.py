@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
+
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

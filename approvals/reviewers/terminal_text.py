@@ -6,7 +6,6 @@ the terminal. The host stands last above the keys, so that no long text can push
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from approvals.reviewers.columns import clip, head, tail, wrap
 from approvals.reviewers.scripts import mixed_scripts
 from approvals.reviewers.terminal_keys import GROUP, choices
 from otel import visible
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,11 +7,11 @@ halves of surrogate pairs.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from approvals.model import Answer, Asking, Budget, Grant, Key, Question, Scope, Verdict
 from approvals.shown import shown
+from otel.values import asdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

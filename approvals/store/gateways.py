@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from approvals.lifecycle import Step, next_record
 from approvals.model import GrantEnd, Swept
 from approvals.store import grants, records
 from otel import new_id
+from otel.values import replace
 
 if TYPE_CHECKING:
     from approvals.model import Grant

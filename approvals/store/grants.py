@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from approvals.lifecycle import after_grant
 from approvals.model import ChangeKind
 from approvals.store import codec, feed, records
+from otel.values import replace
 
 if TYPE_CHECKING:
     from approvals.model import Grant, GrantEnd

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from approvals.lifecycle import after_grant
 from approvals.model import Change, ChangeKind, GrantEnd, Status, Swept
 from otel import new_id
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from approvals.errors import StoreUnavailable
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

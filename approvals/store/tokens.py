@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from otel import new_id
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from approvals.ports import Clock

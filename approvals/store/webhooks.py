@@ -8,8 +8,9 @@ name and its URL together: who changes the URL starts anew there.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

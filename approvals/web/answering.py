@@ -6,7 +6,6 @@ changed since is refused with what is so now; what is over already, with who was
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from approvals.web import words
 from approvals.web.choices import Choice, parse
 from approvals.web.door import CHANNEL, form_of, one, page
 from approvals.web.views import Item, read_item, waiting
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from approvals.http.site import Site

@@ -6,10 +6,10 @@ doesn't allow is not offered; what is posted anyway the service refuses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from approvals.model import Scope, Verdict
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,6 @@ previews that fetch links burn nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -24,6 +23,7 @@ from approvals.web.rendering import render
 from approvals.web.visitors import LoginCodes, Visitor, Visitors, same
 from otel import AuditUnavailable
 from otel.events import ReviewerSignedIn
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

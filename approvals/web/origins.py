@@ -5,8 +5,9 @@ A page can make a browser post a form to anywhere, and can't make it lie in thes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from otel.values import dataclass
 
 # Fetch Metadata, W3C: what a browser says of how a request came about.
 _SAME = "same-origin"

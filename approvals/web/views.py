@@ -6,13 +6,13 @@ Texts stay as they are here: whatever a template prints is made visible and esca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from approvals.model import Status, Verdict
 from approvals.reviewers.scripts import mixed_scripts
 from approvals.web import words
 from approvals.web.choices import offered
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from approvals.ports import Clock

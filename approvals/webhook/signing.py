@@ -12,10 +12,10 @@ import base64
 import binascii
 import hmac
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from approvals.errors import InvalidSecret, UnverifiedWebhook
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from approvals.errors import LookupFailed
 from approvals.webhook.urls import is_loopback, parse_url
 from otel import visible
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     import ssl

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from approvals.errors import InvalidEndpoint
+from otel.values import dataclass
 
 _MOST_CHARACTERS: Final = 2048
 # Labels of RFC 1123 (and the underscores that people use); IDNA names in their ASCII form.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from approvals import StoreUnavailable
@@ -17,6 +16,7 @@ from netproxy.errors import InvalidSettings
 from netproxy.model import CloseReason
 from netproxy.transport.door import Door, Hosting
 from otel.errors import AuditUnavailable
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

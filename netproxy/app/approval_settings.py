@@ -6,13 +6,13 @@ Light, because every run reads it: what stands in tables of its own is read by
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app.listening import ListenAddress, parse_listen
 from netproxy.errors import InvalidDestination
 from netproxy.policy.hosts import shown
+from otel.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,7 +6,6 @@ reason and a sentence for people (`verdict_text`). One per run: whose command it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from approvals import Asking, Ending, Key, Verdict
@@ -15,6 +14,7 @@ from netproxy.model import ApprovalId, OnDenial, Protocol, Reason, Source
 from netproxy.policy.hosts import unicode_form
 from netproxy.policy.suffixes import registrable_domain
 from netproxy.ports import Answer
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,11 +5,12 @@ A journal holds whatever clients asked for, and a client may ask for a million n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
+
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

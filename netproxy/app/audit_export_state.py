@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.app.amounts import count, duration
 from otel import statuses, writers
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

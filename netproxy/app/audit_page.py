@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from netproxy.app.amounts import byte_count, count, duration, percent
 from netproxy.app.audit_page_style import STYLE
 from netproxy.app.audit_plots import bar, timeline
 from otel import visible
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

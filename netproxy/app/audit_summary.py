@@ -7,11 +7,11 @@ whether the chain holds is for `verify` to say.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.app.audit_counts import Most, Spread, Timeline
 from otel import attributes as a
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
@@ -17,6 +16,7 @@ from netproxy.app.user import user_name
 from netproxy.policy.origin import Layer
 from otel import visible
 from otel.events import RunStarted
+from otel.values import dataclass
 from sandbox.capture import Capture, said
 from sandbox.config import HTTP_PORT, SOCKS_PORT
 from sandbox.environment import Environment, child_environment

@@ -7,9 +7,9 @@ all rules, is `netproxy.app.fencing`. Looks at the disk and changes nothing.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass, field
 from sandbox.errors import PlanRefused
 from sandbox.model import Part, Right, Rule
 from sandbox.mountpoints import is_mount_point

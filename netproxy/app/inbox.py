@@ -6,11 +6,11 @@ What the pages need is imported in a thread, beside the loop that relays.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.app.listening import ListenRefused, listen, where
 from netproxy.app.settings import Ask
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     import socket

@@ -7,7 +7,6 @@ No variable of the environment moves the managed file.
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from netproxy.policy.hosts import shown
 from netproxy.policy.layers import LayerPolicy, merged
 from netproxy.policy.origin import Layer
 from netproxy.policy.spelling import nearest
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidDestination, NetproxyError
 from netproxy.policy.blocks import parse_address, text_of
 from netproxy.policy.hosts import PORT_LIMIT, shown
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

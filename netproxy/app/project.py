@@ -7,13 +7,13 @@ a trusted one changed or is gone the run is refused, since skipping it would dro
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app.regular_file import read_regular
 from netproxy.errors import InvalidSettings
+from otel.values import dataclass
 from sandbox.mountpoints import is_mount_point
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, Self
 
 from netproxy.app.reread import Held, Moved, Rejected, Renewed, Reread, Settled
 from otel import AuditUnavailable
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

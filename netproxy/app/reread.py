@@ -10,7 +10,6 @@ import gc
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from netproxy.app.file_watch import (
@@ -27,6 +26,7 @@ from netproxy.app.file_watch import (
 )
 from netproxy.errors import InvalidSettings
 from otel.events import ConfigRejected, PolicyLoaded
+from otel.values import dataclass, fields, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -6,7 +6,6 @@ Whatever is wrong with them is said before anything starts, each with its place 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from netproxy.model import Destination, Protocol
 from netproxy.policy.hosts import shown
 from netproxy.policy.index import RuleIndex
 from netproxy.policy.rules import Effect, Rule, parse_rule
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,11 +7,11 @@ outbox, a socket. Each is built by its own module, imported only where the setti
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from approvals import ApprovalService, SystemClock
 from netproxy.app.settings import Ask
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence

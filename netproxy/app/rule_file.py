@@ -16,13 +16,13 @@ import os
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from netproxy.errors import InvalidSettings
 from netproxy.model import Reason, Verdict
 from netproxy.policy.change import NothingRemembered
 from netproxy.policy.rule_table import rule_table
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,6 @@ on record before it is written: none holds that the trail knows nothing of.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from netproxy.app.rule_file import NotWritten, Wanted
 from netproxy.model import Destination, OnDenial, Protocol, Verdict
 from otel import AuditUnavailable, visible
 from otel.events import RuleWritten
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,6 @@ import os
 import shlex
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.app import fencing
@@ -49,6 +48,7 @@ from otel.events import (
     SessionEnded,
     SessionStarted,
 )
+from otel.values import replace
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.launch import listen_on_host
 from sandbox.limits import refuse_unenforceable

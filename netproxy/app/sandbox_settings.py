@@ -5,11 +5,11 @@ Light, because every run reads it. Which folders are whose is looked up in `netp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netproxy.app.profile_settings import own_profiles, profile_in_force
 from netproxy.app.service_settings import Services, chosen_services
+from otel.values import dataclass, field
 from sandbox.capture import Capture
 from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.limits import Limit, laid_over, read_limit

@@ -6,11 +6,11 @@ and revoked as any other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.policy.layers import LayerPolicy
 from netproxy.policy.origin import Layer, Origin
+from otel.values import dataclass, replace
 from sandbox.config import RESERVED_PORTS
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.app.admission import Admission
@@ -27,6 +26,7 @@ from netproxy.transport.readiness import Readiness
 from netproxy.transport.server import ListenerKind
 from otel import new_id
 from otel.attributes import EXECUTION_ID, SESSION_ID
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     import socket

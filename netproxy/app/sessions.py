@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from netproxy.policy.origin import Layer
 from netproxy.transport.udp_ports import OwnPorts
 from otel import new_id
 from otel.events import PolicyLoaded, SessionEnded, SessionStarted
+from otel.values import dataclass, replace
 from sandbox.loopback import is_same_user
 from sandbox.token import CancellationToken
 

@@ -9,7 +9,6 @@ policy. `netproxy.app.reload` calls `load_settings` again, with the same options
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +54,7 @@ from otel import (
     check_endpoint,
     otlp_settings,
 )
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,7 +7,6 @@ command can't see: never from a settings file, which ends up in listings and cop
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from socket import gethostname
@@ -29,6 +28,7 @@ from otel import (
     without_doubles,
 )
 from otel.sinks import Protocol
+from otel.values import dataclass
 from sandbox.errors import PlanRefused
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from netproxy.model import CloseReason
 from otel.events import RunCancelled
+from otel.values import dataclass
 from sandbox.command import resolve
 
 if TYPE_CHECKING:

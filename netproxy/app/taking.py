@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from netproxy.app.settings import Ask, home_of, load_settings
 from netproxy.errors import InvalidSettings
 from netproxy.policy.origin import Layer
 from otel import new_id
+from otel.values import dataclass, replace
 from sandbox.errors import SandboxError
 from sandbox.limits import refuse_unenforceable
 from sandbox.streams import Streams

@@ -7,7 +7,6 @@ command does not inherit.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netproxy.policy.document import Telemetry
@@ -21,6 +20,7 @@ from otel.telemetry_config import (
     collector,
 )
 from otel.trace_context import check_upserts
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from netproxy.app.regular_file import read_regular
 from netproxy.connection.credentials import Credentials, Identity
 from netproxy.errors import InvalidSettings
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

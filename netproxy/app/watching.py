@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from approvals.model import (
@@ -24,6 +23,7 @@ from approvals.model import (
 from netproxy.app.cli.approvals_words import moment
 from netproxy.app.cli.gateways import CliFailed, Feed, Gateway, Gone
 from netproxy.app.control_socket import ControlRefused, control_sockets
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

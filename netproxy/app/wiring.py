@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,6 +44,7 @@ from netproxy.transport.readiness import Readiness
 from netproxy.transport.resolver import SystemResolver
 from netproxy.transport.server import ListenerKind, ProxyServer
 from netproxy.transport.ways import Ways
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     import socket

@@ -6,12 +6,12 @@ SOCKS. Answers of origins pass elsewhere (`protocol.http1_forward`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netproxy.connection.authorization import CHALLENGES
 from netproxy.errors import SocksReply
 from netproxy.model import Reason
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from netproxy.errors import Failure

@@ -7,7 +7,6 @@ says is `netproxy.policy`; who is asked is behind `ports.Approver`; nothing here
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from netproxy.connection.own_refusals import (
@@ -36,6 +35,7 @@ from netproxy.model import (
     Verdict,
 )
 from otel.errors import AuditUnavailable
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

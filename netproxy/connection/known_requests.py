@@ -8,13 +8,13 @@ the most frequent kind is here: no content, nothing to negotiate, may be sent tw
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from netproxy.connection.targets import http_destination
 from netproxy.errors import ClientProtocolError, InvalidDestination
 from netproxy.protocol.http1 import RequestHead, RequestReader
 from netproxy.protocol.http1_forward import refuse_unforwardable, request_fields
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from netproxy.config import Limits

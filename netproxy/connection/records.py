@@ -5,12 +5,12 @@ That it was opened, and how it ended, is recorded where that happens: `netproxy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.errors import ABANDONED
 from netproxy.model import Reason, Source
 from otel.events import ConnectionFailed, DialRefused, PolicyDecision
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

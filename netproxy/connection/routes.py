@@ -6,7 +6,6 @@ may reach what is the policy's business: a route opens nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +15,7 @@ from netproxy.policy.hosts import is_address
 from netproxy.policy.index import RuleIndex
 from netproxy.policy.patterns import Kind
 from netproxy.policy.special import is_special_name
+from otel.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,13 +7,13 @@ many blocks there are. What a block means is its owner's business.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.policy.hosts import canonical_host, is_address, shown
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,7 +6,6 @@ Nothing is clipped in silence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.model import OnDenial, Sni, Verdict
@@ -19,6 +18,7 @@ from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect, Rule, parse_rule
 from netproxy.policy.spec import Mode
 from netproxy.policy.special import is_loopback_name
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

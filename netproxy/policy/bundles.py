@@ -6,13 +6,13 @@ keeps the place of its line in the bundle. Bundles hold rules only, no other bun
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidRule
 from netproxy.policy.hosts import shown
 from netproxy.policy.rules import Effect, Rule, parse_rule
 from netproxy.policy.spelling import nearest
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

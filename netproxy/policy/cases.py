@@ -5,7 +5,6 @@ Nothing is looked up: what a name would resolve to stands in the case, where it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -19,6 +18,7 @@ from netproxy.policy.hosts import shown
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.reading import Reading
 from netproxy.policy.spelling import nearest
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from netproxy.model import Destination

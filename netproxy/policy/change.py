@@ -5,7 +5,6 @@ Tried on a copy of the policy that has the rules for one host alone: no other ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.model import Reason, Source, Verdict
@@ -16,6 +15,7 @@ from netproxy.policy.index import RuleIndex
 from netproxy.policy.origin import Layer
 from netproxy.policy.rules import Effect, Rule, parse_rule
 from netproxy.policy.spec import Mode, PolicySpec
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

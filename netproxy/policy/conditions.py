@@ -8,12 +8,12 @@ segment, and `**` at the end is the rest: `/v1/*` is `/v1/items`, `/v1/**` all t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.policy.globs import glob_matches, pieces_of
 from netproxy.policy.hosts import shown
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

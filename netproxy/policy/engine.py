@@ -7,7 +7,6 @@ passes outside, too: a snapshot holds until `next_change`, and then a new one is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netproxy.model import Destination, Judgement, Protocol, Reason, Source, Verdict
@@ -38,6 +37,7 @@ from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect, Rule
 from netproxy.policy.spec import Mode, PolicySpec
 from netproxy.policy.special import is_loopback_name, is_special_name
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

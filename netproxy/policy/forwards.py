@@ -7,7 +7,6 @@ second opens one of the command's ports to programs of the same user on this hos
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from posixpath import normpath
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.model import Destination, Protocol
 from netproxy.policy.hosts import canonical_port, destination, parse_authority, shown
 from netproxy.policy.rules import Effect, Rule, parse_rule
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,7 +6,6 @@ than its distinct requests do. Reading the journal is `netproxy.app.journal_hist
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from netproxy.model import Destination, Judgement, Source, Verdict
 from netproxy.policy.change import NothingRemembered
 from netproxy.policy.hosts import destination
 from netproxy.policy.rules import parse_protocol
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

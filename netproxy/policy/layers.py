@@ -6,12 +6,12 @@ layer may say at all: `netproxy.policy.bounds`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.model import OnDenial, Sni, Verdict
 from netproxy.policy.blocks import Blocks
 from netproxy.policy.spec import Mode, PolicySpec
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,7 +7,6 @@ up among the others once, so that a long list costs no more a rule than a short 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect
 from netproxy.policy.spec import Mode
 from netproxy.policy.special import is_special_name
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,7 +6,6 @@ so whoever may have no file to read imports this late.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netproxy.config import ChosenLimits
@@ -18,6 +17,7 @@ from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.reading import Reading, table_rules
 from netproxy.policy.rules import ANY_PORT, Effect, Rule
 from netproxy.policy.spec import Mode
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -5,8 +5,9 @@ Short in what a client may see (`config.toml:12`, no folders), whole for whoever
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from otel.values import dataclass
 
 
 class Layer(StrEnum):

@@ -8,11 +8,11 @@ Credentials have a file of their own: a URL ends up in listings, copies and ques
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from netproxy.errors import InvalidDestination, InvalidRule
 from netproxy.policy.hosts import parse_authority, shown
 from netproxy.policy.spelling import nearest
+from otel.values import dataclass
 
 # By scheme: what is spoken, and the port that curl takes.
 _SCHEMES = {

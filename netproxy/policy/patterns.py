@@ -7,7 +7,6 @@ label does not cross dots, a bare `*` is everything. Ports and protocols: `netpr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from netproxy.errors import InvalidDestination, InvalidRule
@@ -15,6 +14,7 @@ from netproxy.policy.blocks import Block, parse_block
 from netproxy.policy.globs import Pieces, glob_matches, pieces_of
 from netproxy.policy.hosts import canonical_host, is_address, shown
 from netproxy.policy.suffixes import is_public_suffix
+from otel.values import dataclass
 
 _GLOB_LABEL = re.compile(r"[a-z0-9_*](?:[a-z0-9_*-]{0,61}[a-z0-9_*])?")
 _QUAD_GLOB = re.compile(r"[0-9*]+(?:\.[0-9*]+){3}")

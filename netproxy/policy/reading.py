@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +21,7 @@ from netproxy.policy.hosts import shown
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import DEFAULT_PORTS, Effect, Rule, parse_rule
 from netproxy.policy.toml_places import Path, Place, Places
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,7 +8,6 @@ matches nothing, or more than its author thought, is worse than none. Looking ru
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from netproxy.policy.hosts import PORT_LIMIT, shown
 from netproxy.policy.origin import NOWHERE, Origin
 from netproxy.policy.patterns import Pattern, parse_pattern
 from netproxy.policy.spelling import nearest
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from netproxy.policy.conditions import Condition

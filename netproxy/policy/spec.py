@@ -6,12 +6,12 @@ decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from netproxy.model import Sni
 from netproxy.policy.blocks import NO_BLOCKS, Blocks
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from netproxy.model import OnDenial, Verdict

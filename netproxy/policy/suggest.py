@@ -7,7 +7,6 @@ asked for. Text comes out as TOML that can be pasted below a profile that is the
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.model import Verdict
@@ -18,6 +17,7 @@ from netproxy.policy.origin import Layer
 from netproxy.policy.rules import Effect
 from netproxy.policy.suffixes import registrable_domain
 from netproxy.policy.toml_text import comment, key
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

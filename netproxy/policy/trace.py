@@ -6,7 +6,6 @@ The verdict is `Policy.judge`'s own; here it is only told. What would flip it is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from netproxy.policy.layers import Statement
 from netproxy.policy.origin import Layer
 from netproxy.policy.patterns import Kind
 from netproxy.policy.rules import Effect, Rule
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

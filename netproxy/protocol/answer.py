@@ -6,7 +6,6 @@ read by `plain_response` or `http1_forward`, content by `body`; nothing here wai
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from netproxy.errors import ClientProtocolError, OriginProtocolError
@@ -23,6 +22,7 @@ from netproxy.protocol.fields import Chunked, Framing, Length, UntilClose
 from netproxy.protocol.http1_forward import ResponseReader, client_framing, response_head
 from netproxy.protocol.plain_response import read_plain
 from netproxy.protocol.trailers import last_chunk
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ requests are smuggled (RFC 9112 section 11.2).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netproxy.errors import ClientProtocolError
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

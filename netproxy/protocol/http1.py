@@ -8,7 +8,6 @@ form is `netproxy.policy.hosts`; sending the request on is `http1_forward`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from netproxy.protocol.fields import (
 )
 from netproxy.protocol.head import Fields, HeadReader
 from netproxy.protocol.trailers import announced, wants_trailers
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from netproxy.config import Limits

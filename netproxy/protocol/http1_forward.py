@@ -7,7 +7,6 @@ comes, Host is the target's, framing is ours. Bodies: `body`. The sockets: `tran
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.errors import ClientProtocolError, OriginProtocolError
@@ -31,6 +30,7 @@ from netproxy.protocol.fields import (
 from netproxy.protocol.head import Fields, HeadReader
 from netproxy.protocol.proxy_status import PROXY_ERROR, without_our_name
 from netproxy.protocol.trailers import announced
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from netproxy.config import Limits

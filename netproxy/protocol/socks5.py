@@ -8,7 +8,6 @@ association: `netproxy.protocol.socks5_udp`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
@@ -16,6 +15,7 @@ from typing import Final, NamedTuple
 
 from netproxy.errors import ClientProtocolError, SocksProtocolError, SocksReply
 from netproxy.protocol.buffer import NEED_DATA, NeedData
+from otel.values import dataclass
 
 VERSION: Final = 5
 SOCKS4_VERSION: Final = 4

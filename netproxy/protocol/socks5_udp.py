@@ -6,11 +6,11 @@ put them together, and are: nobody sends them, and a queue of halves is only goo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from netproxy.protocol.socks5 import read_address, write_address
+from otel.values import dataclass
 
 _FRAG, _ATYP = 2, 3  # where they are
 _NOT_A_FRAGMENT: Final = b"\x00\x00\x00"

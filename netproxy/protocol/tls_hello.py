@@ -7,10 +7,10 @@ start TLS later inside another protocol, and none of that shows here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from netproxy.protocol.buffer import NEED_DATA, NeedData
+from otel.values import dataclass
 
 HANDSHAKE: Final = 22  # ContentType (RFC 8446 section 5.1): the first byte of any TLS client
 _CLIENT_HELLO: Final = 1  # HandshakeType (section 4)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from otel.events import ExposeClosed, ExposeOpened, ExposeRefused
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

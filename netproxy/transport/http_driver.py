@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, override
 
 from netproxy.connection import answers
@@ -29,6 +28,7 @@ from netproxy.transport.pool import lane
 from netproxy.transport.stream import Stream
 from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
+from otel.values import replace
 
 if TYPE_CHECKING:
     from netproxy.errors import Failure

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, override
 
@@ -23,6 +22,7 @@ from netproxy.connection.routes import ParentKind, Resolving
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.policy.hosts import is_address
 from netproxy.transport.readiness import READABLE, WRITABLE, Readiness
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,12 +8,12 @@ through a pipe, which few tunnels need. What may be connected to what was decide
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from netproxy.model import CloseReason
 from netproxy.transport.readiness import BROKEN, READABLE, WRITABLE, Readiness
 from netproxy.transport.stream import abort
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

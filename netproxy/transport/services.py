@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from otel.errors import AuditUnavailable
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otel.events import UnixClosed, UnixOpened
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     import socket

@@ -6,7 +6,6 @@ this has an allow on record already.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.connection.routes import Parent, Resolving
@@ -14,6 +13,7 @@ from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.policy.hosts import is_address
 from otel.errors import AuditUnavailable
 from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened, ParentUsed
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.plan import Access, Mount, Plan
 
 if TYPE_CHECKING:

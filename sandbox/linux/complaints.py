@@ -7,9 +7,9 @@ certain to what is likely.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.errors import FenceUnavailable
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ import signal
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel.values import dataclass
 from sandbox.config import BUILD_SECONDS, LISTEN_BACKLOG
 from sandbox.errors import LaunchFailed
 from sandbox.launch import CaptureSockets

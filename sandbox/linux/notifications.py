@@ -13,9 +13,10 @@ import errno
 import fcntl
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from otel.values import dataclass
 
 # linux/seccomp.h: _IOWR('!', 0, struct seccomp_notif) and its like.
 _RECEIVE, _SEND, _IS_VALID, _ADD = 0xC0502100, 0xC0182101, 0x40082102, 0x40182103

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import errno
 import struct
-from dataclasses import dataclass
+
+from otel.values import dataclass
 
 # linux/bpf_common.h, linux/filter.h, linux/seccomp.h, as in `sandbox.linux.seccomp`.
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06

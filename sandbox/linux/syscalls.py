@@ -6,7 +6,7 @@ None: the machine has no such call. From 424 on the numbers are the same everywh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from otel.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from otel import Span
 from otel import attributes as a
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from otel import Record

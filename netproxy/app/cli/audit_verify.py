@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from netproxy.app.cli.audit_command import EXIT_BROKEN, add_json, journal, parse
 from netproxy.app.cli.printing import write
 from netproxy.app.cli.usage import EXIT_USAGE
 from otel import AnchorRefused, KeyUnusable, State, load_public, read_anchors, verify, visible
+from otel.values import asdict
 
 if TYPE_CHECKING:
     import argparse

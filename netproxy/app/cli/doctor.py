@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.footing import unfit
+from otel.values import asdict
 from sandbox.inside import is_inside
 from sandbox.probe import Check, check_host
 

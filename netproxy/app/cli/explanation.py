@@ -5,13 +5,13 @@ Rules, reasons and file names are others' words: every line goes through `visibl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netproxy.app.cli.printing import DIM, GREEN, RED, YELLOW, paint
 from netproxy.model import Reason, Source, Verdict
 from netproxy.policy.hosts import unicode_form
 from otel import visible
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,12 +12,12 @@ import os
 import socket
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netproxy.app.control_socket import ControlRefused, connect, control_folder, control_sockets
 from otel import visible
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

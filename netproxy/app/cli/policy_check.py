@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from netproxy.app.cli.policy_files import kind_of, text_of
@@ -22,6 +21,7 @@ from netproxy.app.settings import load_settings
 from netproxy.errors import InvalidSettings
 from netproxy.policy.origin import Layer
 from otel import visible
+from otel.values import replace
 
 _KIND_OF_LAYER = {
     Layer.USER: "config",

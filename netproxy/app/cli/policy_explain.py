@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.explanation import Explained, Found, Leaving, fields, lines, vetted
@@ -23,6 +22,7 @@ from netproxy.policy.destinations import parse_destination
 from netproxy.policy.hosts import is_address
 from netproxy.policy.trace import Step, Trace, trace
 from netproxy.transport.resolver import SystemResolver, system_lookup
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,6 @@ import os
 import re
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from netproxy.policy.history import Decided, History
 from otel import JournalBroken, read, visible
 from otel import attributes as a
 from otel.events import ConnectionOpened, DialRefused, PolicyDecision
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     import argparse

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from netproxy.policy.cases import load_cases
@@ -13,6 +12,7 @@ from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer
 from netproxy.policy.requirements import load_requirements
 from netproxy.policy.rules import Effect
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

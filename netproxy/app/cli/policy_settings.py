@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.run_options import policy_options
 from netproxy.errors import InvalidSettings
 from netproxy.policy.engine import Host
 from otel import visible
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     import argparse

@@ -32,13 +32,13 @@ def main(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Run it with a gateway of its own, or the one that it is inside of."""
-    from dataclasses import replace
     from functools import partial
 
     from netproxy.app.cli.run_options import given_flags, parse_run
     from netproxy.app.settings import load_settings
     from netproxy.errors import InvalidSettings
     from netproxy.policy.origin import Layer
+    from otel.values import replace
     from sandbox.inside import is_inside
 
     options = parse_run(arguments)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +30,7 @@ from netproxy.policy.hosts import canonical_host, is_address, shown
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import Effect, parse_rule
 from otel import AuditMode, ExportRefused, check_endpoint
+from otel.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from netproxy.app.cli.service_options import (
     service_options,
 )
 from netproxy.policy.hosts import shown
+from otel.values import dataclass, field
 from sandbox.capture import Capture
 from sandbox.errors import ProfileRefused
 from sandbox.inheritance import RESERVED, Inherit, is_among

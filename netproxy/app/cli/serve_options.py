@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.run_options import (
@@ -17,6 +16,7 @@ from netproxy.app.listening import ListenAddress, parse_listen, twice
 from netproxy.config import Limits
 from netproxy.errors import InvalidDestination
 from otel.log_settings import LogFormat, LogLevel
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

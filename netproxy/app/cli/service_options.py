@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netproxy.errors import InvalidDestination, InvalidRule
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ import shutil
 import subprocess  # noqa: TID251  # the demo is a person at a terminal, outside any sandbox
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netproxy.app.demo.person import PATIENCE_SECONDS, Person
 from otel import attributes as a
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import time
-from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from netproxy.app.demo import goods
 from netproxy.app.demo.site import ADDRESS
 from netproxy.app.demo.story import LOCAL, ClaimFailed
 from otel import attributes as a
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,6 @@ inspection, and must not allow the host without its conditions.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.errors import InvalidRule
@@ -23,6 +22,7 @@ from netproxy.policy.hosts import shown
 from netproxy.policy.imports.common import Entry, Listed, allow_entry, deny_entry
 from netproxy.policy.index import RuleIndex
 from netproxy.policy.rules import Effect, parse_rule
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

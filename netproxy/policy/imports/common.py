@@ -8,7 +8,6 @@ Theirs have no ports: an allow here opens 80 and 443.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from netproxy.errors import InvalidRule
@@ -18,6 +17,7 @@ from netproxy.policy.patterns import Kind, Pattern, parse_pattern
 from netproxy.policy.rules import Effect
 from netproxy.policy.spec import Mode
 from netproxy.policy.special import is_loopback_name, is_special_name
+from otel.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,11 +8,11 @@ value means is the business of the tool's own reader.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netproxy.errors import InvalidSettings
 from netproxy.policy.hosts import shown
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

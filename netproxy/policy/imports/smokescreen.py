@@ -8,7 +8,6 @@ refused by other means (`--allow-range`), so a list that names one opens nothing
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netproxy.errors import InvalidSettings
@@ -28,6 +27,7 @@ from netproxy.policy.imports.common import (
 from netproxy.policy.imports.reading import Path, Source, read_yaml
 from netproxy.policy.rules import Effect
 from netproxy.policy.spelling import nearest
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,6 @@ CONNECT and SOCKS5 connections are judged alike; there is no UDP.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netproxy.model import Protocol
@@ -23,6 +22,7 @@ from netproxy.policy.imports.common import (
     without_gaps,
 )
 from netproxy.policy.imports.reading import Source, read_json
+from otel.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
