@@ -14,7 +14,7 @@ import stat
 import threading
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from otel import chain, folders, heads, keys
 from otel.errors import AuditUnavailable, ChainChanged, JournalBroken, KeyUnusable, MalformedRecord
@@ -23,6 +23,7 @@ from otel.heads import Left
 from otel.keeping import EVERY_RECORDS, EVERY_SECONDS
 from otel.redact import encode
 from otel.threads import started
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,8 @@ _STOP_SECONDS: Final = 2.0
 _AGAIN_BYTES: Final = 1024 * 1024
 
 
-class EvidenceSettings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class EvidenceSettings:
     """How a journal is kept."""
 
     key: Path | None = None  # None: DIR/keys/checkpoint.key, made at first use

@@ -8,7 +8,9 @@ of records, so `low` leaves days to somebody who acts, and `critical` hours.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
+
+from otel.values import dataclass
 
 _MIB: Final = 1024 * 1024
 # Room for some 300 refusals and the records of an orderly end, and no burden on a laptop with one
@@ -30,14 +32,16 @@ class Step(StrEnum):
     FULL = "full"  # a write failed for it
 
 
-class Space(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Space:
     """Of a file system, in bytes; what only root may use is not free."""
 
     free: int
     total: int
 
 
-class _Threshold(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Threshold:
     step: Step
     free: int
     share: float

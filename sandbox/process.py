@@ -16,9 +16,9 @@ import sys
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from otel.values import replace
+from otel.values import dataclass, replace
 from sandbox.capture import Capture, unavailable
 from sandbox.config import (
     FAILURE_SECONDS,
@@ -53,7 +53,8 @@ _CREDENTIALS_BYTES = 12  # struct ucred {pid_t pid; uid_t uid; gid_t gid;}
 _DIAGNOSTIC_BYTES = 4096
 
 
-class Begun(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Begun:
     """A command that runs."""
 
     pid: int  # of its process group's leader, as this host numbers it

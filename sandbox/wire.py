@@ -12,9 +12,9 @@ import socket
 import sys
 from enum import Enum
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from otel.values import fields
+from otel.values import dataclass, fields
 from sandbox.errors import LaunchFailed
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ _MODULES = frozenset({
 _KIND = "@"
 
 
-class Handle(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Handle:
     """An open file that is no socket: the receiver gets a descriptor of its own."""
 
     descriptor: int

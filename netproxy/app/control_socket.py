@@ -15,9 +15,10 @@ import stat
 import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netproxy.app.places import runtime_dir, state_home
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +38,8 @@ _LOOK_SECONDS = 0.01
 _BACKLOG = 64
 
 
-class Names(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Names:
     """What sockets of one kind are called: the first gateway's, and those of others beside it."""
 
     first: str

@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
 from netproxy.app.advice import advice
@@ -48,7 +48,7 @@ from otel.events import (
     SessionEnded,
     SessionStarted,
 )
-from otel.values import replace
+from otel.values import dataclass, replace
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.launch import listen_on_host
 from sandbox.limits import refuse_unenforceable
@@ -128,7 +128,8 @@ def _fail(log: RunLog, text: str, status: int) -> int:
     return status
 
 
-class Doors(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Doors:
     """What of this host was opened for the run before it began."""
 
     exposed: tuple[ExposedPort, ...]
