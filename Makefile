@@ -17,7 +17,7 @@ help:
 	@echo "make bench     measure against the named peers"
 	@echo "make soak      200,000 tunnels, and 10,000 idle ones: nothing may be left of them; 150 gateways"
 	@echo "               killed in the middle of deciding: what they dialled is on record"
-	@echo "make setup     only the set-up: .venv, bubblewrap, nftables"
+	@echo "make setup     only the set-up: .venv and bubblewrap"
 	@echo "make lock      resolve the dependencies again (needs uv)"
 	@echo "make clean     remove what the others made"
 
