@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -39,16 +40,44 @@ except OSError as error:
 """
 # Offers a run with rules of its own, from within `made`; prints the gateway's answer.
 OFFER = """
-import os, sys
-{made}
+import ctypes, os, sys
 from netproxy.app.control_socket import RUNS, connect
 from netproxy.app.frames import Line
 from netproxy.app.launcher import request
 from pathlib import Path
+{made}
 line = Line(connect(Path(sys.argv[1]), RUNS.first, 5))
 line.send("run", request(["--ask", "never", "--allow", "**.test", "--", "true"], os.environ,
                          os.open(".", os.O_PATH)))
 print(*line.receive())
+"""
+# A process that is the first of its pid namespace; who made that waits for it.
+FIRST_PROCESS = """
+os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWPID)
+if (child := os.fork()) != 0:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+# A root of its own, in which the folder of sockets has another name.
+ROOTED = """
+os.chroot(os.path.dirname(sys.argv[1]))
+sys.argv[1] = "/" + os.path.basename(sys.argv[1])
+"""
+# A filter without NoNewPrivs, which takes root: BPF_RET with SECCOMP_RET_ALLOW (seccomp(2)).
+FILTERED = """
+allow = ctypes.create_string_buffer(bytes.fromhex("06000000 0000ff7f"))
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+assert ctypes.CDLL(None).prctl(22, 2, ctypes.byref(Program(1, ctypes.addressof(allow)))) == 0
+"""
+# Answers questions, and offers a run first.
+REVIEWER = """#!{python} -I
+import os, subprocess, sys
+sys.stdin.read()
+said = subprocess.run([sys.executable, "-I", "-c", {offer!r}, {sockets!r}],
+                      capture_output=True, text=True, cwd="/")
+with open({told!r}, "w") as told:
+    told.write(said.stdout.strip() or said.stderr)
+print('{{"verdict":"deny"}}')
 """
 
 
@@ -79,7 +108,7 @@ def offered(office: Office, made: str) -> str:
     ("made", "answer"),
     [
         pytest.param(
-            "import ctypes; ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)",
+            "ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)",
             "own it is fenced in",
             id="no-new-privileges",
         ),
@@ -93,6 +122,10 @@ def offered(office: Office, made: str) -> str:
             "own another mnt namespace",
             id="mounts-of-its-own",
         ),
+        pytest.param(FIRST_PROCESS, "own another pid namespace", id="processes-of-its-own"),
+        pytest.param(
+            "os.unshare(os.CLONE_NEWUSER)", "own another user namespace", id="users-of-its-own"
+        ),
     ],
 )
 def test_who_is_fenced_in_elsewhere_gets_nothing(
@@ -102,6 +135,63 @@ def test_who_is_fenced_in_elsewhere_gets_nothing(
     office = Office(person, base)
     with office.gateway("--ask", "never"):
         assert offered(office, made) == answer
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes root")
+@pytest.mark.parametrize(
+    ("made", "answer"),
+    [
+        pytest.param(ROOTED, "own another root", id="a-root-of-its-own"),
+        pytest.param(FILTERED, "own it is fenced in", id="a-filter-only"),
+    ],
+)
+def test_nor_whom_root_has_fenced_in(me: Person, base: Path, made: str, answer: str) -> None:
+    """By what nobody else could put around himself without `NoNewPrivs`."""
+    office = Office(me, base)
+    with office.gateway("--ask", "never"):
+        assert offered(office, made) == answer
+
+
+def test_a_program_of_the_gateway_gets_nothing(me: Person, base: Path) -> None:
+    """What answers questions may not have runs let out by rules of its own."""
+    office = Office(me, base)
+    told, desk = office.person.owns(base / "told") / "answer", base / "desk"
+    desk.write_text(
+        REVIEWER.format(
+            python=sys.executable,
+            offer=OFFER.format(made=""),
+            sockets=str(office.sockets),
+            told=str(told),
+        )
+    )
+    desk.chmod(0o755)
+    settings = office.person.owns(office.config / "netproxy") / "config.toml"
+    settings.write_text(f'[[approvals.command]]\nname = "desk"\nargv = ["{desk}"]\n')
+    with office.gateway() as gateway:
+        asking = ("curl", "-s", "-m", "20", "-x", f"http://{gateway.address}", "http://a.test/")
+        subprocess.run(asking, capture_output=True, check=False, env={"PATH": os.defpath})
+        assert told.read_text() == "own it is within a run of this gateway"
+
+
+def test_nor_does_what_belongs_to_a_run(me: Person, base: Path) -> None:
+    """It descends from the launcher, outside the sandbox; a run of its own may have its rules."""
+    office = Office(me, base)
+    told, gate = base / "told", base / "gate"
+    os.mkfifo(gate)
+    offer = [sys.executable, "-I", "-c", OFFER.format(made=""), str(office.sockets)]
+    # The shell becomes the launcher, whose child waits until the command is there.
+    before = f"{{ read -r _ <{gate}; {shlex.join(offer)} >{told} 2>&1; echo >{gate}; }} &"
+    launcher = office.argv("run", "--audit-dir", str(office.audit), "--ask", "never")
+    command = ["--write", str(base), "--", "sh", "-c", f"echo >{gate}; read -r _ <{gate}"]
+    with office.gateway("--ask", "never"):
+        done = subprocess.run(
+            ["sh", "-c", f"{before} exec {shlex.join([*launcher, *command])}"],
+            cwd=office.workspace, env=office.environment(), timeout=20, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert office.gateways() == 1
+        assert told.read_text() == "own it is within a run of this gateway\n"
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
