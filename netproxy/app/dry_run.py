@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from netproxy.app.blueprint import draw
 from netproxy.app.cli.printing import write
 from otel import visible
+from sandbox.capture import Capture
 from sandbox.streams import inspect_streams
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from sandbox.launch import Launch
 
 _SAMPLE_ID = "r-dry-run"
+_TAKEN = "captured: TCP to any address, and questions for names"
+_CAPTURES = {
+    Capture.AUTO: (_TAKEN, "where this kernel can't: no network"),
+    Capture.OFF: ("no network",),
+    Capture.ONLY: (_TAKEN, "where this kernel can't: no run"),
+}
 
 
 def show(settings: Settings, environ: Mapping[str, str]) -> int:
@@ -81,6 +88,23 @@ def _network(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
         yield f"{launch.environment[variable]} {what}"
 
 
+def _capture(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
+    """Whether this kernel can is known when a sandbox is built: `netproxy doctor` says it."""
+    if blueprint.plan is not None:
+        yield from _CAPTURES[launch.capture]
+
+
+def _services(blueprint: Blueprint, _: Launch) -> Iterable[str]:
+    """Each is judged, recorded and counted as it is used; none is tried here."""
+    services = blueprint.settings.sandbox.services
+    for reach in services.reached:
+        there = reach.destination
+        yield f"reach {reach.name}: 127.0.0.1:{there.port} inside leads to {there.authority}"
+    for expose in services.exposed:
+        yield f"expose {expose.port}: 127.0.0.1:{expose.host_port} of this host leads to it"
+    yield from (f"unix {path}" for path in services.unix)
+
+
 def _filter(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
     if blueprint.plan is not None:
         yield f"seccomp for {launch.machine}; no capability, no new privileges"
@@ -99,6 +123,8 @@ SECTIONS: tuple[tuple[str, Callable[[Blueprint, Launch], Iterable[str]]], ...] =
     ("environment, names only", _environment),
     ("variables that are left out", _withheld),
     ("listening", _network),
+    ("programs that ignore the proxies", _capture),
+    ("services across the fence", _services),
     ("kernel filter", _filter),
     ("limits", _limits),
 )
