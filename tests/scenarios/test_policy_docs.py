@@ -1,17 +1,13 @@
 """Every example of docs/policy.md does what the page says, and every row of its tables is true.
 
 A `toml` block is written to the file that its first line names; `console` blocks are typed in
-order, in a home of their own. `…` in expected output stands for any text, and as a line of its own
-for any lines.
+order, in a home of their own (`tests.support.typed_pages`).
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -32,9 +28,13 @@ from otel.events import PolicyDecision
 from tests.support.journals import SteppingClock
 from tests.support.people import ROOT
 from tests.support.policies import allow, policy
+from tests.support.typed_pages import assert_shown, blocks, console_and_files, kinds, typed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PAGE = (ROOT / "docs/policy.md").read_text()
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = console_and_files(PAGE)
 _SPAN = re.compile(r"`([^`]+)`")
 _CLASSES = {kind.value: kind for kind in AddressClass}
 # Shown only where the machine decides: of listeners, interfaces and rules, or of no address at all.
@@ -56,24 +56,6 @@ def rows(heading: str) -> list[list[str]]:
 
 def spans(cell: str) -> list[str]:
     return _SPAN.findall(cell)
-
-
-def steps() -> list[tuple[str, str]]:
-    """(command line, what it shows); a file to write is a command line without one."""
-    found: list[tuple[str, str]] = []
-    for kind, text in _BLOCK.findall(PAGE):
-        if kind == "console":
-            for part in text.removeprefix("$ ").split("\n$ "):
-                line, _, shows = part.partition("\n")
-                found.append((line, shows))
-        else:
-            name = text.partition("\n")[0].removeprefix("# ")
-            if not name.startswith("#:schema"):
-                found.append((f"cat > {name} <<'END'\n{text}END", ""))
-    return found
-
-
-STEPS = steps()
 
 
 def journal(directory: Path) -> None:
@@ -116,49 +98,17 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     for folder in (".config/netproxy", "project/wide", "project/.git"):
         (home / folder).mkdir(parents=True)
     journal(home / ".local/state/netproxy/audit")
-    environment = {
-        "HOME": str(home),
-        "LANG": "C.UTF-8",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    return [
-        subprocess.run(
-            ["bash", "-c", line],
-            cwd=home / "project",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=60,
-        ).stdout
-        for line, _ in STEPS
-    ]
-
-
-def pattern(shows: str) -> re.Pattern[str]:
-    lines = ("(?:.*\n)*?" if line == "…" else f"{_any(line)}\n" for line in shows.splitlines())
-    return re.compile("".join(lines))
-
-
-def _any(line: str) -> str:
-    return ".*".join(re.escape(part) for part in line.split("…"))
+    return typed(EXAMPLES, home)
 
 
 @pytest.mark.xdist_group("policy_docs")
-@pytest.mark.parametrize("number", range(len(STEPS)), ids=lambda n: STEPS[n][0][:60])
+@pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=lambda n: EXAMPLES[n].line[:60])
 def test_an_example_shows_what_the_page_says(shown: list[str], number: int) -> None:
-    line, shows = STEPS[number]
-    assert pattern(shows).fullmatch(shown[number]), (
-        f"$ {line}\nthe page says:\n{shows}\nbut it is:\n{shown[number]}"
-    )
+    assert_shown(EXAMPLES[number], shown[number])
 
 
 def test_every_block_is_of_a_known_kind() -> None:
-    kinds = [kind for kind, _ in _BLOCK.findall(PAGE)]
-    assert set(kinds) == {"console", "toml"}
-    assert PAGE.count("```") == 2 * len(kinds), "a block that the expression does not see"
+    assert kinds(PAGE) == {"console", "toml"}
 
 
 def each(heading: str, *columns: int) -> list[tuple[str, ...]]:
@@ -264,5 +214,5 @@ def test_every_kind_of_schema_is_told() -> None:
 
 
 def test_the_sample_that_editors_read_is_a_file() -> None:
-    (block,) = [text for kind, text in _BLOCK.findall(PAGE) if text.startswith("#:schema")]
+    (block,) = [text for text in blocks(PAGE, "toml") if text.startswith("#:schema")]
     assert block.partition("\n")[0] == "#:schema ./config.schema.json"

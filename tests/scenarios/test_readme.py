@@ -1,9 +1,9 @@
 """Every example of the README does what the README says.
 
 Its `console` blocks are typed at a terminal, its `toml` is loaded, its `sh` names targets that
-exist, and each row of its rules table goes through the real options and the real engine. In
-expected output `…` stands for any text, and as a line of its own for any lines; a letter behind
-`left to answer:` is the key that the reader is shown pressing.
+exist, and each row of its rules table goes through the real options and the real engine. Expected
+output is that of `tests.support.typed_pages`, where a letter behind `left to answer:` is the key
+that the reader is shown pressing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer
 from tests.support.people import ROOT, open_folder, remove
 from tests.support.runs import Netproxy
+from tests.support.typed_pages import assert_shown, blocks, console, kinds
 from tests.support.world import Typed, can_enter, enter
 
 if TYPE_CHECKING:
@@ -34,44 +34,9 @@ if TYPE_CHECKING:
     from tests.support.people import Person
 
 README = (ROOT / "README.md").read_text()
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXAMPLES = console(README)
 _PRESSED = re.compile(r"(left to answer:) (\S)$", re.MULTILINE)
 _SPAN = re.compile(r"`([^`]+)`")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One command line of a `console` block and what the README says it shows."""
-
-    line: str
-    shows: str
-
-    def pattern(self) -> re.Pattern[str]:
-        whole = ""
-        for line in _PRESSED.sub(r"\1", self.shows).splitlines():
-            text = r"(?:.*\n)*?" if line == "…" else f"{_any(line)}\n"
-            whole += text
-        return re.compile(whole)
-
-
-def _any(line: str) -> str:
-    return ".*".join(re.escape(part) for part in line.split("…"))
-
-
-def blocks(kind: str) -> list[str]:
-    return [text for found, text in _BLOCK.findall(README) if found == kind]
-
-
-def examples() -> list[Example]:
-    found: list[Example] = []
-    for block in blocks("console"):
-        for part in block.removeprefix("$ ").split("\n$ "):
-            line, _, shows = part.partition("\n")
-            found.append(Example(line=line, shows=shows))
-    return found
-
-
-EXAMPLES = examples()
 
 
 @pytest.fixture(scope="module")
@@ -94,22 +59,21 @@ def shown() -> list[str]:
 @pytest.mark.parametrize("number", range(len(EXAMPLES)), ids=lambda n: EXAMPLES[n].line[:60])
 def test_an_example_shows_what_the_readme_says(shown: list[str], number: int) -> None:
     text = f"{shown[number]}\n" if shown[number] else ""
-    assert EXAMPLES[number].pattern().fullmatch(text), (
-        f"$ {EXAMPLES[number].line}\nthe README says:\n{EXAMPLES[number].shows}\nbut it is:\n{text}"
-    )
+    example = EXAMPLES[number]
+    assert_shown(example._replace(shows=_PRESSED.sub(r"\1", example.shows)), text)
 
 
 def test_the_readme_is_short_and_every_block_is_of_a_known_kind() -> None:
     assert README.count("\n") <= 260
-    kinds = [kind for kind, _ in _BLOCK.findall(README)]
-    assert set(kinds) == {"console", "sh", "toml"}
-    assert README.count("```") == 2 * len(kinds), "a block that the expression does not see"
+    assert kinds(README) == {"console", "sh", "toml"}
     assert len(EXAMPLES) >= 15
 
 
 def test_the_commands_that_make_things_exist() -> None:
     lines = [
-        line.partition("#")[0].split() for block in blocks("sh") for line in block.splitlines()
+        line.partition("#")[0].split()
+        for block in blocks(README, "sh")
+        for line in block.splitlines()
     ]
     assert lines == [["make", "demo"], ["make", "test"]], "what a shell block may hold"
     for words in lines:
@@ -118,7 +82,7 @@ def test_the_commands_that_make_things_exist() -> None:
         assert done.returncode == 0
 
 
-@pytest.mark.parametrize("text", blocks("toml"), ids=map(str, count(1)))
+@pytest.mark.parametrize("text", blocks(README, "toml"), ids=map(str, count(1)))
 def test_the_settings_file_is_one(text: str, tmp_path: Path) -> None:
     document = load(text, "config.toml", layer=Layer.USER)
     assert document.default_profile in document.profiles
