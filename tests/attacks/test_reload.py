@@ -6,10 +6,8 @@ where it can write is not taken, and a change is judged against every connection
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +16,6 @@ from tests.support.runs import PATIENCE_SECONDS, Netproxy
 from tests.support.sites import Site, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.people import Person
@@ -65,28 +62,6 @@ def netproxy(me: Person, base: Path) -> Netproxy:
     return Netproxy(me, base)
 
 
-@contextmanager
-def running(
-    netproxy: Netproxy, *options: str, command: list[str]
-) -> Iterator[subprocess.Popen[str]]:
-    words = ("run", "--audit-dir", str(netproxy.audit), *options, "--", *command)
-    process = subprocess.Popen(
-        netproxy.argv(*words),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=netproxy.workspace,
-        env=netproxy.environment(),
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=PATIENCE_SECONDS)
-
-
 @pytest.mark.parametrize("folder", ["", "conf"])
 def test_a_command_does_not_write_its_own_rules(netproxy: Netproxy, folder: str) -> None:
     """Not even when somebody outside just replaced the file, and with it the mount that kept it."""
@@ -97,7 +72,7 @@ def test_a_command_does_not_write_its_own_rules(netproxy: Netproxy, folder: str)
         where = f"a.test:{site.port}"
         command = [sys.executable, "-I", "-c", WRITER, where, str(rules)]
         options = ("--config", str(rules), *named("a.test"))
-        with running(netproxy, *options, command=command) as process:
+        with netproxy.begin(*options, command=command) as process:
             assert process.stdout is not None
             assert process.stdin is not None
             assert process.stdout.readline() == "403 could not write\n"
@@ -125,7 +100,7 @@ def test_what_is_written_into_the_same_file_from_outside_is_taken(netproxy: Netp
         where = f"a.test:{site.port}"
         command = [sys.executable, "-I", "-c", WRITER, where, str(rules)]
         options = ("--config", str(rules), *named("a.test"))
-        with running(netproxy, *options, command=command) as process:
+        with netproxy.begin(*options, command=command) as process:
             assert process.stdout is not None
             assert process.stdin is not None
             assert process.stdout.readline() == "403 could not write\n"
@@ -148,7 +123,7 @@ def test_a_command_does_not_write_its_projects_rules(netproxy: Netproxy) -> None
         assert netproxy("trust", "--yes").status == 0
         command = [sys.executable, "-I", "-c", WRITER, where, str(project)]
         options = ("--config", str(rules), *named("a.test"))
-        with running(netproxy, *options, command=command) as process:
+        with netproxy.begin(*options, command=command) as process:
             assert process.stdout is not None
             assert process.stdin is not None
             assert process.stdout.readline() == "403 could not write\n"

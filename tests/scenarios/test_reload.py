@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from tests.support.runs import PATIENCE_SECONDS, Netproxy
 from tests.support.sites import Site, named
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
     from tests.support.people import Person
@@ -119,24 +119,10 @@ def rules(base: Path) -> Rules:
 
 @contextmanager
 def running(netproxy: Netproxy, rules: Rules, script: str, *words: str) -> Iterator[Running]:
-    options = ("--config", str(rules.path), "--audit-dir", str(netproxy.audit), *named("a.test"))
+    options = ("--config", str(rules.path), *named("a.test"))
     command = [sys.executable, "-I", "-u", "-c", _PROXY + script, *words]
-    process = subprocess.Popen(
-        netproxy.argv("run", *options, "--", *command),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-        cwd=netproxy.workspace,
-        env=netproxy.environment(),
-        start_new_session=True,
-    )
-    try:
+    with netproxy.begin(*options, command=command) as process:
         yield Running(process)
-    finally:
-        process.terminate()
-        process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def applied(netproxy: Netproxy) -> list[dict[str, Any]]:

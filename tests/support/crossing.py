@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.runs import PATIENCE_SECONDS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -57,24 +55,10 @@ def serving(
     code: str = COMMAND,
     words: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[str]]:
-    """A run of that; it is killed if it is not over."""
+    """A run of that, as long as the block lasts."""
     command = [sys.executable, "-c", code, *(words or [str(pages)])]
-    argv = ("run", "--audit-dir", str(netproxy.audit), *options, "--", *command)
-    running = subprocess.Popen(
-        netproxy.argv(*argv),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=netproxy.workspace,
-        env=netproxy.environment(),
-        start_new_session=True,
-    )
-    try:
+    with netproxy.begin(*options, command=command) as running:
         yield running
-    finally:
-        running.kill()
-        running.communicate(timeout=PATIENCE_SECONDS)
 
 
 def said_until(running: subprocess.Popen[str], word: str) -> list[str]:

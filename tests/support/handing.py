@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,25 +37,6 @@ class Office(Netproxy):
                 yield service
             finally:
                 self.person = alone
-
-    @contextmanager
-    def begin(self, *options: str, command: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
-        """A run that goes on, and can be spoken to; killed with the block."""
-        words = ("run", "--audit-dir", str(self.audit), *options, "--", *command)
-        with subprocess.Popen(
-            self.argv(*words),
-            cwd=self.workspace,
-            env=self.environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as running:
-            try:
-                yield running
-            finally:
-                running.kill()
 
     def gateways(self) -> int:
         """How many there have been: a run that was handed over had none of its own."""

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from otel import flat_line, read
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from tests.support.people import Person
@@ -86,6 +87,25 @@ class Netproxy:
         """`netproxy run` with the audit journal in its own folder."""
         words = ("run", "--audit-dir", str(self.audit), *options, "--", *command)
         return self(*words, stdin=stdin, **kwargs)
+
+    @contextmanager
+    def begin(self, *options: str, command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+        """A run that goes on, and can be spoken to; killed with the block if it is not over."""
+        words = ("run", "--audit-dir", str(self.audit), *options, "--", *command)
+        with subprocess.Popen(
+            self.argv(*words),
+            cwd=self.workspace,
+            env=self.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as running:
+            try:
+                yield running
+            finally:
+                running.kill()
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """What the journal holds, oldest first, through the reader of `netproxy audit query`."""
