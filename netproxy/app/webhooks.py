@@ -11,8 +11,8 @@ from approvals.webhook.courier import Courier
 from approvals.webhook.transport import Transport, Vetted
 from netproxy.app.own_addresses import host_addresses
 from netproxy.errors import DestinationUnreachable
-from netproxy.policy.addresses import AddressClass, classify_with_own
-from netproxy.policy.blocks import NO_BLOCKS, Blocks, parse_address, parse_block, text_of
+from netproxy.policy.addresses import AddressClass, vet
+from netproxy.policy.blocks import NO_BLOCKS, Blocks, parse_block
 from netproxy.transport.resolver import SystemResolver
 
 if TYPE_CHECKING:
@@ -75,18 +75,6 @@ class WebhookNetwork:
 
     def vet(self, addresses: Sequence[str], *, allow_private: Sequence[str]) -> Vetted:
         """Split them; what an IPv6 address embeds counts as what it stands for."""
-        opened, own = Blocks(map(parse_block, allow_private)), self._own()
-        allowed: list[str] = []
-        refused: list[tuple[str, str]] = []
-        for text in addresses:
-            address = parse_address(text)
-            if address is None:
-                refused.append((text, AddressClass.UNRECOGNISED))
-                continue
-            kind = classify_with_own(address, own=own)
-            is_opened = kind not in _NEVER and opened.covers(address)
-            if kind is AddressClass.PUBLIC or is_opened:
-                allowed.append(text_of(address))
-            else:
-                refused.append((text_of(address), kind))
-        return Vetted(allowed=tuple(allowed), refused=tuple(refused))
+        opened = Blocks(map(parse_block, allow_private))
+        allowed, refused = vet(addresses, allowed=opened, own=self._own(), never=_NEVER)
+        return Vetted(allowed=allowed, refused=refused)

@@ -26,7 +26,7 @@ from netproxy.policy.blocks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 
 class AddressClass(StrEnum):
@@ -179,11 +179,16 @@ def parse_private_block(text: str) -> Block:
 
 
 def vet(
-    addresses: Iterable[str], *, allowed: Blocks, own: Blocks = NO_BLOCKS
+    addresses: Iterable[str],
+    *,
+    allowed: Blocks,
+    own: Blocks = NO_BLOCKS,
+    never: Collection[AddressClass] = (),
 ) -> tuple[tuple[str, ...], tuple[tuple[str, AddressClass], ...]]:
     """Split resolved addresses into what may be dialled (canonical, in order) and what may not.
 
-    `allowed` covers non-public addresses that a setting opened; `own` are this host's addresses.
+    `allowed` covers non-public addresses that a setting opened, but for those of the classes
+    `never`; `own` are this host's addresses.
     """
     passed: list[str] = []
     refused: list[tuple[str, AddressClass]] = []
@@ -193,7 +198,7 @@ def vet(
             refused.append((text, AddressClass.UNRECOGNISED))
             continue
         kind = classify_with_own(address, own=own)
-        if kind is AddressClass.PUBLIC or allowed.covers(address):
+        if kind is AddressClass.PUBLIC or (kind not in never and allowed.covers(address)):
             passed.append(text_of(address))
         else:
             refused.append((text_of(address), kind))

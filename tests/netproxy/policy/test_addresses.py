@@ -141,6 +141,17 @@ def test_an_allowed_ipv4_block_does_not_open_other_forms_of_its_addresses() -> N
     assert passed == ()
 
 
+def test_vet_opens_no_class_that_is_never_opened() -> None:
+    """However the address is written, and whatever block covers it; public is public."""
+    passed, refused = vet(
+        ["169.254.169.254", "64:ff9b::a9fe:a9fe", "10.1.2.3", "8.8.8.8"],
+        allowed=Blocks(map(parse_block, ("0.0.0.0/0", "::/0"))),
+        never={C.METADATA, C.PUBLIC},
+    )
+    assert passed == ("10.1.2.3", "8.8.8.8")
+    assert [kind for _, kind in refused] == [C.METADATA, C.METADATA]
+
+
 def test_this_hosts_own_public_address_is_refused() -> None:
     own = Blocks([parse_block("8.8.4.4")])
     assert vet(["8.8.4.4", "10.0.0.1"], allowed=NO_BLOCKS, own=own)[1] == (
