@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from netproxy.policy.hosts import shown
 from netproxy.policy.spelling import nearest
+from netproxy.policy.toml_text import key_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from netproxy.policy.toml_places import Path, Places
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _WORDS = {
     "missing": "is missing",
     "string_type": "must be text",
@@ -46,18 +46,7 @@ def found(error: ValidationError, model: type[BaseModel]) -> list[tuple[Path, st
 def line(name: str, places: Places, path: Path, what: str) -> str:
     """Put a problem in the form that editors and people read."""
     place = places.find(path)
-    return f"{name}:{place.line}:{place.column} {key_text(path)}: {what}"
-
-
-def key_text(path: Path) -> str:
-    """Write a path as `profiles.dev.network.allow[3]`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part if _BARE_KEY.fullmatch(part) else shown(part)}"
-    return text.removeprefix(".")
+    return f"{name}:{place.line}:{place.column} {key_path(path)}: {what}"
 
 
 def _path(detail: ErrorDetails) -> Path:

@@ -21,6 +21,7 @@ from netproxy.policy.hosts import shown
 from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.rules import DEFAULT_PORTS, Effect, Rule, parse_rule
 from netproxy.policy.toml_places import Path, Place, Places
+from netproxy.policy.toml_text import key_path
 from otel.values import replace
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ class Reading:
 
     def origin(self, path: Path) -> Origin:
         """Say where a key or an item stands."""
-        return self._origin(self.places.find(path), problems.key_text(path))
+        return self._origin(self.places.find(path), key_path(path))
 
     def origins(self, path: Path) -> list[Origin]:
         """Say where each item of a list stands, all at once."""
-        key = problems.key_text(path)
+        key = key_path(path)
         return [
             self._origin(place, f"{key}[{index}]")
             for index, place in enumerate(self.places.items(path))

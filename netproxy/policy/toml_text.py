@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TYPE_CHECKING
+
+from netproxy.policy.hosts import shown
+
+if TYPE_CHECKING:
+    from netproxy.policy.toml_places import Path
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -19,6 +25,17 @@ def value(text: str) -> str:
 def key(text: str) -> str:
     """Write a key, quoted where it must be."""
     return text if _BARE_KEY.fullmatch(text) else value(text)
+
+
+def key_path(path: Path) -> str:
+    """Write where a value stands, for people: `profiles.dev.network.allow[3]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part if _BARE_KEY.fullmatch(part) else shown(part)}"
+    return text.removeprefix(".")
 
 
 def comment(text: str) -> str:

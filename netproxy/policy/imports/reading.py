@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from netproxy.errors import InvalidSettings
 from netproxy.policy.hosts import shown
+from netproxy.policy.toml_text import key_path
 from otel.values import dataclass
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ LIMIT_BYTES = 1024 * 1024
 # Their deepest value stands six levels down.
 _DEPTH = 24
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _JSON_MARK = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _TOML_PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
@@ -42,7 +42,9 @@ class Source:
     def problem(self, path: Path, what: str) -> InvalidSettings:
         """Word a problem with its line."""
         where = f"{self.name}:{self.line(path)}"
-        return InvalidSettings((f"{where} {_dotted(path)}: {what}" if path else f"{where} {what}",))
+        return InvalidSettings(
+            (f"{where} {key_path(path)}: {what}" if path else f"{where} {what}",)
+        )
 
     def line(self, path: Path) -> int:
         """Return where a value stands; for one that is missing, where its section does."""
@@ -203,7 +205,7 @@ def _json_lines(text: str, name: str) -> dict[Path, int]:
             top.key = json.loads(mark)
             path = (*top.path, top.key)
             if path in lines:
-                raise InvalidSettings((f"{name}:{line} {_dotted(path)}: stands here twice",))
+                raise InvalidSettings((f"{name}:{line} {key_path(path)}: stands here twice",))
             lines[path] = line
         else:
             path = () if top is None or top.key is None else (*top.path, top.key)
@@ -297,7 +299,7 @@ class _Yaml:
             raise self._refusal(event, path, "a key has neither anchor nor tag")
 
     def _refusal(self, event: Any, path: Path, what: str) -> InvalidSettings:
-        key = f" {_dotted(path)}:" if path else ""
+        key = f" {key_path(path)}:" if path else ""
         return InvalidSettings((f"{self._name}:{event.start_mark.line + 1}{key} {what}",))
 
     def _unreadable(self, error: Any) -> InvalidSettings:
@@ -309,14 +311,3 @@ class _Yaml:
     @staticmethod
     def _kind(event: Any) -> str:
         return type(event).__name__.removesuffix("Event")
-
-
-def _dotted(path: Path) -> str:
-    """Write a path as `services[3].allowed_domains`."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part if _BARE_KEY.fullmatch(part) else shown(part)}"
-    return text.removeprefix(".")

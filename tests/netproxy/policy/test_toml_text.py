@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tomllib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netproxy.policy.toml_text import comment, key, value
+from netproxy.policy.toml_text import comment, key, key_path, value
 
 
 @given(st.text(), st.text())
@@ -23,3 +24,17 @@ def test_a_key_is_bare_where_it_may_be() -> None:
 
 def test_what_hides_on_a_screen_is_seen() -> None:
     assert comment("a\u202eb\nc\ud800") == "a\ufffdb\ufffdc\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ((), ""),
+        (("profiles", "dev", "network", "allow", 3), "profiles.dev.network.allow[3]"),
+        (("services", 0, 1), "services[0][1]"),
+        ((2, "a b"), "[2].'a b'"),
+        (("a\x1b[2J",), "'a\\x1b[2J'"),
+    ],
+)
+def test_where_a_value_stands(path: tuple[str | int, ...], text: str) -> None:
+    assert key_path(path) == text
