@@ -107,22 +107,11 @@ def parse_run(arguments: list[str], *, is_quiet: bool = False) -> RunOptions:
     given = parser.parse_args(own)
     if not command:
         parser.error("no command given: netproxy run [options] -- COMMAND")
-    return RunOptions(
-        rules=_numbered(given.rules),
-        allow_private=tuple(given.allow_private),
-        config=given.config,
-        profile=given.profile,
-        no_project=given.no_project,
-        ask=None if given.ask is None else Ask(given.ask),
+    return replace(
+        gateway_options(given),
         on_denial=None if given.on_denial is None else OnDenial(given.on_denial),
-        session=given.session,
-        inbox=given.inbox,
         gateway=GatewayChoice(given.gateway),
         timeout_seconds=given.timeout,
-        audit_directory=given.audit_dir,
-        audit_mode=_mode(given),
-        otlp=given.otlp,
-        resolve=_gathered(given.resolve),
         sandbox=sandbox_options(given),
         command=tuple(command),
     )
