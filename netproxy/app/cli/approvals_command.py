@@ -14,7 +14,7 @@ from netproxy.app.cli.usage import EXIT_USAGE, UsageParser
 from otel import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from netproxy.app.cli.gateways import Document, Gateway
 
@@ -32,6 +32,10 @@ class Found(NamedTuple):
 
     gateway: Gateway
     document: Document
+
+    def as_json(self) -> Document:
+        """With the name of its gateway."""
+        return {**self.document, "gateway": self.gateway.name}
 
 
 def parser(verb: str, description: str) -> UsageParser:
@@ -112,6 +116,28 @@ def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         if room is not None and len(line) > room:
             line = f"{line[: room - 1]}…"
         write(paint(line, BOLD, colour=colour and not number))
+
+
+def print_found(
+    found: Sequence[Found],
+    *,
+    as_json: bool,
+    nothing: str,
+    key: str,
+    cells: Mapping[str, Callable[[Document], str]],
+) -> None:
+    """One line each: as JSON, or its shortened id (`key`) and what stands below each title."""
+    if as_json:
+        for one in found:
+            print_json(one.as_json())
+    elif not found:
+        write(nothing)
+    else:
+        ids = short_ids([one.document[key] for one in found])
+        print_rows(
+            ("ID", *cells),
+            ((ids[told[key]], *(cell(told) for cell in cells.values())) for _, told in found),
+        )
 
 
 def print_json(document: Document) -> None:

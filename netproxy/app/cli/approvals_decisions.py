@@ -5,16 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from netproxy.app.cli.approvals_command import (
-    decisions,
-    local_time,
-    parser,
-    print_json,
-    print_rows,
-    short_ids,
-)
+from netproxy.app.cli.approvals_command import decisions, local_time, parser, print_found
 from netproxy.app.cli.approvals_words import clock_time, moment
-from netproxy.app.cli.printing import write
 
 if TYPE_CHECKING:
     from netproxy.app.cli.gateways import Document
@@ -28,29 +20,19 @@ def main(arguments: list[str]) -> int:
     made = parser("decisions", _DESCRIPTION)
     made.add_argument("--limit", metavar="N", type=_limit, default=20, help="default: 20")
     options = made.parse_args(arguments)
-    found = decisions(options.limit)
-    if options.json:
-        for one in found:
-            print_json({**one.document, "gateway": one.gateway.name})
-        return 0
-    if not found:
-        write("no question is over yet")
-        return 0
     now = local_time()
-    ids = short_ids([one.document["approval_id"] for one in found])
-    print_rows(
-        ("ID", "ENDED", "STATE", "DESTINATION", "BY", "COMMAND"),
-        (
-            (
-                ids[told["approval_id"]],
-                clock_time(moment(told["ended_at"]), now),
-                told["status"],
-                told["request"]["destination"],
-                _by(told),
-                told["request"]["command"],
-            )
-            for _, told in found
-        ),
+    print_found(
+        decisions(options.limit),
+        as_json=options.json,
+        nothing="no question is over yet",
+        key="approval_id",
+        cells={
+            "ENDED": lambda told: clock_time(moment(told["ended_at"]), now),
+            "STATE": lambda told: told["status"],
+            "DESTINATION": lambda told: told["request"]["destination"],
+            "BY": _by,
+            "COMMAND": lambda told: told["request"]["command"],
+        },
     )
     return 0
 
