@@ -16,7 +16,7 @@ from netproxy.policy.patterns import Kind, NameGlob, glob_covers
 from netproxy.policy.rules import ANY_PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netproxy.model import Destination, Protocol
     from netproxy.policy.patterns import Pattern
@@ -132,12 +132,14 @@ class RuleIndex:
         if is_address(host):
             found += self._blocks.lookup(number_of(host))
         else:
-            self._walk(host, found)
+            self._walk(host.split("."), found, lambda glob: glob.matches(host))
         return found
 
-    def _walk(self, host: str, found: list[_Entry]) -> None:
+    def _walk(
+        self, labels: Sequence[str], found: list[_Entry], is_covered: Callable[[NameGlob], bool]
+    ) -> None:
+        """Collect the wildcards at the ends of a name, from its last label on."""
         node = self._root
-        labels = host.split(".")
         for depth in range(len(labels) - 1, -1, -1):
             child = node.children.get(labels[depth])
             if child is None:
@@ -148,7 +150,7 @@ class RuleIndex:
                 found += node.below
                 if node.globs is not None:
                     globs = node.globs.lookup(labels[depth - 1])
-                    found += [entry for glob, entry in globs if glob.matches(host)]
+                    found += [entry for glob, entry in globs if is_covered(glob)]
 
     def _literals(self, block: Block) -> Iterator[_Entry]:
         """Yield what covers a block: blocks, and for one of a single address that address."""
@@ -159,20 +161,9 @@ class RuleIndex:
 
     def _walk_above(self, pattern: Pattern, found: list[_Entry]) -> None:
         """Collect the wildcards that cover a wildcard: their fixed end is an end of its own."""
-        node = self._root
         # A tree's own top has no label before it that a wildcard could stand for.
         labels = (pattern.base if pattern.kind is Kind.TREE else pattern.text).split(".")
-        for depth in range(len(labels) - 1, -1, -1):
-            child = node.children.get(labels[depth])
-            if child is None:
-                return
-            node = child
-            found += node.tree
-            if depth:
-                found += node.below
-                if node.globs is not None:
-                    globs = node.globs.lookup(labels[depth - 1])
-                    found += [entry for glob, entry in globs if glob_covers(glob, pattern)]
+        self._walk(labels, found, lambda glob: glob_covers(glob, pattern))
 
 
 def _place(entry: _Entry) -> int:
