@@ -17,7 +17,7 @@ from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
 from netproxy.app.closing import closing_line
-from netproxy.app.control_socket import control_of
+from netproxy.app.control_socket import control_folder, control_of
 from netproxy.app.exposing import exposed_ports
 from netproxy.app.file_rules import FolderMissing
 from netproxy.app.garbage import collect_seldom
@@ -106,12 +106,13 @@ def _work(settings: Settings, environ: Mapping[str, str], load: Load, log: RunLo
         from netproxy.app.dry_run import show
 
         return show(settings, environ)
+    home = fencing.home_folder(environ)
     # Before the plan: the folder that it lies in is hidden from the command.
     with (
-        control_of(settings.ask, environ, fencing.home_folder(environ), log) as control,
+        control_of(settings.ask, environ, home, log) as control,
         open_inbox(settings, reviewer_name(), log, on_terminal=is_terminal(2)) as inbox,
         exposed_ports(settings.sandbox.services.exposed) as exposed,
-        pinned_sockets(settings.sandbox.services.unix) as places,
+        pinned_sockets(settings.sandbox.services.unix, control_folder(environ, home)) as places,
     ):
         doors = Doors(exposed=exposed, places=places)
         return _Execution(settings, environ, load, log, control, inbox, doors).perform()

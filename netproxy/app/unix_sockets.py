@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Mapping
     from io import FileIO
+    from pathlib import Path
 
     from netproxy.transport.server import ProxyServer
 
@@ -57,14 +58,15 @@ def warnings(paths: tuple[str, ...]) -> Iterator[str]:
 
 
 @contextmanager
-def pinned_sockets(paths: tuple[str, ...]) -> Iterator[dict[str, int]]:
+def pinned_sockets(paths: tuple[str, ...], own: Path) -> Iterator[dict[str, int]]:
     """Open each of these sockets, without connecting, until the block ends: descriptors by path.
 
-    Raises `ListenRefused` for what is none, and `FenceUnavailable` where the kernel can't have the
-    command's calls judged.
+    Raises `ListenRefused` for what is none, or lies in `own`, the folder of gateways' sockets; and
+    `FenceUnavailable` where the kernel can't have the command's calls judged.
     """
     if paths:
         _demand_support()
+    gateways = _sockets_in(own) if paths else frozenset()
     with ExitStack() as opened:
         found = {}
         for path in paths:
@@ -74,10 +76,23 @@ def pinned_sockets(paths: tuple[str, ...]) -> Iterator[dict[str, int]]:
                 why = (error.strerror or str(error)).lower()
                 raise ListenRefused(f"--unix {path}: {why}") from None
             opened.callback(os.close, descriptor)
-            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            there = os.fstat(descriptor)
+            if not stat.S_ISSOCK(there.st_mode):
                 raise ListenRefused(f"--unix {path}: is no socket")
+            if (there.st_dev, there.st_ino) in gateways:
+                raise ListenRefused(f"--unix {path}: is a gateway's, which answers no command")
             found[path] = descriptor
         yield found
+
+
+def _sockets_in(folder: Path) -> frozenset[tuple[int, int]]:
+    """Tell them by what they are: a link, or another name, leads to the same."""
+    found = set()
+    with suppress(OSError):
+        for each in folder.iterdir():
+            there = each.lstat()
+            found.add((there.st_dev, there.st_ino))
+    return frozenset(found)
 
 
 def _demand_support() -> None:

@@ -90,6 +90,21 @@ def test_a_command_does_not_answer_for_itself(netproxy: Netproxy, options: tuple
     assert left in {"HTTP/1.1 403 Forbidden", "FileNotFoundError", "PermissionError"}
 
 
+def test_no_command_is_given_the_socket_of_a_gateway(netproxy: Netproxy, base: Path) -> None:
+    """By `--unix` it would be connected from outside the sandbox, and could answer for others."""
+    with Service(netproxy):
+        for name in ("control.sock", "runs.sock"):
+            path, link, beside = sockets(netproxy) / name, base / f"{name}-1", base / f"{name}-2"
+            assert knock(path) != "FileNotFoundError"
+            link.symlink_to(path)
+            beside.hardlink_to(path)
+            for each in (path, link, beside):
+                command = [sys.executable, "-I", "-c", _KNOCK, str(each)]
+                done = netproxy.run("--ask", "never", "--unix", str(each), command=command)
+                assert (done.status, done.out) == (125, "")
+                assert "is a gateway's, which answers no command" in done.err
+
+
 def test_a_sandbox_does_not_see_a_gateway_that_starts_later(netproxy: Netproxy) -> None:
     folder = sockets(netproxy)
     watcher = (

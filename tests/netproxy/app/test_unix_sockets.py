@@ -31,7 +31,7 @@ def test_a_socket_is_pinned_as_the_file_that_it_is(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         found = path.stat()
-        with pinned_sockets((str(path),)) as places:
+        with pinned_sockets((str(path),), tmp_path / "absent") as places:
             path.unlink()
             assert os.fstat(places[str(path)]).st_ino == found.st_ino
         with pytest.raises(OSError, match="Bad file"):
@@ -43,9 +43,26 @@ def test_what_is_no_socket_is_one_clear_error(tmp_path: Path) -> None:
     for path, why in (("file", "is no socket"), ("absent", "no such file or directory")):
         with (
             pytest.raises(ListenRefused, match=f"^--unix {tmp_path / path}: {why}$"),
-            pinned_sockets((str(tmp_path / path),)),
+            pinned_sockets((str(tmp_path / path),), tmp_path / "own"),
         ):
             pytest.fail("there is none")
+
+
+def test_a_gateways_own_socket_is_never_pinned(tmp_path: Path) -> None:
+    """Under whatever name: who is connected by the gateway would pass for a reviewer."""
+    own = tmp_path / "own"
+    own.mkdir()
+    path, link, name = own / "control.sock", tmp_path / "link", tmp_path / "name"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        link.symlink_to(path)
+        name.hardlink_to(path)
+        for each in (path, link, name):
+            with (
+                pytest.raises(ListenRefused, match="which answers no command"),
+                pinned_sockets((str(each),), own),
+            ):
+                pytest.fail("it is the gateway's")
 
 
 @pytest.mark.parametrize(
