@@ -12,10 +12,8 @@ import os
 import signal
 import socket
 import subprocess  # noqa: TID251  # this is the file that the ban points to
-import sys
 from contextlib import suppress
 from io import FileIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel.values import dataclass, replace
@@ -33,9 +31,9 @@ from sandbox.linux import bubblewrap
 from sandbox.linux.kernel import in_memory, read_sysctls, seccomp_descriptor
 from sandbox.linux.namespace import Insider, Wanted
 from sandbox.linux.stand_ins import stand_ins
+from sandbox.monitoring import Heard, monitor_words, receive
 from sandbox.mountpoints import MountPoints
 from sandbox.plan import Access
-from sandbox.proof import Prover
 from sandbox.streams import starts_in_foreground
 
 if TYPE_CHECKING:
@@ -43,13 +41,9 @@ if TYPE_CHECKING:
 
     from sandbox.command import Command
     from sandbox.launch import Launch
-    from sandbox.proof import Proof
+    from sandbox.proof import Proof, Prover
 
-_MONITOR = str(Path(__file__).with_name("linux") / "monitor.py")
-_MESSAGE_BYTES = 64
 _VERDICT_BYTES = 1 << 14
-_INT_BYTES = 4
-_CREDENTIALS_BYTES = 12  # struct ucred {pid_t pid; uid_t uid; gid_t gid;}
 _DIAGNOSTIC_BYTES = 4096
 
 
@@ -73,9 +67,7 @@ class Fence:
         self._block: int | None = None
         self._info: int | None = None
         self._insider: Insider | None = None
-        self._prover = (
-            None if launch.plan is None else Prover(launch.plan, unix_by_path=launch.unix_by_path)
-        )
+        self._prover: Prover | None = None  # once there are listeners
         self._proof: Proof | None = None
         self.init: int | None = None  # a pidfd of the namespace's init
         self.calls: FileIO | None = None  # once it is released: see `Listeners.calls`
@@ -126,7 +118,6 @@ class Fence:
         passed: tuple[int, ...],
     ) -> subprocess.Popen[bytes]:
         launch = self.launch
-        monitor = [interpreter(), "-I", "-S", "-B", "-X", "utf8", _MONITOR]
         orders = [
             str(theirs.fileno()),
             str(stderr),
@@ -140,7 +131,7 @@ class Fence:
         ]
         try:
             return subprocess.Popen(  # noqa: S603  # our own program, without a shell
-                [*prefix, *monitor, *orders, str(command)],
+                [*prefix, *monitor_words(), *orders, str(command)],
                 # Nothing of ours is started with variables that the command shall have.
                 env={},
                 cwd=None if prefix else launch.directory,
@@ -176,12 +167,13 @@ class Fence:
             )
             self._insider = Insider(pid, wanted)
             made = self._insider.listen()
-            if self.launch.capture is Capture.OFF:
-                self._order()
             self._unblock()
         except (OSError, LaunchFailed) as error:
             # bwrap reports its child before it mounts anything; a mount that fails ends both.
             raise self.failure() from error
+        self._prepare_proof()
+        if self.launch.capture is Capture.OFF:
+            self._order()
         return Listeners(
             http=made["http"],
             socks=made["socks"],
@@ -211,11 +203,12 @@ class Fence:
 
         Call it before anybody accepts at `listeners`: its connections are taken from them.
         """
-        if self._prover is None:
+        if self.launch.plan is None:
             return None
+        assert self._prover is not None, "the listeners are made"
         self._control.settimeout(MONITOR_SECONDS)
         try:
-            message, _, _ = self._receive(_VERDICT_BYTES)
+            message = self._receive(_VERDICT_BYTES).message
         except TimeoutError:
             raise LaunchFailed("the probe inside the sandbox did not answer") from None
         if not message:
@@ -270,7 +263,7 @@ class Fence:
 
         Needs no event loop. Raises LaunchFailed or FenceUnavailable; `abandon` it then.
         """
-        if self._prover is not None:
+        if self.launch.plan is not None:
             assert self._proof is not None, "it has to be proven first"
             self._proof.demand()
         self._control.settimeout(MONITOR_SECONDS)
@@ -292,6 +285,13 @@ class Fence:
                 self._insider.end()
                 self._insider = None
 
+    def _prepare_proof(self) -> None:
+        """While bwrap mounts, and the monitor starts."""
+        from sandbox.proof import Prover
+
+        if self.launch.plan is not None:
+            self._prover = Prover(self.launch.plan, unix_by_path=self.launch.unix_by_path)
+
     def _order(self, *, is_captured: bool = False) -> None:
         """Tell the monitor what to do at its start. Nobody waits: it finds this when it is up."""
         more = () if self._prover is None else self._prover.orders(is_captured=is_captured)
@@ -309,11 +309,10 @@ class Fence:
 
     def _take_monitor(self) -> int | None:
         """The monitor is up; with it comes the master of the command's terminal, if it gets one."""
-        message, _, master = self._receive()
-        path = self.launch.streams.path
-        if message == b"r" and path is None:
+        heard, path = self._receive(), self.launch.streams.path
+        if heard.message == b"r" and path is None:
             return None
-        if message != b"p" or master is None or path is None:
+        if heard.message != b"p" or (master := heard.descriptor) is None or path is None:
             raise self.failure()
         from sandbox.terminal import TerminalRelay
 
@@ -322,25 +321,20 @@ class Fence:
 
     def _take_pid(self) -> int:
         """The command's own process says hello; the kernel says who it is, in our terms."""
-        message, pid, calls = self._receive()
-        if message != b"s" or pid is None or (calls is None) is self.launch.unix_by_path:
+        heard = self._receive()
+        calls, pid = heard.descriptor, heard.pid
+        if heard.message != b"s" or pid is None or (calls is None) is self.launch.unix_by_path:
             raise self.failure()
         self.calls = None if calls is None else FileIO(calls)
         # From here on the monitor may be the command's puppet: numbers only, no rights.
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         return pid
 
-    def _receive(self, most: int = _MESSAGE_BYTES) -> tuple[bytes, int | None, int | None]:
-        """A message, its sender's pid, and the descriptor that came with it."""
-        space = socket.CMSG_SPACE(_CREDENTIALS_BYTES) + socket.CMSG_SPACE(_INT_BYTES)
+    def _receive(self, *most: int) -> Heard:
         try:
-            message, ancillary, _, _ = self._control.recvmsg(most, space, socket.MSG_CMSG_CLOEXEC)
+            return receive(self._control, *most)
         except ConnectionError as error:  # gone before it read its orders
             raise self.failure() from error
-        rights = {
-            kind: int.from_bytes(data[:_INT_BYTES], sys.byteorder) for _, kind, data in ancillary
-        }
-        return message, rights.get(socket.SCM_CREDENTIALS), rights.get(socket.SCM_RIGHTS)
 
     def abandon(self) -> None:
         """End what was built; the command never ran. Also the last step of every run."""
@@ -368,11 +362,6 @@ class Fence:
                 # The group: when bwrap dies between clone and the first word to its child, the
                 # child waits for that word for ever, in bwrap's own group still.
                 os.killpg(self._process.pid, signal.SIGKILL)
-
-
-def interpreter() -> str:
-    """Path of the base interpreter, not a virtual environment's link: -I -S needs no packages."""
-    return str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
 
 
 def version_of(program: str) -> str:

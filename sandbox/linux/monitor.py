@@ -113,7 +113,8 @@ def _read_command(descriptor: int) -> "_Command":
 
 def _load(name: str) -> "Any":
     """A script of ours that lies beside this one, where nobody inside can write."""
-    sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120  # pathlib takes longer than all of this
+    folder = os.path.dirname(__file__)  # noqa: PTH120  # pathlib takes longer than all of this
+    sys.path.insert(0, folder.removesuffix("/__pycache__"))  # where this one is when it is compiled
     try:
         return __import__(name)
     finally:
