@@ -2,7 +2,12 @@
 
 It can neither be traced nor robbed of its control socket (the kernel filter), and what it says is
 not obeyed blindly all the same (`tests/sandbox/test_command.py`). The launcher reads what the
-terminal holds only, and owns the end of everything. Each test was seen to fail without its defence.
+terminal holds only, and owns the end of everything. Each test was seen to fail without its defence
+(and without the probe, which would end the run before). Where there are two, both had to go:
+
+    killed, it takes everything along   the launcher's kill, and the PID namespace
+    its files in /proc                  Landlock, and stay_unreadable
+    init's files in /proc               Landlock, and the cover (init's calls: the filter alone)
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import pytest
 
 from sandbox.linux import landlock
 from tests.support.at_terminal import Terminal
-from tests.support.runs import Netproxy
+from tests.support.runs import NETPROXY, Netproxy
 
 if TYPE_CHECKING:
     from tests.support.people import Person
@@ -122,18 +127,36 @@ def test_the_namespaces_init_is_out_of_reach(netproxy: Netproxy) -> None:
 
 
 def test_a_stopped_monitor_stops_no_denial(netproxy: Netproxy) -> None:
-    script = "kill -STOP $PPID; curl -s http://refused.test/; sleep 15; echo survived"
-    done = netproxy.run("--ask", "never", command=["sh", "-c", script])
-    assert done.status == 77
-    assert "survived" not in done.out
+    """From outside: where Landlock keeps signals, nobody inside can stop it."""
+    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--")
+    script = "echo up; read -r _; curl -s http://refused.test/; sleep 15; echo survived"
+    with subprocess.Popen(
+        netproxy.argv(*words, "sh", "-c", script),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=netproxy.workspace,
+        env=netproxy.environment(),
+    ) as run:
+        assert run.stdout is not None
+        try:
+            assert run.stdout.readline() == b"up\n"
+            os.kill(monitor_below(run.pid), signal.SIGSTOP)
+            said, _ = run.communicate(b"\n", timeout=10)
+        finally:
+            run.kill()
+    assert (run.returncode, said) == (77, b"")
 
 
 def test_a_command_that_stops_itself_stops_no_bystander(netproxy: Netproxy) -> None:
     """Without a terminal nobody would continue the script around us."""
     words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--")
-    argv = netproxy.argv(*words, "sh", "-c", "kill -TSTP $$; sleep 0.1")
+    argv = [*NETPROXY, *words, "sh", "-c", "kill -TSTP $$; sleep 0.1"]
+    # Once the run is stopped, whoever was stopped along with it says nothing any more.
+    waits = 'until grep -q "^State:.T" /proc/$!/status; do sleep 0.05; done'
+    script = f'"$@" & {waits}; echo on; kill -KILL $!'
     bystander = subprocess.Popen(
-        ["sh", "-c", '"$@" & sleep 1; echo on; kill -KILL $!', "sh", *argv],
+        # The script is his, too: nobody could stop another user's.
+        [*netproxy.person.prefix, "sh", "-c", script, "sh", *argv],
         stdout=subprocess.PIPE,
         cwd=netproxy.workspace,
         env=netproxy.environment(),
@@ -148,11 +171,14 @@ def test_a_command_that_stops_itself_stops_no_bystander(netproxy: Netproxy) -> N
 
 
 def test_a_daemon_that_never_stops_writing_does_not_keep_us(netproxy: Netproxy) -> None:
-    """The terminal is drained at the end: of what it holds, not of what keeps coming."""
+    """The terminal is drained at the end: of what it holds, not of what keeps coming.
+
+    Whoever looks reads slowly: else the writer is not always ahead, and a drain without end ends.
+    """
     words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--")
     argv = netproxy.argv(*words, "sh", "-c", "trap '' HUP; yes & sleep 0.2")
     with Terminal(argv, cwd=netproxy.workspace, environment=netproxy.environment()) as terminal:
         try:
-            assert terminal.wait() == 0
+            assert terminal.wait(slowly=True) == 0
         except AssertionError:
             pytest.fail("it does not end")  # and not the whole screen, which is long

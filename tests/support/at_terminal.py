@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 PATIENCE_SECONDS = 15.0
+_MOST = 1 << 16
 
 
 class Terminal:
@@ -72,12 +73,17 @@ class Terminal:
             pass
         return self.screen[self._seen :]
 
-    def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
-        """The exit status. Goes on reading, so that nobody waits for us."""
+    def wait(self, timeout: float = PATIENCE_SECONDS, *, slowly: bool = False) -> int:
+        """The exit status. Goes on reading, so that nobody waits for us.
+
+        `slowly`: 200 KiB a second, which any writer outruns.
+        """
         deadline = time.monotonic() + timeout
         while self._process.poll() is None:
             assert time.monotonic() < deadline, self.screen.decode(errors="replace")
-            self._read(0.02)
+            if slowly:
+                time.sleep(0.005)
+            self._read(0.02, 1 << 10 if slowly else _MOST)
         while self._read(0.02):
             pass
         return self._process.returncode
@@ -86,12 +92,12 @@ class Terminal:
         """The terminal's settings, as a shell would find them."""
         return termios.tcgetattr(self._master)
 
-    def _read(self, timeout: float) -> bool:
+    def _read(self, timeout: float, most: int = _MOST) -> bool:
         ready, _, _ = select.select([self._master], [], [], max(0.0, timeout))
         if not ready:
             return False
         try:
-            data = os.read(self._master, 1 << 16)
+            data = os.read(self._master, most)
         except OSError:  # every slave is closed
             return False
         self.screen += data
