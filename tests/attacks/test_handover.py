@@ -1,4 +1,9 @@
-"""Whoever would have a gateway serve him what his fence, his user or his policy refuses."""
+"""Whoever would have a gateway serve him what his fence, his user or his policy refuses.
+
+Each row was seen to fail without its defence: without the look at one namespace or fence the offer
+is taken, and without one look at its bytes rubbish is answered otherwise. To get to the socket the
+hidden folder and the filter both had to go, and for another user both looks at who he is.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +52,10 @@ from netproxy.app.launcher import request
 from pathlib import Path
 {made}
 line = Line(connect(Path(sys.argv[1]), RUNS.first, 5))
-line.send("run", request(["--ask", "never", "--allow", "**.test", "--", "true"], os.environ,
-                         os.open(".", os.O_PATH)))
-print(*line.receive())
+words = ["--ask", "never", "--allow", "*.example.test", "--audit-dir", sys.argv[2], "--", "true"]
+line.send("run", request(words, os.environ, os.open(".", os.O_PATH)))
+kind, value = line.receive()
+print(kind, value if kind == "own" else "")
 """
 # A process that is the first of its pid namespace; who made that waits for it.
 FIRST_PROCESS = """
@@ -97,7 +103,8 @@ def test_a_command_never_reaches_the_socket_of_launchers(person: Person, base: P
 def offered(office: Office, made: str) -> str:
     script = OFFER.format(made=made)
     done = subprocess.run(
-        [*office.person.prefix, sys.executable, "-I", "-c", script, str(office.sockets)],
+        [*office.person.prefix, sys.executable, "-I", "-c", script, str(office.sockets),
+         str(office.audit)],
         capture_output=True, text=True, check=False, cwd=office.workspace, timeout=20,
         env=office.environment(),
     )  # fmt: skip
@@ -107,6 +114,7 @@ def offered(office: Office, made: str) -> str:
 @pytest.mark.parametrize(
     ("made", "answer"),
     [
+        pytest.param("", "build", id="nothing"),  # else the others would prove nothing
         pytest.param(
             "ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)",
             "own it is fenced in",
@@ -131,7 +139,7 @@ def offered(office: Office, made: str) -> str:
 def test_who_is_fenced_in_elsewhere_gets_nothing(
     person: Person, base: Path, made: str, answer: str
 ) -> None:
-    """Else it would make listeners in a namespace of its own, and be let out through them."""
+    """It would make listeners in a namespace of its own, and be let out through them."""
     office = Office(person, base)
     with office.gateway("--ask", "never"):
         assert offered(office, made) == answer
@@ -214,15 +222,37 @@ def test_another_user_gets_nothing(me: Person, base: Path) -> None:
             assert Line(mine).receive() == ("own", f"user {uid}")
 
 
+# Bytes, and what the gateway makes of them.
+RUBBISH = {
+    b"": "the launcher hung up",
+    b"\0\0\0\x09\0[": "the launcher hung up",
+    b"\x7f\xff\xff\xff\0": "a message of 2147483647 bytes with 0 descriptors is none",
+    b"GET / HTTP/1.1\r\n\r\n": "a message of 1195725856 bytes with 47 descriptors is none",
+    b"\0\0\0\1\xff1": "a message of 1 bytes with 255 descriptors is none",
+    b"\0\0\0\2\0[]": "a message without a kind",
+    b"\0\0\0\2\0[[": "a message that is none",
+    b'\0\0\0\x0c\0["began", 1]': "the launcher said began and not run",
+    b'\0\0\0\x11\0{"@": "os:_exit"}': "os is not among what travels",
+    b'\0\0\0\x1f\0["run", {"@": "file", "of": 9}]': "a message that is none",
+}
+
+
 def test_rubbish_harms_nobody(me: Person, base: Path) -> None:
+    """Each is refused for what it is, and none of them ends the gateway."""
     office = Office(me, base)
+    heard = {}
     with office.gateway("--ask", "never"):
-        for rubbish in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\2\0[]", b"\0\0\0\1\xff1"):
+        for rubbish in RUBBISH:
             with socket.socket(socket.AF_UNIX) as mine:
                 mine.connect(str(office.sockets / "runs.sock"))
+                mine.settimeout(10)
                 mine.sendall(rubbish)
+                mine.shutdown(socket.SHUT_WR)
+                heard[rubbish] = Line(mine).receive() or ("", "")
         assert office.run("--ask", "never", command=("true",)).status == 0
         assert office.gateways() == 1
+    assert {kind for kind, _ in heard.values()} == {"failed"}
+    assert {each: why for each, (_, why) in heard.items() if RUBBISH[each] not in why} == {}
 
 
 def test_a_launcher_that_sleeps_saves_no_command_from_its_denial(me: Person, base: Path) -> None:
