@@ -1,4 +1,7 @@
-"""A kernel that can't capture connections: the run goes on without, or not at all, and says so."""
+"""A kernel that can't capture connections: the run goes on without, or not at all, and says so.
+
+A helper that is killed while it sets capture up is neither: nothing is known, and nothing runs.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.faults.test_gateway_killed import (
+    assert_nothing_is_left,
+    processes,
+    seen_on_the_machine,
+    wait_for,
+)
 from tests.support.runs import NETPROXY, Done, Netproxy
 
 if TYPE_CHECKING:
@@ -16,25 +25,27 @@ if TYPE_CHECKING:
 
     from tests.support.people import Person
 
-# A filter that knows of no NETLINK_NETFILTER socket, as a kernel without nfnetlink; inherited by
-# whatever is executed.
+# A filter that knows of no NETLINK_NETFILTER socket, as a kernel without nfnetlink, or one that
+# kills whoever asks for one; inherited by whatever is executed.
 _WITHOUT = """
 import ctypes, os, struct, sys
-number, allow, refuse = int(sys.argv[1]), 0x7fff0000, 0x00050000 | 93  # EPROTONOSUPPORT
+number, allow, refuse = int(sys.argv[1]), 0x7fff0000, int(sys.argv[2])
 rows = ((0x20, 0, 0, 0), (0x15, 0, 4, number), (0x20, 0, 0, 16), (0x15, 0, 2, 16),
         (0x20, 0, 0, 32), (0x15, 1, 0, 12), (6, 0, 0, allow), (6, 0, 0, refuse))
 program = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *row) for row in rows))
 told = ctypes.create_string_buffer(struct.pack("@HP", len(rows), ctypes.addressof(program)))
 kernel = ctypes.CDLL(None, use_errno=True)
 assert kernel.prctl(38, 1, 0, 0, 0) == 0 and kernel.prctl(22, 2, told) == 0
-os.execv(sys.argv[2], sys.argv[2:])
+os.execv(sys.argv[3], sys.argv[3:])
 """
+_NO_SUCH_PROTOCOL, _KILL = 0x00050000 | 93, 0x80000000  # linux/seccomp.h; EPROTONOSUPPORT
 _SOCKET = {"x86_64": "41", "aarch64": "198"}
 _PLAIN = "import socket; socket.create_connection(('192.0.2.1', 80), 5)"
 
 
-def run(netproxy: Netproxy, *options: str) -> Done:
-    argv = [sys.executable, "-I", "-c", _WITHOUT, _SOCKET[platform.machine()], *NETPROXY]
+def run(netproxy: Netproxy, *options: str, answer: int = _NO_SUCH_PROTOCOL) -> Done:
+    argv = [sys.executable, "-I", "-c", _WITHOUT, _SOCKET[platform.machine()], str(answer)]
+    argv += NETPROXY
     argv += ["run", "--audit-dir", str(netproxy.audit), "--ask", "never", *options, "--"]
     done = subprocess.run(
         [*argv, "python3", "-I", "-c", _PLAIN],
@@ -75,3 +86,20 @@ def test_a_run_that_needs_it_does_not_begin(netproxy: Netproxy) -> None:
     )
     assert "sudo modprobe -a nf_tables" in done.err
     assert netproxy.events("netproxy.run.started") == []
+
+
+@pytest.mark.parametrize("capture", ["auto", "only"])
+def test_a_helper_that_is_killed_midway_ends_the_run(netproxy: Netproxy, capture: str) -> None:
+    """It has listened, and was about to ask for the rules: how far it came, nobody knows."""
+    before = seen_on_the_machine(netproxy)
+    done = run(netproxy, "--capture", capture, answer=_KILL)
+
+    assert (done.status, done.out) == (125, "")
+    assert done.err == (
+        "netproxy run: the command could not be run: the helper could not capture connections "
+        "inside the sandbox: it ended without a word\n"
+    )
+    assert netproxy.events("netproxy.run.started") == []
+    # bwrap is told of the workspace.
+    wait_for(lambda: not processes(str(netproxy.workspace)))
+    assert_nothing_is_left(netproxy, before)
