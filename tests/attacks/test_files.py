@@ -7,6 +7,7 @@ Each test was seen to fail without its defence.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,6 +121,8 @@ def test_hidden_files_stay_hidden_whatever_leads_to_them(netproxy: Netproxy) -> 
     (home / ".netrc").write_text("secret-2")
     (netproxy.workspace / "sub").mkdir()
     (netproxy.workspace / "sub" / "prod.env").write_text("secret-3")
+    for path in (netproxy.workspace / "sub", netproxy.workspace / "sub" / "prod.env"):
+        os.chown(path, netproxy.person.uid, -1)
     (netproxy.workspace / "link").symlink_to(keys)
     script = f"""
 cat link/id ~/.ssh/id ~/.netrc sub/prod.env
@@ -156,6 +159,7 @@ def test_a_file_that_is_read_only_can_not_be_written_by_another_name(netproxy: N
     """link(2) does not cross a mount, and a mount point can't be renamed or removed."""
     kept = netproxy.workspace / "kept"
     kept.write_text("as it was\n")
+    os.chown(kept, netproxy.person.uid, -1)
     netproxy.person.owns(netproxy.workspace / "dir")
     script = """
 ln kept other; echo x > other; mv kept other; rm -f kept; echo x > kept; sed -i s/was/is/ kept

@@ -4,7 +4,7 @@ The defences: every folder between a writable one and one of ours is a mount poi
 renamed; a link on the way to one of ours is refused; the policy file is read-only wherever it
 really lies; the journal's folder exists, and so is hidden, before the command runs; and what comes
 from the host with standard input can't be taken further. Each test was seen to fail without its
-defence.
+defence; for what the host mounts later the seal of the mounts and Landlock both had to go.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ def _run(netproxy: Netproxy, script: str, environment: dict[str, str], *options:
     return done.out + done.err
 
 
+def write_as(netproxy: Netproxy, policy: Path) -> None:
+    """As his own file: else its owner alone would keep him from changing it."""
+    policy.write_text('[profiles.x.network]\ndefault = "deny"\n')
+    os.chown(policy, netproxy.person.uid, -1)
+
+
 def test_the_folder_above_a_hidden_one_can_not_be_moved_away(netproxy: Netproxy) -> None:
     """A hidden folder moves along with its parent, and leaves the name to the command."""
     above = netproxy.person.owns(netproxy.workspace / "settings")
@@ -53,7 +59,7 @@ echo x > {mine}/netproxy/config.toml
 def test_nor_the_folder_above_the_policy_file(netproxy: Netproxy) -> None:
     above = netproxy.person.owns(netproxy.workspace / "policies")
     policy = above / "netproxy.toml"
-    policy.write_text('[profiles.x.network]\ndefault = "deny"\n')
+    write_as(netproxy, policy)
     script = f"mv {above} {above}.old; mkdir -p {above}; echo planted > {policy}"
     _run(netproxy, script, {}, "--config", str(policy))
     assert "planted" not in policy.read_text()
@@ -90,7 +96,7 @@ def test_a_link_to_our_folders_that_could_be_turned_is_refused(
 def test_a_policy_file_that_a_link_leads_to_is_read_only(netproxy: Netproxy) -> None:
     """Settings are often links into a folder of dotfiles; that may be what is worked on."""
     real = netproxy.person.owns(netproxy.workspace / "dotfiles") / "netproxy.toml"
-    real.write_text('[profiles.x.network]\ndefault = "deny"\n')
+    write_as(netproxy, real)
     settings = netproxy.person.owns(netproxy.config / "netproxy")
     (settings / "config.toml").symlink_to(real)
     _run(netproxy, f"echo planted > {real}; rm -f {real}; mv {real.parent} away", {})
