@@ -128,8 +128,11 @@ def test_what_the_kernel_shows_can_not_be_opened(netproxy: Netproxy, folder: str
 
 
 def test_nor_by_starting_there(me: Person, base: Path) -> None:
-    done = Netproxy(me, base).run("--ask", "never", command=["echo", "ran"], cwd=Path("/proc/self"))
+    """Not in /proc/self, which is another place inside and so refused in any case."""
+    there = Path("/proc/sys/kernel")
+    done = Netproxy(me, base).run("--ask", "never", command=["echo", "ran"], cwd=there)
     assert "ran\n" not in done.out
+    assert str(there) in done.err
 
 
 _DIALS = """
