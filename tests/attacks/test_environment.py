@@ -2,7 +2,8 @@
 
 The defences: variables are chosen by name (`sandbox.inheritance`), and those of the command pass
 nobody but the monitor, in a file that only it can read: bwrap and the monitor are started without
-any. Each test was seen to fail without its defence.
+any. Each test was seen to fail without its defence; what bwrap and the monitor hold shows inside
+only without the cover of /proc/1, stay_unreadable and Landlock, too.
 """
 
 from __future__ import annotations
