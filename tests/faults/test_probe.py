@@ -84,8 +84,9 @@ def test_nor_where_a_gateway_decides(me: Person, base: Path) -> None:
     office = Office(with_another_bwrap(me, base, "os._exit(0)"), base)
     inner = office.person
     with office.gateway("--ask", "never") as service:
-        namespace = f"--mount=/proc/{service.pid}/ns/mnt"
-        office.person = replace(inner, prefix=("nsenter", namespace))
+        there = f"/proc/{service.pid}/ns"
+        as_user = (f"--user={there}/user", "--preserve-credentials") if os.getuid() else ()
+        office.person = replace(inner, prefix=("nsenter", *as_user, f"--mount={there}/mnt"))
         done = office.run("--ask", "never", command=("touch", "ran"), cwd=office.workspace)
         assert (done.status, done.out) == (125, "")
         assert done.err == f"netproxy run: the command could not be run: {_NO_ANSWER}\n"
