@@ -5,7 +5,6 @@ seen to fail with its defence removed. Where there are more than one, all had to
 
     packet and raw sockets          filter, capabilities
     namespaces, mounts, interfaces  filter, Landlock, capabilities, --disable-userns
-    abstract unix sockets           filter, network namespace
 
 As an ordinary user the kernel holds what needs a capability, whatever we do.
 """
