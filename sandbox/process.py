@@ -234,14 +234,16 @@ class Fence:
         """Why bwrap ended: its own words, and this host's settings."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(FAILURE_SECONDS)
+        said = b""
         with suppress(BlockingIOError):
-            said = os.read(self._diagnostics, _DIAGNOSTIC_BYTES).decode(errors="replace")
-            if self.launch.plan is not None and said.startswith("bwrap:"):
-                from sandbox.linux.complaints import explain
+            said = os.read(self._diagnostics, _DIAGNOSTIC_BYTES).strip()
+        text = said.decode(errors="replace")
+        if self.launch.plan is not None and text.startswith("bwrap:"):
+            from sandbox.linux.complaints import explain
 
-                return explain(said, read_sysctls())
-            return LaunchFailed(f"the command's monitor failed: {said.strip()}")
-        return LaunchFailed("the command's monitor ended without a word")
+            return explain(text, read_sysctls())
+        what = f"failed: {text}" if text else "ended without a word"
+        return LaunchFailed(f"the command's monitor {what}")
 
     async def release(self) -> Command:
         """Let the command run, watched by the running loop. Returns when its process exists."""

@@ -64,7 +64,7 @@ def with_another_bwrap(me: Person, base: Path, dies: str) -> Person:
         pytest.param("return ['half an answer=OK']", _NO_ANSWER, id="in-the-middle"),
         pytest.param(
             "os.kill(os.getppid(), signal.SIGKILL)",
-            "the command's monitor ",
+            "the command's monitor ended without a word",
             id="with-the-monitor",
         ),
     ],
