@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from tests.support.people import Person, myself, open_folder, ordinary_user, remove
 from tests.support.privilege import like_anybody
+from tests.support.reading import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # And control sockets out of the folder where the user's own gateways are.
         os.environ["XDG_RUNTIME_DIR"] = state
         config.add_cleanup(lambda: shutil.rmtree(state, ignore_errors=True))
+    in_turns(config)
 
 
 @pytest.hookimpl(optionalhook=True)
