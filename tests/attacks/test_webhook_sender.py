@@ -140,7 +140,7 @@ async def test_an_answer_byte_by_byte_ends_with_the_time() -> None:
     async with receiver(status(200, "X-Slow: " + "x" * 4000)) as hook:
         attempt = await _slow(hook)
     assert attempt.problem is Problem.TIMEOUT
-    assert attempt.seconds < 1
+    assert attempt.seconds < 10, "all of it takes forty"
 
 
 @on_a_loop

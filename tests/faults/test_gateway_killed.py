@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from tests.support.people import Person
 
-PATIENCE_SECONDS = 5.0
+# Nobody waits so long where all is well; a busy machine may take a while to end a family.
+PATIENCE_SECONDS = 20.0
 
+VICTIMS = ("gateway", "bwrap", "init", "monitor")
 FAMILY = """
 trap '' TERM HUP
 for n in 1 2 3; do (trap '' TERM HUP; sleep {mark}) & done
@@ -67,7 +69,7 @@ def seen_on_the_machine(netproxy: Netproxy) -> set[str]:
 def assert_nothing_is_left(netproxy: Netproxy, before: set[str]) -> None:
     """Tests beside this one make things too. Theirs go away by themselves."""
     left = seen_on_the_machine(netproxy) - before
-    deadline = time.monotonic() + 4 * PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while left and time.monotonic() < deadline:
         time.sleep(0.05)
         left &= seen_on_the_machine(netproxy)
@@ -108,19 +110,17 @@ def bwraps(pid: int) -> list[int]:
     return [outer, inner, leader]
 
 
-@pytest.mark.parametrize("victim", ["gateway", "bwrap", "init", "monitor"])
+@pytest.mark.parametrize("victim", VICTIMS)
 def test_nothing_survives_and_nothing_is_left(person: Person, base: Path, victim: str) -> None:
     netproxy = Netproxy(person, base)
-    mark = f"8{os.getpid()}{len(victim)}.{int(person.name == 'user')}"
+    mark = f"8{os.getpid()}{VICTIMS.index(victim)}.{int(person.name == 'user')}"
     (netproxy.workspace / "here").touch()
     os.chown(netproxy.workspace / "here", person.uid, person.uid)
     before = seen_on_the_machine(netproxy)
     run = started(netproxy, mark)
     try:
         pid = gateway(run)
-        target = dict(
-            zip(["gateway", "bwrap", "init", "monitor"], [pid, *bwraps(pid)], strict=True)
-        )
+        target = dict(zip(VICTIMS, [pid, *bwraps(pid)], strict=True))
         os.kill(target[victim], signal.SIGKILL)
         wait_for(lambda: not processes(mark))
         _, err = run.communicate(timeout=PATIENCE_SECONDS)

