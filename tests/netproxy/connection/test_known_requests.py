@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.config import Limits
@@ -62,7 +62,6 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=5).map(b"".join))
 def test_no_path_is_taken_that_the_reader_refuses(path: bytes) -> None:
     requests = known()
@@ -72,7 +71,6 @@ def test_no_path_is_taken_that_the_reader_refuses(path: bytes) -> None:
         check(requests.read(data), data)
 
 
-@settings(max_examples=300)
 @given(amiss(http_messages.requests()), amiss(http_messages.requests()))
 def test_nor_any_other_request(one: bytes, other: bytes) -> None:
     requests = known()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.config import Limits
@@ -144,7 +144,6 @@ def test_a_part_of_a_head_is_none(length: int) -> None:
     assert read_plain(head_of(USUAL, *SERVERS["nginx"])[:length], LIMITS) is None
 
 
-@settings(max_examples=300)
 @given(amiss(http_messages.responses()))
 def test_it_is_never_laxer_and_never_means_something_else(data: bytes) -> None:
     check(data)
@@ -157,7 +156,6 @@ def nearly_plain(draw: st.DrawFn) -> bytes:
     return head_of(USUAL, *fields) + draw(st.sampled_from([b"", b"hi", b"2\r\nhi\r\n0\r\n\r\n"]))
 
 
-@settings(max_examples=300)
 @given(amiss(nearly_plain()))
 def test_nor_where_most_heads_are_plain(data: bytes) -> None:
     check(data)

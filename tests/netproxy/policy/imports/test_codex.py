@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.errors import InvalidSettings
@@ -71,7 +71,6 @@ def test_a_managed_file() -> None:
     assert "may_ask = false" in found.profiles[0].notes[0]
 
 
-@settings(max_examples=150)
 @given(
     domains=st.dictionaries(entries, st.sampled_from(["allow", "allow", "deny"]), max_size=8),
     tcp=st.booleans(),

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.policy.imports.codex import read
@@ -97,7 +97,6 @@ def test_a_hook_whose_host_is_none_of_ours_is_counted() -> None:
     assert (hook.host, hook.is_failed) == (None, True)
 
 
-@settings(max_examples=150)
 @given(
     methods=st.lists(st.sampled_from(["GET", "post", "P T", ""]) | st.text(), max_size=2),
     paths=st.lists(st.sampled_from(["/", "/a", "/a/", "//", "/%2f"]) | st.text(), max_size=2),

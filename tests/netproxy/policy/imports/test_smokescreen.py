@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.errors import InvalidSettings
@@ -46,7 +46,6 @@ def test_the_sample_file() -> None:
     assert allowed(each["default"], to("default.example:80"))
 
 
-@settings(max_examples=150)
 @given(
     action=st.sampled_from(["open", "report", "enforce"]),
     own=lists,

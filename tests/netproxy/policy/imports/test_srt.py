@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from netproxy.errors import InvalidSettings
 from netproxy.policy.imports.srt import read
@@ -43,7 +43,6 @@ def test_the_sample_file() -> None:
     assert policy.deny_rule(to("gist.github.com:443")).reason == "no pastes"  # type: ignore[union-attr]  # it is there
 
 
-@settings(max_examples=150)
 @given(allow=lists, deny=lists)
 def test_it_never_allows_more_than_theirs(allow: list[str], deny: list[str]) -> None:
     network = {"allowedDomains": allow, "deniedDomains": deny}
