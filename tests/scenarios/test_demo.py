@@ -18,6 +18,7 @@ import pytest
 
 from netproxy.app.demo.steps import LAST, STEPS
 from tests.support.at_terminal import Terminal
+from tests.support.fair_clock import share
 from tests.support.hiding import without
 from tests.support.people import ROOT, Person
 from tests.support.runs import Netproxy
@@ -25,7 +26,10 @@ from tests.support.runs import Netproxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# What somebody will wait for, on a machine that does nothing else.
 SECONDS = 20
+# A demo that is stuck. The suite's machines may be busy.
+STUCK_SECONDS = 120
 _FOLDER = re.compile(r"\S*/netproxy-demo-\w+")
 
 
@@ -49,9 +53,9 @@ def test_every_step_does_what_it_says(netproxy: Netproxy) -> None:
     own = netproxy.person.owns(netproxy.config / "netproxy")
     (own / "config.toml").write_text("the person's own settings, not even TOML\n")
     began = time.monotonic()
-    done = netproxy("demo")
+    done = netproxy("demo", timeout=STUCK_SECONDS)
     assert (done.status, done.err) == (0, ""), done.out
-    assert time.monotonic() - began < SECONDS
+    assert (time.monotonic() - began) * share() < SECONDS
     for number, step in enumerate((*STEPS, LAST), start=1):
         assert f"── {number}. {step.title} ──" in done.out
     assert "left out" not in done.out
@@ -80,7 +84,7 @@ def test_at_a_terminal_it_is_coloured_and_fits(ordinary: Person, base: Path) -> 
     with Terminal(
         netproxy.argv("demo"), cwd=netproxy.workspace, environment=environment
     ) as terminal:
-        terminal.see("each did what it says", timeout=SECONDS)
+        terminal.see("each did what it says", timeout=STUCK_SECONDS)
         assert terminal.wait() == 0
     assert b"\x1b[32mok\x1b[0m" in terminal.screen
     plain = re.sub(r"\x1b\[[0-9;]*m", "", terminal.screen.decode())
@@ -98,7 +102,7 @@ def test_a_terminal_that_goes_away_leaves_nothing(netproxy: Netproxy, base: Path
     with Terminal(
         netproxy.argv("demo"), cwd=netproxy.workspace, environment=environment
     ) as terminal:
-        terminal.see("2. git clone", timeout=SECONDS)
+        terminal.see("2. git clone", timeout=STUCK_SECONDS)
         assert b"\x1b" not in terminal.screen
         assert len(list(temporary.iterdir())) == 1
     assert list(temporary.iterdir()) == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.fair_clock import share
 from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 from tests.support.services import Service
@@ -166,7 +167,7 @@ def test_a_dead_collector_costs_half_a_second_at_the_end(
         began = time.monotonic()
         done = netproxy.run("--ask", "never", command=["sh", "-c", "sleep 0.3; echo done"])
     assert (done.status, done.out, done.err) == (0, "done\n", "")
-    assert time.monotonic() - began < 10, "gRPC's own patience"
+    assert (time.monotonic() - began) * share() < 6
 
 
 def test_what_can_not_be_used_starts_nothing(netproxy: Netproxy) -> None:

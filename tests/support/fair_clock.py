@@ -40,3 +40,11 @@ class FairClock:
                 with suppress(OSError):
                     found[thread] = int((thread / "schedstat").read_text().split()[1])
         return found
+
+
+def share() -> float:
+    """Of a core, what each thread of the machine that could run has had in the last minute.
+
+    For whole commands, which start processes that nobody can name.
+    """
+    return min(1.0, (os.cpu_count() or 1) / max(os.getloadavg()[0], 0.1))
