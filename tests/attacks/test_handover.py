@@ -79,7 +79,7 @@ assert ctypes.CDLL(None).prctl(22, 2, ctypes.byref(Program(1, ctypes.addressof(a
 REVIEWER = """#!{python} -I
 import os, subprocess, sys
 sys.stdin.read()
-said = subprocess.run([sys.executable, "-I", "-c", {offer!r}, {sockets!r}],
+said = subprocess.run([sys.executable, "-I", "-c", {offer!r}, {sockets!r}, {audit!r}],
                       capture_output=True, text=True, cwd="/")
 with open({told!r}, "w") as told:
     told.write(said.stdout.strip() or said.stderr)
@@ -169,6 +169,7 @@ def test_a_program_of_the_gateway_gets_nothing(me: Person, base: Path) -> None:
             python=sys.executable,
             offer=OFFER.format(made=""),
             sockets=str(office.sockets),
+            audit=str(office.audit),
             told=str(told),
         )
     )
@@ -186,7 +187,8 @@ def test_nor_does_what_belongs_to_a_run(me: Person, base: Path) -> None:
     office = Office(me, base)
     told, gate = base / "told", base / "gate"
     os.mkfifo(gate)
-    offer = [sys.executable, "-I", "-c", OFFER.format(made=""), str(office.sockets)]
+    where = (str(office.sockets), str(office.audit))
+    offer = [sys.executable, "-I", "-c", OFFER.format(made=""), *where]
     # The shell becomes the launcher, whose child waits until the command is there.
     before = f"{{ read -r _ <{gate}; {shlex.join(offer)} >{told} 2>&1; echo >{gate}; }} &"
     launcher = office.argv("run", "--audit-dir", str(office.audit), "--ask", "never")

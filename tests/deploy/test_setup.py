@@ -127,6 +127,7 @@ def test_a_python_in_path_is_used_and_everything_comes_from_the_lock(machine: Ma
         "python3.12 -m venv .venv",
         f"{pip} --require-hashes -r requirements-dev.lock",
         f"{pip} --no-deps --no-build-isolation --editable .",
+        "python3.12 -m compileall -q netproxy approvals sandbox otel",
     ]
 
 

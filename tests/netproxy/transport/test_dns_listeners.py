@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -127,11 +128,12 @@ def test_whoever_is_slow_is_hung_up_on() -> None:
 
     async def scenario(client: Asking) -> None:
         with await client.connected() as silent, await client.connected() as slow:
-            for each in range(6):
-                slow.send(b"\0\x09abcdef"[each : each + 1])
-                await asyncio.sleep(0.02)
+            with suppress(ConnectionError):  # that is what it is for
+                for each in range(6):
+                    slow.send(b"\0\x09abcdef"[each : each + 1])
+                    await asyncio.sleep(0.02)
+                assert await client.read(slow, 1) == b""
             assert await client.read(silent, 1) == b""
-            assert await client.read(slow, 1) == b""
 
     asking(scenario, seconds=0.1)
 
