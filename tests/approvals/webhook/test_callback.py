@@ -132,7 +132,7 @@ async def test_the_second_answer_is_told_who_won(tmp_path: Path) -> None:
 
 @on_a_loop
 async def test_an_answer_after_the_end_of_the_question_is_too_late(tmp_path: Path) -> None:
-    async with world(tmp_path, config=Config(answerable_seconds=0.4, hold_seconds=0.3)) as here:
+    async with world(tmp_path, config=Config(answerable_seconds=2, hold_seconds=1.5)) as here:
         assert (await here.service.ask(asking())).ending is Ending.TIMEOUT
         told = await here.asked()
         await here.hook.count(2)  # it was told of the end

@@ -93,7 +93,7 @@ async def test_a_receiver_that_was_away_gets_the_same_message_again(tmp_path: Pa
 
 @on_a_loop
 async def test_nobody_took_it_within_the_delivery_time(tmp_path: Path) -> None:
-    config = Config(delivery_seconds=0.3)
+    config = Config(delivery_seconds=1.5)
     async with world(tmp_path, status(500), config=config) as here:
         outcome = await here.service.ask(asking())
         assert outcome.ending is Ending.UNAVAILABLE
@@ -159,7 +159,7 @@ async def test_a_store_that_breaks_is_a_reviewer_that_fails(tmp_path: Path) -> N
 async def test_a_bug_of_ours_is_told_and_keeps_the_next_question_from_nobody(
     tmp_path: Path,
 ) -> None:
-    async with world(tmp_path, config=Config(delivery_seconds=0.3)) as here:
+    async with world(tmp_path, config=Config(delivery_seconds=1.5)) as here:
         post = here.courier._transport.post
 
         async def broken(*_: object) -> None:
