@@ -1,7 +1,7 @@
 """`dataclass` for classes of values, ready at once: the standard library's are what starts slowly.
 
 It writes and compiles five functions for each class that is defined, 0.7 ms of them, and a run
-imports seventy classes. Here one is compiled, `__init__`, when a class makes its first value; the
+imports seventy classes. Here one is compiled, `__init__`, by a class that makes many values; the
 rest is shared. A type checker sees the standard library's own, whose meaning this has as far as it
 goes: what it does not have is refused. `dataclasses.fields` and the like take these values, too.
 """
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["asdict", "dataclass", "field", "fields", "replace"]
 
 _MISSING: Any = object()
+# A class that makes more values than these has its own function for it, compiled.
+_FEW = 8
 _NOT_OURS = ("InitVar", "KW_ONLY")  # as the standard library has them
 # Not for the class that is made anew: it gets its own.
 _OF_THE_FIRST = ("__dict__", "__weakref__", "__annotate_func__", "__annotations_cache__")
@@ -106,6 +108,8 @@ def _declared(cls: type, *, is_kw_only: bool) -> dict[str, _Field]:
                 "use default_factory"
             )
         found = default if isinstance(default, _Field) else _Field(default=default)
+        if not found.init and found.default is found.default_factory:
+            raise TypeError(f"{cls.__qualname__}.{name}: nobody would say what it is")
         found.name, found.kw_only = name, is_kw_only
         declared[name] = found
     return declared
@@ -135,14 +139,37 @@ def _shared(found: tuple[_Field, ...], *, is_frozen: bool, has_eq: bool) -> dict
 
 
 def _first(cls: type) -> Callable[..., None]:
-    """What makes the first value of a class: it compiles what makes the others."""
+    """What makes the first values of a class. Most make no more: then nothing is compiled."""
+    found, left = _fields(cls), _FEW
+    is_frozen = vars(cls).get("__setattr__") is _refuse_setting
+    given_ones = [each for each in found if each.init]
+    names = frozenset(each.name for each in given_ones)
+    positions = [each.name for each in given_ones if not each.kw_only]
+    required = frozenset(
+        each.name
+        for each in given_ones
+        if each.default is _MISSING and each.default_factory is _MISSING
+    )
 
     def __init__(self: object, *values: object, **named: object) -> None:  # noqa: N807  # it becomes one
-        is_frozen = vars(cls).get("__setattr__") is _refuse_setting
-        made = _initializer(_fields(cls), is_frozen=is_frozen)
-        made.__qualname__ = f"{cls.__qualname__}.__init__"
-        cls.__init__ = made  # type: ignore[misc]  # that is its use
-        made(self, *values, **named)
+        nonlocal left
+        left -= 1
+        given = dict(zip(positions, values, strict=False)) | named
+        is_plain = len(given) == len(values) + len(named) and required <= given.keys() <= names
+        if left < 0 or not is_plain:  # what is wrong is said by what is compiled
+            made = _initializer(found, is_frozen=is_frozen)
+            made.__qualname__ = f"{cls.__qualname__}.__init__"
+            cls.__init__ = made  # type: ignore[misc]  # that is its use
+            made(self, *values, **named)
+            return
+        for each in found:
+            if each.name in given:
+                value = given[each.name]
+            elif each.default is not _MISSING:
+                value = each.default
+            else:
+                value = each.default_factory()
+            object.__setattr__(self, each.name, value)
 
     return __init__
 

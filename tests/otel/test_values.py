@@ -28,6 +28,7 @@ class _Library(Protocol):
 
 STANDARD: Any = dataclasses
 OURS: Any = values
+FIRST_AND_MORE = values._FEW + 1
 both = pytest.mark.parametrize("library", [OURS, STANDARD], ids=["ours", "the standard's"])
 
 
@@ -267,6 +268,12 @@ def test_what_it_does_not_have_is_refused(kind: str) -> None:
         OURS.dataclass(type("Odd", (), {"__annotations__": {"x": kind}}))
 
 
+def test_so_is_a_field_that_nobody_gives() -> None:
+    body = {"__annotations__": {"x": "int"}, "x": OURS.field(init=False)}
+    with pytest.raises(TypeError, match=r"Odd\.x: nobody"):
+        OURS.dataclass(type("Odd", (), body))
+
+
 @both
 def test_defaults_that_all_would_share_are_refused(library: _Library) -> None:
     with pytest.raises(ValueError, match="use default_factory"):
@@ -302,36 +309,35 @@ def test_any_call_of_any_class_comes_to_the_same(
         return kind_of(type("Any", (), body))
 
     ours, standard = made(OURS), made(STANDARD)
-    assert _refusal(lambda: ours(*positional, **named)) == _refusal(
-        lambda: standard(*positional, **named)
-    )
-    if _refusal(lambda: ours(*positional, **named)) is None:
-        one, other = ours(*positional, **named), standard(*positional, **named)
-        assert repr(one) == repr(other)
-        assert hash(one) == hash(ours(*positional, **named))
-        assert dataclasses.asdict(one) == dataclasses.asdict(other)
+    refusal = _refusal(lambda: standard(*positional, **named))
+    for _ in range(FIRST_AND_MORE):
+        assert _refusal(lambda: ours(*positional, **named)) == refusal
+    for kind in (made(OURS), ours):  # one that makes its first value, one that has made many
+        if refusal is None:
+            one, other = kind(*positional, **named), standard(*positional, **named)
+            assert repr(one) == repr(other)
+            assert hash(one) == hash(kind(*positional, **named))
+            assert dataclasses.asdict(one) == dataclasses.asdict(other)
 
 
-def test_nothing_is_compiled_before_the_first_value() -> None:
+def test_nothing_is_compiled_for_a_few_values() -> None:
     """And neither `dataclasses` nor `inspect` is imported for it."""
     script = """
 import sys
-from otel.values import dataclass
-def compiled(event, arguments):
-    assert event != "compile" or not started, arguments
-started = False
+from otel.values import _FEW, dataclass
+compiled = []
+sys.addaudithook(lambda event, _: compiled.append(event) if event == "compile" else None)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
     a: "int"
     b: "int" = 0
-sys.addaudithook(compiled)
-started = True
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Another:
-    a: "int"
-    b: "int" = 0
-started = False
-assert Another(a=1) == Another(a=1)
+made = {Value(a=number) for number in range(_FEW)}
+assert len(made) == _FEW
+assert not compiled, compiled
+assert Value(a=1) in made
+assert len(compiled) == 1
+assert Value(a=2) in made
+assert len(compiled) == 1
 assert not {"dataclasses", "inspect"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)
