@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchFailed
-from bench.processes import ENVIRONMENT, LOAD_CORE, end, free_port, require, started
+from bench.processes import LOAD_CORE, child, free_port, require, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,21 +117,18 @@ def load_client(
 ) -> Iterator[tuple[LoadClient, int]]:
     """Start a client; `inside` is the command that puts it into a sandbox. With the pid of that."""
     loop = ["sh", "-c", _LOOP, "sh", *LOAD_CORE, str(tools / "pxbench")]
-    with (folder / "client.log").open("wb") as complaints:
-        process = subprocess.Popen(
+    with (
+        (folder / "client.log").open("wb") as complaints,
+        child(
             [*inside, *loop],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
             text=True,
             cwd=folder,
-            env=ENVIRONMENT,
-            start_new_session=True,
-        )
-    try:
+        ) as process,
+    ):
         yield LoadClient(process, origin), process.pid
-    finally:
-        end(process)
 
 
 @contextmanager

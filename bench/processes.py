@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.errors import BenchFailed
 
@@ -150,22 +150,45 @@ def busy_ticks(line: bytes) -> int:
 def started(command: Sequence[str], ports: Sequence[int], folder: Path) -> Iterator[int]:
     """Start a server that writes into `folder`; its pid, once all its ports answer."""
     log = folder / "output.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=folder,
-            env=ENVIRONMENT,
-            start_new_session=True,
-        )
-    try:
+    with (
+        log.open("wb") as output,
+        child(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder
+        ) as process,
+    ):
         for port in ports:
             _wait_for(port, process, log)
         yield process.pid
+
+
+@contextmanager
+def child(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Start a process in a session of its own, and end it with the block."""
+    process = None
+    try:
+        with held_back():
+            process = subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True, **options)
+        yield process
     finally:
-        end(process)
+        if process is not None:
+            end(process)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Hear after the block who tells us to end: a process that is starting would be lost."""
+    told: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: told.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for each in told:
+        signal.raise_signal(each)
 
 
 def end(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from bench.processes import (
     busy_ticks,
     family_of,
     free_port,
+    held_back,
     read_stat,
     require,
     started,
@@ -102,3 +104,24 @@ def test_a_missing_program_is_named_with_what_to_type() -> None:
     require("sh", "never")
     with pytest.raises(BenchFailed, match="no-such-program is missing; type: install it"):
         require("no-such-program", "install it")
+
+
+def test_whoever_is_told_to_end_in_the_middle_of_a_start_finishes_it() -> None:
+    """Else nobody would know of what was started."""
+    done: list[str] = []
+
+    def start() -> None:
+        with held_back():
+            signal.raise_signal(signal.SIGTERM)
+            done.append("the start")
+        done.append("what comes after it")
+
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
+    try:
+        with pytest.raises(SystemExit, match="told to end"):
+            start()
+        with pytest.raises(SystemExit, match="told to end"):  # and it is heard as ever then
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert done == ["the start"]
