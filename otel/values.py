@@ -80,10 +80,10 @@ def _made(cls: type, *, is_frozen: bool, has_slots: bool, is_kw_only: bool, has_
     }
     # What the class says itself of these is kept.
     body = _shared(found, is_frozen=is_frozen, has_eq=has_eq) | body
-    if has_eq and "__hash__" not in vars(cls):
+    # A class that says how its values are equal, and no hash, has None: Python took it away.
+    own_hash = vars(cls).get("__hash__", _MISSING)
+    if has_eq and (own_hash is _MISSING or (own_hash is None and "__eq__" in vars(cls))):
         body["__hash__"] = _hash if is_frozen else None
-    elif vars(cls).get("__hash__") is None and "__eq__" in vars(cls) and is_frozen:
-        body["__hash__"] = _hash  # Python took it away because of the __eq__
     if has_slots:
         body["__slots__"] = tuple(name for name in own if name not in inherited)
     made = type(cls)(cls.__name__, cls.__bases__, body)
@@ -95,9 +95,11 @@ def _made(cls: type, *, is_frozen: bool, has_slots: bool, is_kw_only: bool, has_
 
 def _declared(cls: type, *, is_kw_only: bool) -> dict[str, _Field]:
     """The fields that a class's own body declares, by name."""
+    if "__post_init__" in vars(cls):
+        raise TypeError(f"{cls.__qualname__}: __post_init__ is for dataclasses.dataclass")
     declared = {}
     for name, kind in cls.__annotations__.items():
-        if "ClassVar" in str(kind):
+        if str(kind).removeprefix("typing.").partition("[")[0] == "ClassVar":
             continue
         if any(word in str(kind) for word in _NOT_OURS):
             raise TypeError(f"{cls.__qualname__}.{name}: {kind} is for dataclasses.dataclass")

@@ -234,9 +234,13 @@ def test_our_own_folders_are_hidden(netproxy: Netproxy) -> None:
     assert "config.toml" not in done.out
 
 
-def test_our_program_cannot_be_changed_from_inside(me: Person, base: Path) -> None:
-    """A run that edited the gateway would own the next one."""
-    target = ROOT / "netproxy" / "planted.py"
+@pytest.mark.parametrize(
+    "planted", ["netproxy/planted.py", "sandbox/linux/__pycache__/planted.pyc"]
+)
+def test_our_program_cannot_be_changed_from_inside(me: Person, base: Path, planted: str) -> None:
+    """A run that edited the gateway, or what is compiled of the monitor, would own the next one."""
+    target = ROOT / planted
+    target.parent.mkdir(exist_ok=True)  # who has compiled nothing has no such folder
     try:
         done = Netproxy(me, base).run(
             "--ask", "never", command=["sh", "-c", f"echo > {target}"], cwd=ROOT

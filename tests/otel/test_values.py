@@ -268,6 +268,41 @@ def test_what_it_does_not_have_is_refused(kind: str) -> None:
         OURS.dataclass(type("Odd", (), {"__annotations__": {"x": kind}}))
 
 
+def test_nor_is_a_step_after_the_making_left_out() -> None:
+    body = {"__annotations__": {"x": "int"}, "__post_init__": print}
+    with pytest.raises(TypeError, match=r"Odd: __post_init__ is for dataclasses\.dataclass"):
+        OURS.dataclass(type("Odd", (), body))
+
+
+@both
+@pytest.mark.parametrize(
+    ("kind", "is_field"),
+    [("ClassVar[int]", False), ("ClassVar", False), (ClassVar[int], False), ("ClassVariant", True)],
+)
+def test_what_belongs_to_the_class_is_no_field(
+    library: _Library, kind: object, *, is_field: bool
+) -> None:
+    made = library.dataclass(type("Odd", (), {"__annotations__": {"x": kind}, "x": 1}))
+    assert bool(library.fields(made)) is is_field
+
+
+@both
+@pytest.mark.parametrize("eq", [True, False])
+@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("own", [(), ("__eq__",), ("__hash__",), ("__eq__", "__hash__")])
+def test_who_can_be_a_key(
+    library: _Library, own: tuple[str, ...], *, frozen: bool, eq: bool
+) -> None:
+    """As the table in the documentation of dataclasses has it."""
+    says = {"__eq__": lambda *_: True, "__hash__": lambda _: 7}
+    body = {"__annotations__": {"x": "int"}} | {name: says[name] for name in own}
+    kind = library.dataclass(frozen=frozen, eq=eq)(type("Key", (), body))
+    keys = _refusal(lambda: hash(kind(1))) is None
+    assert keys is ("__hash__" in own or (frozen if eq else "__eq__" not in own))
+    if "__hash__" in own:
+        assert hash(kind(1)) == 7
+
+
 def test_so_is_a_field_that_nobody_gives() -> None:
     body = {"__annotations__": {"x": "int"}, "x": OURS.field(init=False)}
     with pytest.raises(TypeError, match=r"Odd\.x: nobody"):
