@@ -6,17 +6,22 @@ our user, our namespaces and our root, and be fenced in by nothing that we are n
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # struct ucred: pid_t, uid_t, gid_t.
 _UCRED = struct.Struct("iII")
 _NAMESPACES = ("mnt", "net", "pid", "user")
 # proc(5), status: what a process can't shake off, and passes on.
 _FENCES = ("NoNewPrivs:", "Seccomp:")
+_PROC = Path("/proc")
 
 
 class Peer(NamedTuple):
@@ -33,28 +38,43 @@ def peer_of(connection: socket.socket) -> Peer:
     return Peer(pid=pid, uid=uid)
 
 
-def difference(peer: Peer) -> str | None:
+def difference(peer: Peer, *, proc: Path = _PROC) -> str | None:
     """What keeps it from being one like us; None: nothing. Who is gone differs."""
     if peer.uid != os.geteuid():
         return f"user {peer.uid}"
     try:
-        for name in _NAMESPACES:
-            if _identity(f"/proc/{peer.pid}/ns/{name}") != _identity(f"/proc/self/ns/{name}"):
-                return f"another {name} namespace"
-        if _identity(f"/proc/{peer.pid}/root") != _identity("/proc/self/root"):
-            return "another root"
-        if _fences(f"/proc/{peer.pid}/status") != _fences("/proc/self/status"):
-            return "it is fenced in"
+        return next(_differences(proc / str(peer.pid), proc / "self"), None)
     except OSError as error:
         return f"it can't be looked at: {error.strerror}"
-    return None
 
 
-def _identity(path: str) -> tuple[int, int]:
-    found = Path(path).stat()
+def _differences(theirs: Path, ours: Path) -> Iterator[str]:
+    for name in _NAMESPACES:
+        if _identity(theirs / "ns" / name) != _identity(ours / "ns" / name):
+            yield f"another {name} namespace"
+    if _identity(theirs / "root") != _identity(ours / "root"):
+        yield "another root"
+    if _fences(theirs) != _fences(ours):
+        yield "it is fenced in"
+    if _label(theirs) != _label(ours):
+        yield "another security label"
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
     return found.st_dev, found.st_ino
 
 
-def _fences(path: str) -> list[str]:
-    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+def _fences(process: Path) -> list[str]:
+    lines = (process / "status").read_text(encoding="utf-8", errors="replace").splitlines()
     return [line for line in lines if line.startswith(_FENCES)]
+
+
+def _label(process: Path) -> bytes | None:
+    """What AppArmor or SELinux holds it by; None where the kernel has neither (EINVAL)."""
+    try:
+        return (process / "attr" / "current").read_bytes()
+    except OSError as error:
+        if error.errno in {errno.EINVAL, errno.ENOENT}:
+            return None
+        raise
