@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
+from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
 from netproxy.app.cli.printing import write
+from netproxy.app.unix_sockets import warnings
 from otel import visible
 from sandbox.capture import Capture
 from sandbox.streams import inspect_streams
@@ -110,6 +113,13 @@ def _filter(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
         yield f"seccomp for {launch.machine}; no capability, no new privileges"
 
 
+def _warnings(blueprint: Blueprint, _: Launch) -> Iterable[str]:
+    """What the run would say before it begins."""
+    settings = blueprint.settings
+    yield from advice(settings, now=time.time())
+    yield from warnings(settings.sandbox.services.unix)
+
+
 def _limits(_: Blueprint, launch: Launch) -> Iterable[str]:
     yield from (f"{limit.name} {limit.amount}" for limit in launch.limits)
 
@@ -127,4 +137,5 @@ SECTIONS: tuple[tuple[str, Callable[[Blueprint, Launch], Iterable[str]]], ...] =
     ("services across the fence", _services),
     ("kernel filter", _filter),
     ("limits", _limits),
+    ("warnings", _warnings),
 )

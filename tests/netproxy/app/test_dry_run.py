@@ -101,3 +101,15 @@ def test_services_across_the_fence(
         "  unix /run/absent.sock\n"
         "kernel filter\n"
     ) in capsys.readouterr().out
+
+
+def test_what_the_run_would_warn_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    flags = ("--unix", "/run/docker.sock", "--allow", "example.com", "--deny", "example.com")
+    assert shown(tmp_path, *flags) == 0
+    *_, title, rule, socket = capsys.readouterr().out.splitlines()
+    assert title == "warnings"
+    assert "example.com" in rule
+    assert socket.startswith("  --unix /run/docker.sock: that is Docker, ")
