@@ -1,7 +1,8 @@
-"""What a SIGHUP means: the user's terminal is gone, or somebody asks us to read our settings again.
+"""Which of our signals are the command's, and what a SIGHUP means.
 
-Both customs are old, and the signal says nothing of who meant which: a shell passes a hang-up on by
-kill(2), as an operator does. So it is judged by what is left: docs/adr/0006 has the cases.
+The user's terminal is gone, or somebody asks us to read our settings again: both customs are old,
+and the signal says nothing of who meant which. A shell passes a hang-up on by kill(2), as an
+operator does. So it is judged by what is left: docs/adr/0006 has the cases.
 """
 
 from __future__ import annotations
@@ -9,7 +10,17 @@ from __future__ import annotations
 import errno
 import os
 import select
+import signal
 
+# What a person or a service manager sends; the rest keeps its meaning for us (SIGCHLD, SIGPIPE).
+FORWARDED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTSTP,
+)
 _TERMINAL = "/dev/tty"
 _OPEN = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
 # open(2) of a terminal that hung up, and of a session that has none any more.

@@ -23,7 +23,7 @@ from netproxy.app.control_socket import (
     control_sockets,
 )
 from netproxy.app.frames import Line
-from netproxy.app.hang_up import HangUp
+from netproxy.app.hang_up import FORWARDED, HangUp
 from sandbox.errors import FenceUnavailable, SandboxError
 from sandbox.host import program_paths
 from sandbox.streams import refuse_ways_out
@@ -41,16 +41,6 @@ _PATIENCE_SECONDS = 2.0
 # A record may take 2 s on a slow disk, and there are some.
 _RECORD_SECONDS = 10.0
 _GONE = "the gateway that it was run by has ended"
-
-# What a person or a service manager sends; the rest keeps its meaning for us (SIGCHLD, SIGPIPE).
-_FORWARDED = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGQUIT,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTSTP,
-)
 
 
 def handed_over(arguments: list[str], environ: Mapping[str, str]) -> int | None:
@@ -153,7 +143,7 @@ def _launch(line: Line, order: dict[str, Any]) -> int:
             fence.abandon()
             return _fail(why)
         # A signal of this moment waits until it can be passed on.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
+        signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
         command = Attended(fence)
     except FenceUnavailable as unavailable:
         _abandon(fence)
@@ -239,9 +229,9 @@ def _signals_passed(line: Line, command: Attended) -> Iterator[None]:
     def passed(number: int, _: object) -> None:
         command.signal(number)
 
-    handlers = {number: signal.signal(number, passed) for number in _FORWARDED}
+    handlers = {number: signal.signal(number, passed) for number in FORWARDED}
     handlers[signal.SIGHUP] = signal.signal(signal.SIGHUP, hung_up)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     try:
         yield
     finally:

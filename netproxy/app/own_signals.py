@@ -7,22 +7,13 @@ import os
 import signal
 from typing import TYPE_CHECKING, Self
 
-from netproxy.app.hang_up import HangUp
+from netproxy.app.hang_up import FORWARDED, HangUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sandbox.command import Command
 
-# What a person or a service manager sends; the rest keeps its meaning for us (SIGCHLD, SIGPIPE).
-FORWARDED = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGQUIT,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTSTP,
-)
 # Terminal emulators (xterm, VTE) send SIGHUP first and close the terminal a moment later.
 _HANG_UP_SECONDS = (0.05, 0.25, 1.0)
 _TERMINAL_STOPS = (signal.SIGTTIN, signal.SIGTTOU)
