@@ -54,6 +54,21 @@ BEFORE_THE_COMMAND = (
     "import netproxy.app.cli.run_options, netproxy.app.run, netproxy.app.reception, "
     "netproxy.app.supervisor, sandbox.command, sys; print(*sys.modules)"
 )
+OURS = ("netproxy", "approvals", "sandbox", "otel")
+# The reader of plain responses has one of 2,700 characters, which took 10 ms to compile.
+LONG_PATTERN = 200
+NAMES_PATTERNS = """
+import re, sys
+compiled = re.compile
+def noted(pattern, flags=0):
+    name = sys._getframe(1).f_globals["__name__"]
+    if len(pattern) > int(sys.argv[1]) and name.partition(".")[0] in sys.argv[2:]:
+        print(name)
+    return compiled(pattern, flags)
+re.compile = noted
+import netproxy.app.cli.run_options, netproxy.app.run, netproxy.app.wiring
+assert "netproxy.protocol.plain_response" in sys.modules
+"""
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +119,13 @@ def test_the_gateway_is_not_loaded_before_the_command_runs() -> None:
         [sys.executable, "-c", BEFORE_THE_COMMAND], capture_output=True, text=True, check=True
     )
     assert sorted(GATEWAY & set(done.stdout.split())) == []
+
+
+def test_no_long_pattern_is_compiled_before_there_is_something_to_match() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NAMES_PATTERNS, str(LONG_PATTERN), *OURS],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
