@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from otel.values import dataclass
 from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceBroken, LaunchFailed
-from sandbox.linux import landlock
+from sandbox.linux import landlock, nflog
 from sandbox.plan import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sandbox.launch import CaptureSockets, Listeners
     from sandbox.plan import Plan
@@ -188,12 +188,6 @@ def _forget_reports(found: dict[str, Attempt], rejected: socket.socket | None) -
     """Of the datagrams that the probe sent: they are no traffic of the command's."""
     if rejected is None:
         return
-    from sandbox.linux import nflog
-
     expected = sum(found[name].answer == "EPERM" for name in _UDP)
     while expected > 0 and select.select([rejected], [], [], _REPORT_MS / 1000)[0]:
-        expected -= _count(nflog.rejected(rejected.recv(_REPORT_BYTES)))
-
-
-def _count(reports: Iterable[object]) -> int:
-    return sum(1 for _ in reports)
+        expected -= nflog.count(rejected.recv(_REPORT_BYTES))

@@ -7,7 +7,9 @@ Numbers of headers are in the machine's order. What each family puts inside is i
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,8 @@ _ATTRIBUTE: Final = struct.Struct("=HH")  # length, type
 _ERRNO: Final = struct.Struct("=i")
 
 
-class Message(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Message:
     """One from the kernel."""
 
     kind: int

@@ -7,8 +7,9 @@ tells who wanted to send what to whom; of the packet itself nothing but its head
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from otel.values import dataclass
 from sandbox.config import REJECTED_GROUP, REJECTED_SNAP_BYTES
 from sandbox.linux.netlink import ACK, REQUEST, attribute, attributes, message, messages
 
@@ -33,7 +34,8 @@ _WITH_PORTS: Final = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplit
 _NAMES: Final = {**_WITH_PORTS, 1: "icmp", 2: "igmp", 58: "icmpv6"}
 
 
-class Rejected(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rejected:
     """A packet that was refused."""
 
     transport: str  # udp, icmp, …; a protocol without a name is its number
@@ -62,22 +64,27 @@ def rejected(data: bytes) -> Iterator[Rejected]:
             continue
         told = attributes(each.body[_GENERIC_BYTES:])
         uid = told.get(_UID, b"")
-        found = _headers(told.get(_PAYLOAD, b""))
+        found = _headers(told.get(_PAYLOAD, b""), int.from_bytes(uid) if uid else None)
         if found is not None:
-            yield found._replace(uid=int.from_bytes(uid) if uid else None)
+            yield found
 
 
-def _headers(packet: bytes) -> Rejected | None:
+def count(data: bytes) -> int:
+    """How many packets one datagram of the kernel's reports, whatever they are."""
+    return sum(each.kind == _PACKET for each in messages(data))
+
+
+def _headers(packet: bytes, uid: int | None) -> Rejected | None:
     version = packet[0] >> 4 if packet else 0
     if version == 4 and len(packet) >= _HEADER4_BYTES:  # noqa: PLR2004  # IP's own number
         header = max(packet[0] & 0xF, 5) * 4
-        return _told(packet[9], packet[16:20], packet[header:])
+        return _told(packet[9], packet[16:20], packet[header:], uid)
     if version == 6 and len(packet) >= _HEADER6_BYTES:  # noqa: PLR2004  # IP's own number
-        return _told(packet[6], packet[24:40], packet[_HEADER6_BYTES:])
+        return _told(packet[6], packet[24:40], packet[_HEADER6_BYTES:], uid)
     return None
 
 
-def _told(protocol: int, address: bytes, rest: bytes) -> Rejected:
+def _told(protocol: int, address: bytes, rest: bytes, uid: int | None) -> Rejected:
     # Only where something was refused: it takes as long to import as a namespace to build.
     import ipaddress
 
@@ -89,5 +96,5 @@ def _told(protocol: int, address: bytes, rest: bytes) -> Rejected:
         address=str(ipaddress.ip_address(address)),
         port=port,
         source_port=source,
-        uid=None,
+        uid=uid,
     )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.linux.netlink import attribute, message
-from sandbox.linux.nflog import Rejected, binding, rejected
+from sandbox.linux.nflog import Rejected, binding, count, rejected
 
 _PACKET = 4 << 8
 _GENERIC = b"\x02\x00\x00\x01"
@@ -74,6 +74,7 @@ def test_several_reports_come_at_once_and_what_is_none_is_left_out() -> None:
     )
 
     assert [each.address for each in rejected(data)] == ["192.0.2.1", "2001:db8::1"]
+    assert count(data) == 6  # each is a packet, whatever can be read of it
 
 
 @given(
