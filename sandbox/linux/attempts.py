@@ -11,7 +11,10 @@ import errno
 import fcntl
 import os
 import sys
-from collections.abc import Callable
+
+TYPE_CHECKING = False  # typing takes longer to import than all of this
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Addresses that RFC 5737 and 3849 set aside: nothing listens there, and nothing may be sent.
 TEST_NET = ("192.0.2.1", 9)
@@ -123,10 +126,11 @@ def _read(path: str) -> None:
 
 def _have_capability() -> None:
     """Fails as it must: nothing in any set, none to be had, and a filter in force."""
-    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123  # pathlib is slow
-        told = dict(line.split(None, 1) for line in status if line.startswith(("Cap", "No", "Sec")))
-    sets = [int(words, 16) for name, words in told.items() if name.startswith("Cap")]
-    if not any(sets) and int(told["NoNewPrivs:"]) == 1 and int(told["Seccomp:"]) == 2:  # noqa: PLR2004  # SECCOMP_MODE_FILTER
+    with open("/proc/self/status", "rb") as status:  # noqa: PTH123  # pathlib is slow
+        lines = [line for line in status if line.startswith((b"Cap", b"No", b"Sec"))]
+    told = dict(line.split(None, 1) for line in lines)
+    sets = [int(words, 16) for name, words in told.items() if name.startswith(b"Cap")]
+    if not any(sets) and int(told[b"NoNewPrivs:"]) == 1 and int(told[b"Seccomp:"]) == 2:  # noqa: PLR2004  # SECCOMP_MODE_FILTER
         raise PermissionError(errno.EPERM, "")
 
 
@@ -220,7 +224,7 @@ def try_everything(told: dict[str, str]) -> list[str]:
     return [_outcome(*each) for kind in kinds for each in kind(told)]
 
 
-def _outcome(name: str, attempt: Callable[[], None], expected: tuple[int, ...]) -> str:
+def _outcome(name: str, attempt: "Callable[[], None]", expected: tuple[int, ...]) -> str:
     try:
         attempt()
         found = 0

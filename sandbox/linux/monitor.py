@@ -19,7 +19,6 @@ import _socket
 import fcntl
 import os
 import sys
-import termios
 import time
 
 TYPE_CHECKING = False  # typing takes longer to import than all of this
@@ -163,6 +162,8 @@ def _make_terminal(control: "_socket.socket", streams: str) -> int | None:
         control.send(b"r")
         _await_order(control)
         return None
+    import termios  # most commands have none
+
     master, slave = os.openpty()
     rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, master.to_bytes(4, sys.byteorder))
     control.sendmsg([b"p"], [rights])
@@ -217,12 +218,29 @@ def _start(
         control.sendmsg([b"s"], prepare())
         os.set_inheritable(control.fileno(), False)
         _close_all_but(control.fileno())
-        argv, environment = command
-        os.execvpe(argv[0], argv, environment)
+        _execute(*command)
     except OSError as error:
         control.send(b"e%d" % (error.errno or 0))
     finally:
         os._exit(_EXEC_FAILED)
+
+
+def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
+    """As `os.execvpe` has it, which imports `warnings` first. Raises OSError, or never returns."""
+    if b"/" in argv[0]:
+        os.execve(argv[0], argv, environment)
+    denied: OSError | None = None
+    missing: OSError | None = None
+    for folder in environment.get(b"PATH", os.defpath.encode()).split(b":"):
+        try:
+            os.execve(os.path.join(folder, argv[0]), argv, environment)  # noqa: PTH118  # it takes longer
+        except (FileNotFoundError, NotADirectoryError) as error:
+            missing = error
+        except OSError as error:
+            denied = denied or error
+    problem = denied or missing
+    assert problem is not None, "there is one folder at least"
+    raise problem
 
 
 def _answered_outside(orders: list[tuple[str, str]]) -> "list[_Rights]":
@@ -275,4 +293,5 @@ def _watch(control: "_socket.socket", child: int, terminal: int | None) -> None:
         os.killpg(child, signals.SIGCONT)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -113,7 +113,6 @@ COVERED_ELSEWHERE = {
     "tests/scenarios/test_bad_input.py": ("netproxy/app/cli/__init__", "netproxy/app/cli/usage"),
     "tests/scenarios/test_terminal.py": (
         "netproxy/app/screen",
-        "sandbox/linux/monitor",
         "sandbox/terminal",
     ),
     "tests/attacks/test_fence.py": ("netproxy/app/fencing",),
