@@ -29,7 +29,7 @@ from netproxy.app.reviewing import Room, Way, reviewed, ways_of
 from netproxy.app.rule_file import RuleFile
 from netproxy.app.rule_writer import RuleWriter
 from netproxy.app.services import datagram_ports, names_of, serving_services
-from netproxy.app.settings import MANAGED_FILE
+from netproxy.app.settings import MANAGED_FILE, Ask
 from netproxy.app.supervisor import RunToken
 from netproxy.app.surroundings import GatewaySurroundings
 from netproxy.app.trust import TrustStore
@@ -313,6 +313,8 @@ def room_of(  # noqa: PLR0913, PLR0917  # what a gateway has of its surroundings
     `runs`: all that are served now.
     """
     clock = SystemClock()
+    # Nobody who is never asked leaves anything to be kept.
+    kept_at = None if settings.ask is Ask.NEVER else settings.approvals.store
     return Room(
         settings=settings,
         trail=trail,
@@ -321,7 +323,7 @@ def room_of(  # noqa: PLR0913, PLR0917  # what a gateway has of its surroundings
         environ=environ,
         report=report,
         clock=clock,
-        store=store_at(settings.approvals.store, clock),
+        store=store_at(kept_at, clock),
         rules=RuleWriter(clock),
         presence=Presence(clock),
         surroundings=GatewaySurroundings(settings, trail, runs),

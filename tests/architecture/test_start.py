@@ -73,11 +73,15 @@ assert "netproxy.protocol.plain_response" in sys.modules
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The modules that a whole run of `true` imports, by what the interpreter says."""
-    audit: Path = tmp_path_factory.mktemp("audit")
+    """The modules that a whole run of `true` imports."""
+    return imported(tmp_path_factory.mktemp("audit"), "true")
+
+
+def imported(audit: Path, *command: str) -> set[str]:
+    """What a run imports, by what the interpreter says."""
     python = [sys.executable, "-X", "importtime", "-m", "netproxy"]
     done = subprocess.run(
-        [*python, "run", "--ask", "never", "--audit-dir", str(audit), "--", "true"],
+        [*python, "run", "--ask", "never", "--audit-dir", str(audit), "--", *command],
         capture_output=True,
         text=True,
         check=True,
@@ -112,6 +116,13 @@ def test_it_was_a_real_start(loaded: set[str]) -> None:
 
 def test_nothing_is_loaded_that_can_wait(loaded: set[str]) -> None:
     assert sorted(loaded & LATER) == []
+
+
+def test_where_nobody_is_asked_no_store_is_loaded(tmp_path: Path) -> None:
+    """The gateway opens, with nowhere to keep an answer: there are none."""
+    modules = imported(tmp_path, "sleep", "0.3")
+    assert "netproxy.app.wiring" in modules
+    assert "approvals.store.sqlite" not in modules
 
 
 def test_the_gateway_is_not_loaded_before_the_command_runs() -> None:
