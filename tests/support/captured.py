@@ -103,17 +103,22 @@ class Captured:
         command = await self.fence.release()
         self._thread.start()
         ending = await command.ended
-        await asyncio.sleep(0.02)  # what it did last is on its way to our thread
+        await asyncio.sleep(0.02)  # what it sent last is on its way to our sockets
+        self._stop.close()
+        await asyncio.to_thread(self._thread.join)
         await command.finish(kill=True)
         return ending
 
     def _serve(self) -> None:
+        """When it is told to stop, only after all that has arrived."""
         while True:
-            for key, _ in self._selector.select():
-                if key.fileobj is self._stopped:
-                    return
-                assert isinstance(key.fileobj, socket.socket)
-                self._take(key.fileobj)
+            ready = [key.fileobj for key, _ in self._selector.select()]
+            if ready == [self._stopped]:
+                return
+            for each in ready:
+                if each is not self._stopped:
+                    assert isinstance(each, socket.socket)
+                    self._take(each)
 
     def _take(self, ready: socket.socket) -> None:
         if ready is self.capture.rejected:

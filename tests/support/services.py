@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.support.runs import Netproxy
 
 _LISTENS = re.compile(r"listening on (\S+) \((.*)\)\n")
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 40.0
 
 
 class Service:
@@ -47,7 +47,8 @@ class Service:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.says("listening on")
+        for text, times in self._opening().items():
+            self.says(text, times=times)
         self.addresses = [found[0] for found in _LISTENS.findall(self.err)]
         return self
 
@@ -75,10 +76,15 @@ class Service:
         host, _, port = self.address.rpartition(":")
         return host.strip("[]"), int(port)
 
-    def says(self, text: str) -> None:
+    def _opening(self) -> dict[str, int]:
+        """How often it says what before it serves: a line for each thing that listens."""
+        others = {f"{name} on": self._words.count(f"--{name}") for name in ("health", "metrics")}
+        return {"listening on": max(1, self._words.count("--listen")), **others}
+
+    def says(self, text: str, *, times: int = 1) -> None:
         """Wait until it has said that."""
         give_up = time.monotonic() + _PATIENCE_SECONDS
-        while text not in self.err:
+        while self.err.count(text) < times:
             assert self.process.poll() is None, self.err
             assert time.monotonic() < give_up, self.err
             time.sleep(0.005)
