@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def bench(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bench.run", *words]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60
+        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120
     )
 
 

@@ -57,7 +57,7 @@ class Gateway:
     @contextmanager
     def running(self) -> Iterator[Gateway]:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(20)
         try:
             yield self
         finally:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
 _MOST = 1 << 16
 
 
@@ -114,7 +114,7 @@ class Terminal:
     ) -> None:
         os.close(self._master)  # hangs the terminal up: SIGHUP to whoever is left
         try:
-            self._process.wait(5)
+            self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.support.web_inbox import InboxServer
 
 CHROMIUM = Path("/usr/bin/chromium")
+# Playwright's own five seconds are too few for a busy machine.
+_PATIENCE_MS = 20_000
 # What a test brings about on purpose: a refusal, a lost connection.
 _EXPECTED = re.compile(r"status of 4\d\d|ERR_INTERNET_DISCONNECTED|ERR_INCOMPLETE_CHUNKED")
 
@@ -28,8 +30,9 @@ def chromium() -> Iterator[Browser]:
     """A browser with a home of its own; skips where there is none."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not there: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=_PATIENCE_MS)
     # Its own sandbox needs what root doesn't get.
     as_root = ["--no-sandbox"] if os.getuid() == 0 else []
     with TemporaryDirectory() as home, sync_playwright() as playwright:
@@ -53,7 +56,7 @@ def signed_in(
     """
     said: list[str] = []
     context = browser.new_context(**look)
-    context.set_default_timeout(5000)
+    context.set_default_timeout(_PATIENCE_MS)
     context.on("console", lambda line: said.append(line.text))
     context.on("weberror", lambda error: said.append(str(error.error)))
     try:

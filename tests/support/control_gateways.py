@@ -49,7 +49,7 @@ class ControlGateway:
 
     def start(self) -> None:
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(20)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -62,7 +62,7 @@ class ControlGateway:
         async def done() -> T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(5)
+        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(20)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

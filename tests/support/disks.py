@@ -19,7 +19,7 @@ from otel.space import Space
 from tests.support.journals import SteppingClock
 
 WRITER = "w-01JD2QABCDEFGHJKMNPQRSTVWX"
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
 
 
 class Step(NamedTuple):

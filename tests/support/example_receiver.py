@@ -37,13 +37,13 @@ class Receiver:
 
     def line(self) -> str:
         """The next one; a receiver that says nothing is a failure, and no hang."""
-        return self._lines.get(timeout=10)
+        return self._lines.get(timeout=20)
 
     def post(self, body: bytes, *, key: bytes = KEY, at: float | None = None) -> int:
         headers = signed_headers("w-12345678", int(time.time() if at is None else at), body, [key])
         request = urllib.request.Request(self.url, body, headers)
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=20) as response:
                 return int(response.status)
         except urllib.error.HTTPError as refused:
             with refused:

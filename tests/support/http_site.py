@@ -105,7 +105,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self.port = port
 
-    async def raw(self, data: bytes, *, seconds: float = 3.0) -> Reply:
+    async def raw(self, data: bytes, *, seconds: float = 20.0) -> Reply:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(data)

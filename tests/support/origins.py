@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 type Serve = Callable[[socket.socket], None]
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 20.0
 
 
 class Origin:

@@ -107,7 +107,7 @@ class GrpcReceiver(LogsServiceServicer):
     def url(self) -> str:
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
-    def wait_for(self, count: int, seconds: float = 10.0) -> list[LogRecord]:
+    def wait_for(self, count: int, seconds: float = 20.0) -> list[LogRecord]:
         """At least `count` kept records, or an AssertionError after some seconds."""
         with self._changed:
             enough = self._changed.wait_for(lambda: len(self.records) >= count, seconds)

@@ -116,14 +116,14 @@ class OtlpReceiver:
         """For OTEL_EXPORTER_OTLP_ENDPOINT or --otlp."""
         return f"http://127.0.0.1:{self.port}"
 
-    def wait_for(self, count: int, seconds: float = 10.0) -> list[LogRecord]:
+    def wait_for(self, count: int, seconds: float = 20.0) -> list[LogRecord]:
         """At least `count` kept records, or an AssertionError after some seconds."""
         with self._changed:
             enough = self._changed.wait_for(lambda: len(self.records) >= count, seconds)
         assert enough, f"{len(self.records)} of {count} records arrived"
         return list(self.records)
 
-    def wait_for_requests(self, count: int, seconds: float = 10.0) -> list[Arrived]:
+    def wait_for_requests(self, count: int, seconds: float = 20.0) -> list[Arrived]:
         """At least `count` requests, however they were answered."""
         with self._changed:
             enough = self._changed.wait_for(lambda: len(self.requests) >= count, seconds)

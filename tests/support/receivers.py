@@ -53,7 +53,7 @@ class Receiver:
 
     async def count(self, wanted: int) -> list[Received]:
         """Wait for so many."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.got) < wanted:
                 self.arrived.clear()
                 await self.arrived.wait()

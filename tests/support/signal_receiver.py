@@ -81,7 +81,7 @@ class SignalReceiver:
     def grpc_url(self) -> str:
         return f"http://127.0.0.1:{self._grpc_port}"
 
-    def wait_for(self, name: str, seconds: float = 10.0) -> None:
+    def wait_for(self, name: str, seconds: float = 20.0) -> None:
         """Until a span or metric of that name is there."""
 
         def is_there() -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from approvals.model import Asking, Resolution
 
 # Far above what a busy machine needs, far below what a person would wait.
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 
 
 class Window:
@@ -46,6 +46,13 @@ class Window:
 
     def type(self, keys: str) -> None:
         os.write(self.master, keys.encode("latin-1"))
+
+    async def is_read(self) -> None:
+        """Until nothing of what was typed is left to be read, and its reader had its turn."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, bytes(4)))[0]:
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
 
     def look(self) -> str:
         with suppress(BlockingIOError):

@@ -110,7 +110,7 @@ class InboxServer:
                 done.set_exception(error)
 
         self.loop.call_soon_threadsafe(run)
-        return done.result(5)
+        return done.result(20)
 
     def put(self, *questions: Question, waiting: int = 1) -> None:
         """Ask."""
