@@ -152,10 +152,10 @@ def test_the_working_directory_can_not_replace_the_exporter(tmp_path: Path) -> N
     writer = write_journal(tmp_path / "audit", 0)
     settings = OtlpSettings(endpoint="http://127.0.0.1:9/v1/logs", headers={}, certificate=None)
     command, environment = ship_command([settings], tmp_path / "audit", writer)
-    done = subprocess.run(command, env=environment, cwd=evil.parent, check=False, timeout=30)
+    done = subprocess.run(command, env=environment, cwd=evil.parent, check=False, timeout=60)
     assert done.returncode == 0
     assert not (evil.parent / "stolen").exists()
     # With the defence removed, the attack works.
     without = [word for word in command if word != "-P"]
-    subprocess.run(without, env=environment, cwd=evil.parent, check=False, timeout=30)
+    subprocess.run(without, env=environment, cwd=evil.parent, check=False, timeout=60)
     assert (evil.parent / "stolen").exists()

@@ -79,7 +79,7 @@ def test_a_command_does_not_answer_for_itself(netproxy: Netproxy, options: tuple
         f"XDG_STATE_HOME={netproxy.state} {' '.join(NETPROXY)} approvals list; echo $?; "
         # A child that the shell leaves behind, and that no longer descends from it.
         f"(setsid {sys.executable} -I -c '{_KNOCK}' {path} > {netproxy.workspace}/left &); "
-        "sleep 0.8"
+        f"until [ -s {netproxy.workspace}/left ]; do sleep 0.05; done"
     )
     done = netproxy.run(*options, command=["/bin/sh", "-c", script])
     assert len(done.out.strip().splitlines()) > 1, done
@@ -108,7 +108,8 @@ def test_no_command_is_given_the_socket_of_a_gateway(netproxy: Netproxy, base: P
 def test_a_sandbox_does_not_see_a_gateway_that_starts_later(netproxy: Netproxy) -> None:
     folder = sockets(netproxy)
     watcher = (
-        f"sleep 1.5; ls -a {folder} 2>&1; {sys.executable} -I -c '{_KNOCK}' {folder}/control.sock"
+        f"echo up; until [ -e go ]; do sleep 0.05; done; ls -a {folder} 2>&1; "
+        f"{sys.executable} -I -c '{_KNOCK}' {folder}/control.sock"
     )
     run = subprocess.Popen(
         netproxy.argv("run", "--audit-dir", str(netproxy.audit), "--", "/bin/sh", "-c", watcher),
@@ -118,8 +119,11 @@ def test_a_sandbox_does_not_see_a_gateway_that_starts_later(netproxy: Netproxy) 
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "up\n"
     with Service(netproxy):
-        out, _ = run.communicate(timeout=20)
+        (netproxy.workspace / "go").touch()
+        out, _ = run.communicate(timeout=60)
     assert "control" not in out.replace(str(folder), "")
     assert "HTTP" not in out
 

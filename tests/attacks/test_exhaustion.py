@@ -6,15 +6,15 @@ the command whatever else the gateway is busy with.
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.at_terminal import Terminal
+from tests.support.proxies import eventually
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _PROXY = """
 import os, resource, socket, sys, threading, time
 host, _, port = os.environ["NETPROXY_HTTP"].rpartition(":")
 def open_one():
-    return socket.create_connection((host, int(port)), 5)
+    return socket.create_connection((host, int(port)), 20)
 def ask(name):
     with open_one() as one:
         one.sendall(f"CONNECT {name}:443 HTTP/1.1\\r\\nHost: {name}\\r\\n\\r\\n".encode())
@@ -59,11 +59,11 @@ for _ in range(1000):
     one.sendall({sent!r})
     held.append(one)
 ask("refused.test")
-time.sleep(20)
+time.sleep(100)
 """
     began = time.monotonic()
     assert python(netproxy, script)[0] == 77
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 35
 
 
 def test_more_clients_than_allowed_wait_and_the_denial_still_comes(netproxy: Netproxy) -> None:
@@ -79,7 +79,7 @@ def flood():
 for _ in range(4):
     threading.Thread(target=flood, daemon=True).start()
 held[0].sendall(b"CONNECT refused.test:443 HTTP/1.1\\r\\nHost: refused.test\\r\\n\\r\\n")
-time.sleep(20)
+time.sleep(100)
 """
     assert python(netproxy, script)[0] == 77
 
@@ -96,7 +96,7 @@ except OSError:
 held[0].sendall(b"CONNECT refused.test:443 HTTP/1.1\\r\\nHost: refused.test\\r\\n\\r\\n")
 for one in held[-20:]:
     one.sendall(b"CONNECT refused.test:443 HTTP/1.1\\r\\nHost: refused.test\\r\\n\\r\\n")
-time.sleep(20)
+time.sleep(100)
 """
     words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--timeout", "10", "--")
     argv = netproxy.argv(*words, sys.executable, "-I", "-c", _PROXY + script)
@@ -129,6 +129,10 @@ print("done")
     assert netproxy("audit", "verify", "--audit-dir", str(netproxy.audit)).status == 0
 
 
+def limited(netproxy: Netproxy) -> list[dict[str, Any]]:
+    return [e for e in netproxy.decisions() if e["network.policy.reason"] == "limit_exceeded"]
+
+
 def test_questions_are_bounded_and_one_no_ends_them_all(netproxy: Netproxy) -> None:
     """Two hundred new hosts at once: the person sees one question, and how many wait."""
     script = """
@@ -139,15 +143,18 @@ threads = [threading.Thread(target=one, args=(n,), daemon=True) for n in range(2
 for each in threads: each.start()
 while len(answers) < 200 - 64: time.sleep(0.05)
 print("told", sum("limit_exceeded" in text for text in answers), flush=True)
-time.sleep(20)
+time.sleep(100)
 """
     words = ("run", "--audit-dir", str(netproxy.audit), "--on-denial", "cancel", "--")
     argv = netproxy.argv(*words, sys.executable, "-I", "-c", _PROXY + script)
     with Terminal(argv, cwd=netproxy.workspace, environment=netproxy.environment()) as terminal:
         terminal.see("left to answer")
-        time.sleep(1.5)
+        time.sleep(1)  # the question is deaf for half a second
+        eventually(lambda: len(limited(netproxy)) == 200 - 64)
+        terminal.rest()
+        assert terminal.screen.count(b"netproxy asks") == 1
         terminal.press("d")
         assert terminal.wait() == 77
-    refused = [e for e in netproxy.decisions() if e["network.policy.reason"] == "limit_exceeded"]
-    assert len(refused) == 200 - 64
-    assert len(re.findall(rb"netproxy asks", terminal.screen)) <= 2
+    assert len(limited(netproxy)) == 200 - 64
+    # The next few may get on the screen before they are withdrawn, too.
+    assert terminal.screen.count(b"netproxy asks") < 10

@@ -211,7 +211,7 @@ def test_a_storm_of_new_connections(
         target.notices_nothing(1.5)
     finally:
         for storm in storms:
-            storm.wait(20)
+            storm.wait(30)
     target.grew_little()
     turned_away = netproxy.events("netproxy.clients.turned_away")
     assert len(turned_away) < 10, "sums, however many they were"

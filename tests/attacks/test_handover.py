@@ -105,7 +105,7 @@ def offered(office: Office, made: str) -> str:
     done = subprocess.run(
         [*office.person.prefix, sys.executable, "-I", "-c", script, str(office.sockets),
          str(office.audit)],
-        capture_output=True, text=True, check=False, cwd=office.workspace, timeout=20,
+        capture_output=True, text=True, check=False, cwd=office.workspace, timeout=60,
         env=office.environment(),
     )  # fmt: skip
     return done.stdout.strip() or done.stderr
@@ -196,7 +196,7 @@ def test_nor_does_what_belongs_to_a_run(me: Person, base: Path) -> None:
     with office.gateway("--ask", "never"):
         done = subprocess.run(
             ["sh", "-c", f"{before} exec {shlex.join([*launcher, *command])}"],
-            cwd=office.workspace, env=office.environment(), timeout=20, check=False,
+            cwd=office.workspace, env=office.environment(), timeout=60, check=False,
             stdin=subprocess.DEVNULL, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -271,11 +271,11 @@ def test_a_launcher_that_sleeps_saves_no_command_from_its_denial(me: Person, bas
             os.kill(running.pid, signal.SIGSTOP)
             running.stdin.write("\n")
             running.stdin.flush()
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while not office.events("netproxy.run.cancelled"):
                 assert time.monotonic() < deadline
             os.kill(running.pid, signal.SIGCONT)
-            assert running.wait(5) == 77
+            assert running.wait(30) == 77
     assert not (office.workspace / "heard").exists()
     phases = [each["netproxy.cancel.phase"] for each in office.events("netproxy.run.cancelled")]
     assert phases == ["requested", "terminated", "killed"]

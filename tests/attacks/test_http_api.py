@@ -46,7 +46,7 @@ class Api:
         body: bytes | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         given = {"Content-Type": "application/json"} if body is not None else {}
         given |= {} if secret is None else {"Authorization": f"Bearer {secret}"}
         try:

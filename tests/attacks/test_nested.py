@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SHOWS = (
     'grep -E "CapBnd|Seccomp:" /proc/self/status; tail -n +3 /proc/net/dev | cut -d: -f1;'
     " touch /var/tmp/planted && echo wrote;"
-    " curl -s -o /dev/null -w '%{http_code}\\n' -m 5 http://denied.test/"
+    " curl -s -o /dev/null -w '%{http_code}\\n' -m 20 http://denied.test/"
 )
 
 
@@ -82,6 +82,6 @@ def test_a_network_without_a_way_out_is_not_inside(netproxy: Netproxy) -> None:
         ["unshare", "--net", "sh", "-c", 'ip link set lo up 2>/dev/null; exec "$@"', "sh",
          "setpriv", "--no-new-privs", sys.executable, "-I", "-c", listens, *words],
         cwd=netproxy.workspace, env=netproxy.environment(), capture_output=True, text=True,
-        check=False, timeout=30,
+        check=False, timeout=60,
     )  # fmt: skip
     assert "joins" not in done.stderr

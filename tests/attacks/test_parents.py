@@ -15,7 +15,7 @@ from otel.events import ConnectionOpened, ParentUsed
 from tests.support.fakes import FakePolicy, FakeResolver
 from tests.support.origins import origin, read_all
 from tests.support.parents import HttpParent, parent, through
-from tests.support.proxies import LIMITS, Proxy, Setting, eventually, proxy
+from tests.support.proxies import Proxy, Setting, eventually, proxy
 
 if TYPE_CHECKING:
     from netproxy.connection.routes import Parent
@@ -28,7 +28,6 @@ def setting(chosen: Parent, *addresses: str) -> Setting:
         policy=FakePolicy(Verdict.ALLOW),
         resolver=FakeResolver(a__test=[addresses or ("1.1.1.1",)]),
         routes=through(chosen),
-        limits=replace(LIMITS, connect_seconds=0.3),
     )
 
 

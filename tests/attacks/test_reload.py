@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.proxies import eventually
 from tests.support.runs import PATIENCE_SECONDS, Netproxy
 from tests.support.sites import Site, named
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     from tests.support.people import Person
 
-# Waits until its own rules can be written, writes them, and tries for three looks.
+# Waits until its own rules can be written, writes them, and tries until it is told to end.
 WRITER = """
-import os, socket, sys, time
+import os, select, socket, sys
 site, rules = sys.argv[1:]
 def ask():
     host, port = os.environ["NETPROXY_HTTP"].rsplit(":", 1)
@@ -47,14 +48,22 @@ def write():
 print(ask(), "wrote" if write() else "could not write", flush=True)
 sys.stdin.readline()
 print("wrote" if write() else "could not write", flush=True)
-deadline = time.monotonic() + 1.7
-seen = set()
-while time.monotonic() < deadline:
+seen = {ask()}
+while not select.select([sys.stdin], [], [], 0.05)[0]:
     seen.add(ask())
-    time.sleep(0.05)
 print(*seen, flush=True)
 """
+# Looks come each half second: two of them, and what is in force has been judged again.
+LOOKS_SECONDS = 1.2
 STRICT = '[profiles.dev.network]\ndefault = "deny"\non_denial = "block"\n'
+
+
+def applied(netproxy: Netproxy) -> list[dict[str, Any]]:
+    return netproxy.events("netproxy.config.applied")
+
+
+def rejected(netproxy: Netproxy) -> list[dict[str, Any]]:
+    return netproxy.events("netproxy.config.rejected")
 
 
 @pytest.fixture
@@ -83,12 +92,13 @@ def test_a_command_does_not_write_its_own_rules(netproxy: Netproxy, folder: str)
             process.stdin.flush()
             # The kernel lets it write now: if it did not, this test would show nothing.
             assert process.stdout.readline() == "wrote\n"
-            assert process.stdout.readline() == "403\n"
-            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+            eventually(lambda: bool(rejected(netproxy)))
+            time.sleep(LOOKS_SECONDS)
+            out, said = process.communicate("\n", timeout=PATIENCE_SECONDS)
+            assert out == "403\n"
     assert "was replaced in a folder that the command can write" in said
-    (rejected,) = netproxy.events("netproxy.config.rejected")[:1]
-    assert rejected["error.type"] == "replaced"
-    assert len(netproxy.events("netproxy.config.applied")) == 1
+    assert rejected(netproxy)[0]["error.type"] == "replaced"
+    assert len(applied(netproxy)) == 1
     assert site.visits == []
 
 
@@ -105,11 +115,12 @@ def test_what_is_written_into_the_same_file_from_outside_is_taken(netproxy: Netp
             assert process.stdin is not None
             assert process.stdout.readline() == "403 could not write\n"
             rules.write_text(f'{STRICT}allow = ["{where}"]\n')
-            time.sleep(1)
+            eventually(lambda: len(applied(netproxy)) == 2)
             process.stdin.write("\n")
             process.stdin.flush()
             assert process.stdout.readline() == "could not write\n"
-            assert process.stdout.readline() == "200\n"
+            out, _ = process.communicate("\n", timeout=PATIENCE_SECONDS)
+            assert out == "200\n"
 
 
 def test_a_command_does_not_write_its_projects_rules(netproxy: Netproxy) -> None:
@@ -131,15 +142,15 @@ def test_a_command_does_not_write_its_projects_rules(netproxy: Netproxy) -> None
             new.write_text('[profiles.dev.network]\ndeny = ["a.test", "b.test"]\n')
             new.rename(project)
             assert netproxy("trust", "--yes").status == 0
-            time.sleep(1)
+            eventually(lambda: len(applied(netproxy)) == 2)
+            before = len(rejected(netproxy))
             process.stdin.write("\n")
             process.stdin.flush()
             assert process.stdout.readline() == "wrote\n"
-            assert process.stdout.readline() == "403\n"
-            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+            eventually(lambda: len(rejected(netproxy)) > before)
+            out, said = process.communicate("\n", timeout=PATIENCE_SECONDS)
+            assert out == "403\n"
     assert "changed since it was trusted" in said
-    changes = [
-        event["netproxy.change.summary"] for event in netproxy.events("netproxy.config.applied")
-    ]
+    changes = [event["netproxy.change.summary"] for event in applied(netproxy)]
     assert changes == [[], ["+ deny b.test"]]
     assert site.visits == []

@@ -28,11 +28,11 @@ def tried(connect):
     except OSError as error:
         return type(error).__name__
 def connects(host, port):
-    with socket.create_connection((host, port), 5) as client:
+    with socket.create_connection((host, port), 20) as client:
         client.sendall(b"ping")
         return client.recv(9).decode()
 def tunnels(port):
-    with socket.create_connection(("127.0.0.1", 3128), 5) as client:
+    with socket.create_connection(("127.0.0.1", 3128), 20) as client:
         client.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" % port)
         return client.recv(4096).decode()[9:12]
 def listens():
@@ -103,7 +103,7 @@ def _as_nobody(port: int) -> int:
     os.setgid(65534)
     os.setuid(65534)
     with socket.socket() as stranger:
-        stranger.settimeout(5)
+        stranger.settimeout(20)
         try:
             stranger.connect(("127.0.0.1", port))
             stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")

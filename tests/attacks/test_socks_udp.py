@@ -252,7 +252,7 @@ def test_ten_thousand_destinations(verdict: Verdict) -> None:
         assert client.receive()[2] == b"before"
         for number in range(10_000):
             client.send(f"127.0.2.{number % 250 + 1}", 1024 + number, b"x")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while far.received[-1] != b"after":
             client.send("127.0.0.1", far.port, b"after")
             time.sleep(0.02)

@@ -11,6 +11,7 @@ import asyncio
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,7 +19,11 @@ from approvals.clock import SystemClock
 from approvals.config import TerminalConfig
 from approvals.reviewers.terminal import TerminalReviewer
 from tests.support.approvals import ASKING, KEY
+from tests.support.store_contract import Hands
 from tests.support.terminals import HeldInquiry, NotedScreen, Window, window
+
+if TYPE_CHECKING:
+    from approvals.ports import Clock
 
 FAST = TerminalConfig(deaf_seconds=0.05, quiet_seconds=0.02, tick_seconds=0.02, poll_seconds=0.01)
 ROOT = Path(__file__).parents[2]
@@ -30,6 +35,7 @@ import asyncio, fcntl, os, sys, termios
 from approvals.clock import SystemClock
 from approvals.config import TerminalConfig
 from approvals.reviewers.terminal import TerminalReviewer
+from tests.support.store_contract import Hands
 from tests.support.terminals import HeldInquiry, NotedScreen
 os.close(os.open(sys.argv[1], os.O_RDWR))
 fcntl.ioctl(2, termios.TIOCSCTTY, 0)
@@ -41,11 +47,13 @@ print(asyncio.run(reviewer.review(HeldInquiry())).verdict)
 """
 
 
-def reviewer(terminal: Window, config: TerminalConfig = FAST) -> TerminalReviewer:
+def reviewer(
+    terminal: Window, config: TerminalConfig = FAST, clock: Clock | None = None
+) -> TerminalReviewer:
     return TerminalReviewer(
         reviewer="anna",
         screen=NotedScreen(),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         config=config,
         environment={"TERM": "xterm", "NO_COLOR": "1"},
         path=terminal.path,
@@ -75,7 +83,7 @@ def test_the_commands_stdin_can_not_answer() -> None:
             await asyncio.sleep(0.1)
             assert process.returncode is None
             terminal.type("d")
-            output, _ = await asyncio.wait_for(process.communicate(), 5)
+            output, _ = await asyncio.wait_for(process.communicate(), 30)
             assert output == b"deny\n"
 
     asyncio.run(main())
@@ -131,19 +139,19 @@ def test_what_was_typed_for_the_command_does_not_answer() -> None:
     """A password prompt, a shell, a game: the fingers are faster than the eye."""
 
     async def main() -> None:
-        # Wide enough that a busy machine doesn't look like a typist who paused.
-        config = replace(FAST, deaf_seconds=0.2, quiet_seconds=0.2)
+        # By a clock that the test moves: a busy machine doesn't look like a typist who paused.
+        clock = Hands()
         with window() as terminal:
             terminal.type("ooooss\n")
             async with asyncio.TaskGroup() as tasks:
-                review = tasks.create_task(reviewer(terminal, config).review(HeldInquiry()))
+                review = tasks.create_task(reviewer(terminal, clock=clock).review(HeldInquiry()))
                 await terminal.sees("left to answer")
                 for _ in range(10):  # and goes on typing
                     terminal.type("o")
-                    await asyncio.sleep(0.01)
+                    await terminal.is_read()
+                    clock.now += FAST.quiet_seconds * 0.9
                 assert not review.done()
-                await asyncio.sleep(0.2)
-                await asyncio.sleep(0.05)
+                clock.now += FAST.quiet_seconds
                 terminal.type("so")  # a paste
                 await terminal.sees("Press one of")
                 assert not review.done()

@@ -81,7 +81,7 @@ async def test_an_answer_to_one_question_is_none_to_the_next(tmp_path: Path) -> 
         assert (await waiting).allowed
         again = here.service.ask(replace(asking(), connection="c-2"))
         task = asyncio.get_running_loop().create_task(again)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len([each for each in here.hook.got if "requested" in each.json["type"]]) < 2:
                 await asyncio.sleep(0.01)
         second = [each.json for each in here.hook.got if "requested" in each.json["type"]][1]

@@ -241,7 +241,7 @@ def test_what_the_host_mounts_later_does_not_appear_inside(netproxy: Netproxy) -
         text=True,
         cwd=netproxy.workspace,
         env=netproxy.environment({"READY": str(ready), "LATE": str(late)}),
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert ready.with_name("ready.done").exists(), done.stderr
