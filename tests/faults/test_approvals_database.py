@@ -100,9 +100,10 @@ def killed_while_writing(path: Path, name: str, seconds: float) -> list[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "open\n"
+        first = writer.stdout.readline()
         time.sleep(seconds)
         writer.send_signal(signal.SIGKILL)
-        return writer.stdout.read().split()
+        return (first + writer.stdout.read()).split()
 
 
 def test_killed_while_it_writes_it_has_kept_what_it_said(path: Path) -> None:
@@ -293,7 +294,7 @@ def test_a_service_with_a_damaged_store_says_so_and_serves_nobody(tmp_path: Path
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert done.returncode == 125
     assert done.stderr.splitlines()[-1].startswith(f"netproxy serve: {store}: is damaged (")

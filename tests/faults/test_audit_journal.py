@@ -45,7 +45,7 @@ def test_killed_while_appending(tmp_path: Path, after: int) -> None:
     process.send_signal(signal.SIGKILL)
     said = process.stdout.read().split(b"\n")[:-1]
     process.stdout.close()
-    process.wait(10)
+    process.wait(30)
     promised = int(said[-1]) if said else after
     journal = Journal.open(tmp_path)
     assert journal.last_seq >= promised

@@ -19,7 +19,7 @@ allow = ["127.0.0.0/8:{port}"]
 default = "deny"
 allow_private = ["127.0.0.0/8"]
 """
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
 def said(port: int, line: str) -> bytes:

@@ -67,13 +67,13 @@ def test_nothing_is_dialled_before_the_yes_is_written() -> None:
     disk = SlowDisk()
     with origin(echo) as far, proxy(Setting(audit=disk)) as near, near.http() as client:
         client.sendall(connect(far))
-        assert disk.began.wait(5)
+        assert disk.began.wait(30)
         client.settimeout(0.1)
         with pytest.raises(TimeoutError):
             client.recv(1)
         assert far.accepted == 0
         disk.go_on()
-        client.settimeout(5)
+        client.settimeout(30)
         assert client.recv(12) == b"HTTP/1.1 200"
 
 
@@ -81,7 +81,7 @@ def test_a_yes_that_turns_out_not_to_be_written_is_a_no() -> None:
     disk = SlowDisk(fails=True)
     with origin(echo) as far, proxy(Setting(audit=disk)) as near, near.http() as client:
         client.sendall(connect(far))
-        assert disk.began.wait(5)
+        assert disk.began.wait(30)
         disk.go_on()
         answer = read_all(client)
         assert answer.startswith(b"HTTP/1.1 403 ")
@@ -95,7 +95,7 @@ def test_a_policy_that_changes_while_the_yes_is_written_has_the_last_word(verdic
     disk = SlowDisk()
     with origin(echo) as far, proxy(Setting(audit=disk)) as near, near.http() as client:
         client.sendall(connect(far))
-        assert disk.began.wait(5)
+        assert disk.began.wait(30)
 
         def tighten() -> None:
             near.setting.policy.default = judgement(verdict)
@@ -115,7 +115,7 @@ def test_a_run_that_ends_while_the_yes_is_written_dials_nothing() -> None:
     disk = SlowDisk()
     with origin(echo) as far, proxy(Setting(audit=disk)) as near, near.http() as client:
         client.sendall(connect(far))
-        assert disk.began.wait(5)
+        assert disk.began.wait(30)
         near.call(lambda: near.server.close_all(CloseReason.RUN_CANCELLED))
         assert read_all(client) == b""
         assert far.accepted == 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.support.people import Person
 
 # Nobody waits so long where all is well; a busy machine may take a while to end a family.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 40.0
 
 VICTIMS = ("gateway", "bwrap", "init", "monitor")
 FAMILY = """

@@ -58,7 +58,7 @@ kind, value = line.receive()
 print(kind)
 if kind == "go":
     init.kill()
-print(init.wait(10), file=sys.stderr)
+print(init.wait(30), file=sys.stderr)
 """
 
 
@@ -69,7 +69,7 @@ def launching(office: Office) -> list[str]:
 def launched(office: Office, argv: list[str]) -> tuple[str, str]:
     done = subprocess.run(
         argv, capture_output=True, text=True, check=False, cwd=office.workspace,
-        env=office.environment(), timeout=20,
+        env=office.environment(), timeout=60,
     )  # fmt: skip
     return done.stdout.strip(), done.stderr.strip()
 

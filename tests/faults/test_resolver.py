@@ -57,7 +57,7 @@ def hanging() -> Iterator[Callable[[str], Entries]]:
     released = threading.Event()
 
     def hangs(host: str) -> Entries:
-        released.wait(10)
+        released.wait(30)
         return []
 
     yield hangs

@@ -23,7 +23,7 @@ def test_without_the_helper_nobody_is_let_in_and_the_command_goes_on(
     me: Person, base: Path
 ) -> None:
     netproxy, port = Netproxy(me, base), free_port()
-    code = "import time\nprint('serving', flush=True)\ntime.sleep(0.3)\n"
+    code = "import sys\nprint('serving', flush=True)\nsys.stdin.read()\n"
     with serving(netproxy, "--expose", f"8080:{port}", code=code) as running:
         said_until(running, "serving")
         os.kill(helper_of(running), signal.SIGKILL)

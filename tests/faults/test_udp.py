@@ -54,22 +54,27 @@ def test_a_journal_that_breaks_later_is_reported() -> None:
 
 
 class Late:
-    """A resolver that takes its time, and fails then."""
+    """A resolver that fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.gives_up = asyncio.Event()
 
     async def resolve(self, host: str) -> Sequence[str]:
-        await asyncio.sleep(0.05)
+        await self.gives_up.wait()
         raise DestinationUnreachable(Failure.DNS_TIMEOUT, host)
 
 
 def test_a_resolver_that_hangs_holds_a_few_datagrams_and_nobody_else() -> None:
+    late = Late()
     with (
-        peer() as far, proxy(Setting(resolver=Late())) as near,
+        peer() as far, proxy(Setting(resolver=late)) as near,
         Associated(near.socks()) as client,
     ):  # fmt: skip
         for _ in range(100):
             client.send("a.test", 53, b"x")
         client.send("127.0.0.1", far.port, b"y")
         assert client.receive()[2] == b"y"
+        near.call(late.gives_up.set)
         eventually(lambda: bool(near.audit.of(ConnectionFailed)))
         assert client.hears_nothing()
     assert [event.error_type for event in near.audit.of(ConnectionFailed)] == ["dns_timeout"]

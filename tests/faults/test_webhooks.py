@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,13 +64,23 @@ def netproxy(me: Person, base: Path) -> Netproxy:
 
 
 async def told(hook: Receiver, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             for each in hook.got:
                 if each.json["type"] == kind:
                     found: dict[str, Any] = each.json["data"]
                     return found
             await asyncio.sleep(0.02)
+
+
+async def noted(netproxy: Netproxy) -> None:
+    """Until a delivery is on record."""
+    path = netproxy.state / "netproxy" / "approvals.db"
+    query = "SELECT count(*) FROM webhook_outbox WHERE delivered_at IS NOT NULL"
+    async with asyncio.timeout(30):
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+            while store.execute(query).fetchone() == (0,):
+                await asyncio.sleep(0.02)
 
 
 def ask(proxy: str) -> subprocess.Popen[bytes]:
@@ -92,7 +104,7 @@ secret_file = "{netproxy.config}/netproxy/ops.out"
         first = await asyncio.to_thread(Service(netproxy, *named("site.test")).__enter__)
         client = ask(first.addresses[0])
         question = await told(hook, "approval.requested")
-        await asyncio.sleep(0.1)  # its delivery is noted
+        await noted(netproxy)
         first.process.kill()
         await asyncio.to_thread(first.__exit__)
         await asyncio.to_thread(client.wait)
