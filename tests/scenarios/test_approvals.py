@@ -41,7 +41,7 @@ def watching(netproxy: Netproxy) -> Iterator[Any]:
         assert output is not None
 
         def told() -> Any:
-            assert select.select([output], [], [], 10)[0], "nothing is told"
+            assert select.select([output], [], [], 30)[0], "nothing is told"
             return json.loads(output.readline())
 
         try:
@@ -56,7 +56,7 @@ def curl(service: Service, url: str) -> subprocess.Popen[str]:
 
 
 def body(client: subprocess.Popen[str]) -> str:
-    out, _ = client.communicate(timeout=20)
+    out, _ = client.communicate(timeout=60)
     return out
 
 

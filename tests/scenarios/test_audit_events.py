@@ -56,7 +56,7 @@ def setting(folder: Path) -> Setting:
     policy = FakePolicy(Verdict.ALLOW, dialable=LOOPBACK, on_denial=OnDenial.BLOCK)
     policy.by_host["denied.test"] = judgement(Verdict.DENY)
     policy.by_host["ask.test"] = judgement(Verdict.ASK)
-    limits = replace(LIMITS, head_seconds=0.3)
+    limits = replace(LIMITS, head_seconds=1.0)
     resolver = Names(private__test=[("10.0.0.1",)], here__test=[("127.0.0.1",)])
     return Setting(policy=policy, resolver=resolver, limits=limits, audit=RecordedAudit(folder))
 
@@ -318,10 +318,21 @@ def lived(netproxy: Netproxy) -> list[dict[str, Any]]:
 
 def test_a_question_from_its_asking_to_the_end_of_the_command(netproxy: Netproxy) -> None:
     """One client leaves, the next is refused by a person, and the command with it."""
-    script = "curl -sS -m 0.4 http://a.test/; curl -sS http://a.test/; sleep 30"
+    script = """
+curl -sS http://a.test/ & client=$!
+until [ -e leave ]; do sleep 0.05; done
+kill $client
+until [ -e return ]; do sleep 0.05; done
+curl -sS http://a.test/
+sleep 30
+"""
     with at_terminal(netproxy, script) as terminal:
-        terminal.see("left to answer")
-        time.sleep(1.2)  # the reviewer's keys count after half a second
+        terminal.see("1 request waits")
+        (netproxy.workspace / "leave").touch()
+        terminal.see("nobody waits now")
+        (netproxy.workspace / "return").touch()
+        terminal.see("1 request waits")
+        time.sleep(1)  # the reviewer's keys count after half a second
         terminal.press("d")
         assert terminal.wait() == 77
     records = lived(netproxy)
@@ -345,8 +356,10 @@ def test_a_question_from_its_asking_to_the_end_of_the_command(netproxy: Netproxy
 
 
 def test_a_command_that_ends_while_it_is_asked_about(netproxy: Netproxy) -> None:
-    with at_terminal(netproxy, "curl -sS http://a.test/ & sleep 0.6") as terminal:
+    script = "curl -sS http://a.test/ & until [ -e go ]; do sleep 0.05; done"
+    with at_terminal(netproxy, script) as terminal:
         terminal.see("left to answer")
+        (netproxy.workspace / "go").touch()
         assert terminal.wait() == 0
     records = lived(netproxy)
     assert [said(record) for record in records] == [

@@ -35,7 +35,7 @@ def test_by_name_with_nothing_set(person: Person, base: Path, site: Site) -> Non
     url = f"http://site.example:{site.port}"
     netproxy = Netproxy(person, base)
     script = f"""
-curl -sS -m 5 {url}/curl
+curl -sS -m 20 {url}/curl
 {sys.executable} -I -c 'import urllib.request as u; print(u.urlopen("{url}/urllib").read())'
 getent hosts site.example
 """
@@ -57,7 +57,7 @@ getent hosts site.example
 
 def test_with_capture_alone_no_proxy_is_named(me: Person, base: Path, site: Site) -> None:
     netproxy = Netproxy(me, base)
-    script = f"curl -sS -m 5 http://site.example:{site.port}/; env"
+    script = f"curl -sS -m 20 http://site.example:{site.port}/; env"
     done = netproxy.run(*allowing(site), "--capture", "only", command=["sh", "-c", script])
 
     assert done.status == 0, done.err
@@ -69,7 +69,7 @@ def test_with_capture_alone_no_proxy_is_named(me: Person, base: Path, site: Site
 
 def test_with_capture_off_it_finds_no_network(me: Person, base: Path, site: Site) -> None:
     netproxy = Netproxy(me, base)
-    command = ["env", "-i", "curl", "-sS", "-m", "5", f"http://site.example:{site.port}/"]
+    command = ["env", "-i", "curl", "-sS", "-m", "20", f"http://site.example:{site.port}/"]
     done = netproxy.run(*allowing(site), "--capture", "off", command=command)
 
     assert done.status == 6, "curl: could not resolve"

@@ -162,7 +162,7 @@ def test_an_interrupted_demo_leaves_nothing(netproxy: Netproxy, base: Path) -> N
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         process.stdout.read()
-        assert process.wait(10) == 130
+        assert process.wait(30) == 130
     assert list(temporary.iterdir()) == []
 
 

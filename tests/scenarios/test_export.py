@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 
 from otel import statuses
+from tests.support.fair_clock import share
 from tests.support.otlp_grpc_receiver import GrpcReceiver
 from tests.support.otlp_receiver import OtlpReceiver, attributes_of, uids_of
 from tests.support.ports import free_port
@@ -51,7 +52,7 @@ def test_a_dead_collector_costs_the_command_nothing(me: Person, base: Path) -> N
     began = time.monotonic()
     done = netproxy.run("--otlp", "http://127.0.0.1:9", "--ask", "never", command=["true"])
     assert done.status == 0
-    assert time.monotonic() - began < 5
+    assert (time.monotonic() - began) * share() < 5
 
 
 def test_a_collector_that_takes_nothing_is_named_at_the_end(me: Person, base: Path) -> None:
@@ -109,7 +110,7 @@ path = "{file}"
         expected = {event["log.record.uid"] for event in netproxy.events()}
         collector.wait_for(len(expected))
     assert set(uids_of(collector.records)) == expected
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 30
     while len(lines := file.read_text().splitlines()) < len(expected):
         assert time.monotonic() < give_up
         time.sleep(0.02)
@@ -145,7 +146,7 @@ def test_a_collector_that_is_the_gateway_itself_is_refused(me: Person, base: Pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == 78
     place = "config.toml:1:1 audit.sink[0]" if by == "file" else "--otlp"
@@ -167,7 +168,7 @@ def test_what_a_sink_rejects_after_the_end_is_on_record_with_the_next_run(
         )
         assert netproxy.run("--ask", "never", command=["true"]).status == 0
         (writer,) = (path for path in netproxy.audit.iterdir() if path.name.startswith("w-"))
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 30
         while not any(each.status.rejected for each in statuses(writer, now_ns=0)):
             assert time.monotonic() < give_up
             time.sleep(0.02)

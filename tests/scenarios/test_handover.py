@@ -98,7 +98,7 @@ def test_every_end_is_its_own(me: Person, base: Path) -> None:
             assert running.stdout is not None
             assert running.stdout.readline() == "up\n"
             running.terminate()
-            running.communicate(timeout=20)
+            running.communicate(timeout=60)
             assert running.returncode == 5
         # What a run can't be used for is said by the run itself.
         wrong = office("run", "--askk", "never", "--", "true")
@@ -148,7 +148,7 @@ def test_a_run_is_seen_reloaded_and_waited_for(me: Person, base: Path) -> None:
             service.signal()
             running.stdin.write("\n")
             running.stdin.close()
-            assert running.wait(20) == 0
+            assert running.wait(30) == 0
         assert service.ends() == 0
     (exited,) = office.events("netproxy.run.exited")
     assert exited["process.exit.code"] == 0
@@ -162,7 +162,7 @@ def test_a_gateway_that_may_not_wait_ends_its_runs(me: Person, base: Path) -> No
             assert running.stdout is not None
             assert running.stdout.readline() == "up\n"
             assert service.stop() == 0
-            _, err = running.communicate(timeout=20)
+            _, err = running.communicate(timeout=60)
     assert running.returncode == 125, err
     assert err == "netproxy run: stopped the command: its gateway was told to stop\n"
     (exited,) = office.events("netproxy.run.exited")

@@ -116,7 +116,7 @@ async def gateway(
 
 
 async def settled(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.01)
 

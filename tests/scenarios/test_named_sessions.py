@@ -53,7 +53,7 @@ def configure(netproxy: Netproxy, text: str) -> None:
 
 def fetched(service: Service, url: str, *words: str) -> str:
     argv = ["curl", "-s", "--max-time", "10", "-x", f"http://{service.address}", *words, url]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False).stdout
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stdout
 
 
 def sessions(netproxy: Netproxy) -> list[str]:

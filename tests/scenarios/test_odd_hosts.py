@@ -37,7 +37,7 @@ def on(person: Person, base: Path, host: str, *words: str, **environment: str) -
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     return Done(status=done.returncode, out=done.stdout, err=done.stderr)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.people import Person
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
 _SQUID = """
 http_port 127.0.0.1:{port}
 acl all_ports port 1-65535

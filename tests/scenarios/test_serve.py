@@ -42,7 +42,7 @@ def curl(proxy: str, url: str, *options: str) -> tuple[int, str]:
     """curl's own status, and the status of the last answer."""
     words = ["curl", "-sS", "-o", os.devnull, "-w", "%{http_connect}/%{http_code}", "-x", proxy]
     done = subprocess.run(
-        [*words, *options, url], capture_output=True, text=True, check=False, timeout=20,
+        [*words, *options, url], capture_output=True, text=True, check=False, timeout=60,
         env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     return done.returncode, done.stdout
@@ -180,7 +180,7 @@ def test_what_is_saved_holds_without_a_restart(netproxy: Netproxy, site: Site) -
         assert curl(f"http://{service.address}", url(site)) == (0, "000/200")
         path.write_text(path.read_text().replace("allow = [", "deny = ["))
         service.signal(signal.SIGHUP)
-        give_up = time.monotonic() + 10
+        give_up = time.monotonic() + 30
         while curl(f"http://{service.address}", url(site)) != (0, "000/403"):
             assert time.monotonic() < give_up
         service.says("the rules changed (files), and hold from now on")
@@ -193,7 +193,7 @@ def test_what_is_saved_holds_without_a_restart(netproxy: Netproxy, site: Site) -
 
 @contextmanager
 def download(service: Service, port: int) -> Iterator[http.client.HTTPResponse]:
-    with closing(http.client.HTTPConnection(*service.where, timeout=10)) as client:
+    with closing(http.client.HTTPConnection(*service.where, timeout=60)) as client:
         client.request("GET", f"http://127.0.0.1:{port}/", headers={"Host": f"127.0.0.1:{port}"})
         with client.getresponse() as response:
             assert response.read(4) == b"half"
@@ -229,7 +229,7 @@ def test_a_running_download_is_finished_and_nobody_new_is_let_in(netproxy: Netpr
             assert idle.recv(65536).startswith(b"HTTP/1.1 403 ")
             service.signal()
             assert idle.recv(10) == b"", "between two requests there is nothing to wait for"
-            give_up = time.monotonic() + 10
+            give_up = time.monotonic() + 30
             while True:
                 try:
                     socket.create_connection(service.where, 1).close()

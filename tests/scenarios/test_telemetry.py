@@ -143,7 +143,7 @@ def test_an_origin_is_told_nothing_of_it(netproxy: Netproxy, collector: SignalRe
             with accepted:
                 heads.append(accepted.recv(65536))
                 accepted.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-            assert client.wait(10) == 0
+            assert client.wait(30) == 0
             assert service.stop() == 0
     collector.wait_for("netproxy connection")
     (head,) = heads

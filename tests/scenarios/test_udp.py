@@ -28,16 +28,16 @@ import os, socket, sys
 host, _, port = os.environ["NETPROXY_SOCKS"].rpartition(":")
 name, number, question = sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])
 def associate():
-    control = socket.create_connection((host, int(port)), 5)
+    control = socket.create_connection((host, int(port)), 20)
     control.sendall(b"\\x05\\x01\\x00\\x05\\x03\\x00\\x01" + bytes(6))
     reply = b""
     while len(reply) < 12:
         reply += control.recv(12 - len(reply))
     assert reply[2:4] == b"\\x05\\x00", reply
     return control, (socket.inet_ntoa(reply[6:10]), int.from_bytes(reply[10:], "big"))
-def ask(to, host):
+def ask(to, host, seconds=20):
     taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    taker.settimeout(1)
+    taker.settimeout(seconds)
     head = b"\\x00\\x00\\x00\\x03" + bytes([len(host)]) + host.encode() + number.to_bytes(2, "big")
     taker.sendto(head + question, to)
     answer, source = taker.recvfrom(4096)
@@ -60,7 +60,7 @@ except OSError as nothing:
 DENIED = """
 control, to = associate()
 try:
-    print(ask(to, "other.test"))
+    print(ask(to, "other.test", seconds=1))
 except TimeoutError:
     print("silence")
 """

@@ -30,7 +30,7 @@ def netproxy(me: Person, base: Path) -> Netproxy:
 def curl(proxy: str, url: str) -> tuple[str, str]:
     words = ["curl", "-sS", "-w", "\\n%{http_code}", "-x", f"http://{proxy}", url]
     done = subprocess.run(
-        words, capture_output=True, text=True, check=True, timeout=20,
+        words, capture_output=True, text=True, check=True, timeout=60,
         env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     body, _, code = done.stdout.rpartition("\n")
