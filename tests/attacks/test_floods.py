@@ -38,7 +38,7 @@ default = "deny"
 """
 ASKED = b"GET http://refused.test/ HTTP/1.1\r\nHost: refused.test\r\nConnection: close\r\n\r\n"
 # Alone it is a millisecond. What others of the machine take is not counted (`FairClock`).
-WORST_SECONDS = 0.5
+WORST_SECONDS = 1.0
 GROWTH_BYTES = 48 << 20
 PAGE_BYTES = resource.getpagesize()
 
