@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 OLD = '[profiles.dev.network]\ndefault = "allow"\ndeny = ["old.test"]\n'
 NEW = '[profiles.dev.network]\ndefault = "allow"\ndeny = ["new.test"]\n'
 PATIENCE_SECONDS = 30.0
-# A reload keeps the loop from others for some 30 ms (100,000 rules).
-STALL_SECONDS = 0.2
+# A reload keeps the loop from others for some 30 ms (100,000 rules, which take seconds to compile).
+STALL_SECONDS = 1.0
 
 
 class Sink:
