@@ -8,7 +8,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.people import Person, myself, open_folder, ordinary_user, remove
 from tests.support.privilege import like_anybody
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 # No folder of examples: the suite also runs as users who may not write the checkout.
 # Every run of the suite draws other examples, so few at a time add up; `make fuzz` draws many.
-settings.register_profile("suite", database=None, deadline=None, max_examples=50)
+# How fast they are drawn says something about the machine, and nothing about what is tested.
+settings.register_profile(
+    "suite",
+    database=None,
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.register_profile("many", settings.get_profile("suite"), max_examples=500)
 settings.load_profile("suite")
 

@@ -60,7 +60,7 @@ def test_without_one_there_is_none(tmp_path: Path) -> None:
     assert heads.remembered(tmp_path) == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.binary()
     | st.recursive(
