@@ -23,3 +23,14 @@ def on_a_loop[**P](test: Callable[P, Coroutine[object, object, None]]) -> Callab
         asyncio.run(limited())
 
     return run
+
+
+# Far above what the busiest machine needs.
+PATIENCE_SECONDS = 20.0
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Wait for something that a thread, a process or another task does; fail when it does not."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds():
+            await asyncio.sleep(0.002)
