@@ -14,6 +14,7 @@ from approvals.http.problems import Problem
 from tests.support.fair_clock import FairClock
 from tests.support.http_site import ANNA, As, Client, api
 from tests.support.inbox import FakeInbox, question
+from tests.support.loops import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -24,13 +25,13 @@ async def opened(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
     return reader, writer
 
 
-async def until(reader: asyncio.StreamReader, text: bytes) -> bytes:
-    async with asyncio.timeout(2):
+async def read_to(reader: asyncio.StreamReader, text: bytes) -> bytes:
+    async with asyncio.timeout(PATIENCE_SECONDS):
         return await reader.readuntil(text)
 
 
@@ -40,10 +41,10 @@ def test_lines_for_programs() -> None:
     async def main() -> None:
         async with api(inbox) as (site, client):
             reader, writer = await opened(client)
-            await until(reader, b"\n\r\n")
+            await read_to(reader, b"\n\r\n")
             assert site.presence.anybody
             inbox.put(question("a-7"))
-            line = (await until(reader, b"}\n")).split(b"\n")[-2]
+            line = (await read_to(reader, b"}\n")).split(b"\n")[-2]
             assert json.loads(line) | {"at": ""} == {
                 "number": 1,
                 "kind": "asked",
@@ -62,7 +63,7 @@ def test_events_for_browsers_go_on_where_they_were() -> None:
         async with api(inbox) as (_, client):
             fields = "Accept: text/event-stream\r\nLast-Event-ID: 1\r\n"
             reader, writer = await opened(client, fields=fields)
-            told = await until(reader, b"}\n\n")
+            told = await read_to(reader, b"}\n\n")
             assert b"retry: 2000\n\n" in told
             assert b"id: 2\nevent: asked\ndata: {" in told
             assert b"a-1" not in told
@@ -88,9 +89,7 @@ def test_who_has_left_is_not_there_any_more(monkeypatch: pytest.MonkeyPatch) -> 
             _, writer = await opened(client)
             assert site.presence.anybody
             writer.close()
-            async with asyncio.timeout(2):
-                while site.presence.anybody:
-                    await asyncio.sleep(0.01)
+            await until(lambda: not site.presence.anybody)
 
     asyncio.run(main())
 
@@ -121,10 +120,10 @@ def test_a_token_that_is_revoked_ends_the_stream(monkeypatch: pytest.MonkeyPatch
         who = Revocable(ANNA)
         async with api(authenticate=who) as (_, client):
             reader, writer = await opened(client)
-            await until(reader, b"\n\r\n")
-            await until(reader, b"1\r\n\n\r\n")  # a sign of life
+            await read_to(reader, b"\n\r\n")
+            await read_to(reader, b"1\r\n\n\r\n")  # a sign of life
             who.identity = Identity(name="anna", channel="api", permissions=frozenset())
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 assert (await reader.read()).endswith(b"0\r\n\r\n")
             writer.close()
 
@@ -135,7 +134,7 @@ def test_it_ends_with_the_service() -> None:
     async def main() -> float:
         async with api() as (_, client):
             reader, writer = await opened(client)
-            await until(reader, b"\n\r\n")
+            await read_to(reader, b"\n\r\n")
             clock = FairClock()
         assert await reader.read() == b"0\r\n\r\n"
         writer.close()

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from approvals.http.server import HttpLimits, HttpServer, OpenToOthers
-from tests.support.http_site import listener, read_reply, served
+from tests.support.http_site import Client, listener, read_reply, served
+from tests.support.loops import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +60,7 @@ def test_a_head_that_does_not_come_is_not_waited_for() -> None:
         async with served(application(), HttpLimits(head_seconds=0.1)) as client:
             reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
             writer.write(b"GET / HTTP/1.1\r\nHost: loc")
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 assert await reader.read() == b""
             writer.close()
 
@@ -68,16 +69,22 @@ def test_a_head_that_does_not_come_is_not_waited_for() -> None:
 
 def test_more_connections_than_there_is_room_for_are_hung_up_on() -> None:
     async def main() -> None:
-        async with served(application(), HttpLimits(connections=2)) as client:
+        # Silence would be ended only much later.
+        sock, limits = listener(), HttpLimits(connections=2, head_seconds=600.0)
+        client = Client(sock.getsockname()[1])
+        async with HttpServer(application(), [sock], limits) as server:
             held = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(2)]
             for reader, writer in held:
                 writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 await read_reply(reader)
             reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
-            assert await reader.read() == b""
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                assert await reader.read() == b""
             writer.close()
             held.pop()[1].close()
-            await asyncio.sleep(0.05)
+            serving = server._runner.server
+            assert serving is not None
+            await until(lambda: len(serving.connections) < 2)
             reply = await client.raw(
                 b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             )

@@ -17,11 +17,17 @@ from approvals.errors import NoOpinion, ReviewerUnavailable
 from approvals.model import Answer, Scope, Verdict
 from approvals.reviewers.command import CommandReviewer
 from tests.support.inquiries import FakeInquiry
+from tests.support.late_loops import JumpingLoop, jump
+from tests.support.loops import PATIENCE_SECONDS, until
 
 SHELL = "/bin/sh"
+# Less than what is left behind would hold an answer up for.
+FAR_TOO_LONG = 15.0
 
 
-def settings(*argv: str, seconds: float = 5, widest: Scope = Scope.SESSION) -> CommandSettings:
+def settings(
+    *argv: str, seconds: float = PATIENCE_SECONDS, widest: Scope = Scope.SESSION
+) -> CommandSettings:
     return CommandSettings(
         name="bot",
         argv=argv,
@@ -31,7 +37,9 @@ def settings(*argv: str, seconds: float = 5, widest: Scope = Scope.SESSION) -> C
     )
 
 
-def reviewer(script: str, *, seconds: float = 5, widest: Scope = Scope.SESSION) -> CommandReviewer:
+def reviewer(
+    script: str, *, seconds: float = PATIENCE_SECONDS, widest: Scope = Scope.SESSION
+) -> CommandReviewer:
     environ = {"PATH": os.environ["PATH"], "HOME": "/home/anna", "EXTRA": "1", "SECRET": "2"}
     environ |= {"https_proxy": "http://x", "MY_PROXY": "3", "NETPROXY_HTTP": "4"}
     return CommandReviewer(settings(SHELL, "-c", script, seconds=seconds, widest=widest), environ)
@@ -41,9 +49,9 @@ def ask(asked: CommandReviewer, inquiry: FakeInquiry | None = None) -> Answer:
     return asyncio.run(asked.review(inquiry or FakeInquiry()))
 
 
-def failure(script: str, *, seconds: float = 5, widest: Scope = Scope.SESSION) -> str:
+def failure(script: str, *, widest: Scope = Scope.SESSION) -> str:
     with pytest.raises(ReviewerUnavailable) as caught:
-        ask(reviewer(script, seconds=seconds, widest=widest))
+        ask(reviewer(script, widest=widest))
     return str(caught.value)
 
 
@@ -91,7 +99,7 @@ def test_it_gets_a_clean_place(tmp_path: Path) -> None:
         ("""echo '{"verdict":"allow"}{"verdict":"deny"}'""", "invalid: bot: not JSON"),
         ("""echo '{"verdict":"allow","scope":"session"}'""", "invalid: bot: it may say allow"),
         ("yes", "invalid: bot said more than"),
-        ("yes >&2 & sleep 9 & exit 1", "exit: bot ended with 1"),
+        ("yes >&2 & sleep 60 & exit 1", "exit: bot ended with 1"),
     ],
 )
 def test_whatever_is_no_verdict_is_no_opinion_of_its_own_kind(script: str, kind: str) -> None:
@@ -118,18 +126,25 @@ def alive(pid: int) -> bool:
 def gone(file: Path) -> None:
     pids = [int(line) for line in file.read_text().split()]
     assert pids
-    until = time.monotonic() + 2
-    while any(map(alive, pids)):
-        assert time.monotonic() < until, "it outlived its question"
-        time.sleep(0.01)
+    asyncio.run(until(lambda: not any(map(alive, pids))))
 
 
 def test_at_the_deadline_all_of_it_is_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
+
+    async def main() -> None:
+        script = f"trap '' TERM; sleep 60 & echo $! $$ > {pids}.new; mv {pids}.new {pids}; wait"
+        asked = reviewer(script, seconds=300.0)
+        task = asyncio.get_running_loop().create_task(asked.review(FakeInquiry()))
+        await until(pids.exists)
+        jump(300.0)
+        with pytest.raises(ReviewerUnavailable, match=r"timeout: bot said nothing within 300 s"):
+            await task
+
     began = time.monotonic()
-    script = f"trap '' TERM; sleep 60 & echo $! $$ > {pids}; wait"
-    assert failure(script, seconds=0.3).startswith("timeout: bot said nothing within 0.3 s")
-    assert time.monotonic() - began < 2
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(main())
+    assert time.monotonic() - began < FAR_TOO_LONG
     gone(pids)
 
 
@@ -140,8 +155,7 @@ def test_when_the_question_ends_otherwise_it_is_killed(run: object, tmp_path: Pa
     async def main() -> None:
         script = f"sleep 60 & echo $! $$ > {pids}.new; mv {pids}.new {pids}; wait"
         task = asyncio.get_running_loop().create_task(reviewer(script).review(FakeInquiry()))
-        while not pids.exists():
-            await asyncio.sleep(0.01)
+        await until(pids.exists)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -156,14 +170,14 @@ def test_what_it_leaves_behind_is_killed_and_does_not_hold_the_answer_up(tmp_pat
     began = time.monotonic()
     script = f"""sleep 60 & echo $! > {pids}; echo '{{"verdict":"deny"}}'"""
     assert ask(reviewer(script)).verdict is Verdict.DENY
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < FAR_TOO_LONG
     gone(pids)
 
 
 def test_what_leaves_its_session_does_not_hold_the_answer_up() -> None:
     began = time.monotonic()
-    assert ask(reviewer("""setsid sleep 5 & echo '{"verdict":"deny"}'""")).verdict is Verdict.DENY
-    assert time.monotonic() - began < 4
+    assert ask(reviewer("""setsid sleep 30 & echo '{"verdict":"deny"}'""")).verdict is Verdict.DENY
+    assert time.monotonic() - began < FAR_TOO_LONG
 
 
 def test_no_shell_reads_its_words(tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from approvals.errors import ReviewerUnavailable
 from approvals.model import Answer, Resolution, Scope, Status, Verdict
 from approvals.reviewers.terminal import TerminalReviewer
 from tests.support.approvals import ASKING, KEY
+from tests.support.loops import PATIENCE_SECONDS, until
 from tests.support.terminals import HeldInquiry, NotedScreen, Window, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from approvals.ports import Screen
+    from approvals.ports import Clock, Screen
 
 FAST = TerminalConfig(deaf_seconds=0.03, quiet_seconds=0.01, tick_seconds=0.02, poll_seconds=0.01)
 
@@ -29,18 +30,30 @@ def reviewer(
     terminal: Window,
     *,
     screen: Screen | None = None,
-    config: TerminalConfig = FAST,
+    clock: Clock | None = None,
     in_foreground: Callable[[int], bool] = lambda _: True,
 ) -> TerminalReviewer:
     return TerminalReviewer(
         reviewer="anna",
         screen=screen or NotedScreen(),
-        clock=SystemClock(),
-        config=config,
+        clock=clock or SystemClock(),
+        config=FAST,
         environment={"TERM": "xterm", "NO_COLOR": "1"},
         path=terminal.path,
         in_foreground=in_foreground,
     )
+
+
+class HeldClock(SystemClock):
+    """Goes on when a test says so, and counts how often it was looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.now
 
 
 async def press(terminal: Window, key: str) -> None:
@@ -52,7 +65,7 @@ async def press(terminal: Window, key: str) -> None:
 
 async def answered(key: str, inquiry: HeldInquiry | None = None) -> Answer:
     with window() as terminal:
-        async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
             review = tasks.create_task(reviewer(terminal).review(inquiry or HeldInquiry()))
             await press(terminal, key)
         return review.result()
@@ -101,7 +114,7 @@ def dialogue(
         with window() as terminal:
             before = terminal.modes()
             who = reviewer(terminal, screen=screen, in_foreground=in_foreground)
-            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
                 review = tasks.create_task(who.review(asked))
                 await body(terminal, asked, review)
                 review.cancel()
@@ -129,16 +142,17 @@ def test_the_screen_is_held_while_the_question_stands() -> None:
 
 def test_typed_ahead_keys_and_keys_in_the_deaf_time_answer_nothing() -> None:
     async def main() -> None:
-        slow = replace(FAST, deaf_seconds=0.2)
+        clock = HeldClock()
         with window() as terminal:
             terminal.type("o\n")
             async with asyncio.TaskGroup() as tasks:
-                review = tasks.create_task(reviewer(terminal, config=slow).review(HeldInquiry()))
+                review = tasks.create_task(reviewer(terminal, clock=clock).review(HeldInquiry()))
                 await terminal.sees("left to answer")
+                looks = clock.looks
                 terminal.type("o")
-                await asyncio.sleep(0.15)
-                await asyncio.sleep(0.15)
+                await until(lambda: clock.looks > looks)
                 assert not review.done()
+                clock.now = FAST.deaf_seconds
                 terminal.type("d")
             assert review.result().verdict is Verdict.DENY
 
@@ -299,7 +313,7 @@ def test_one_key_shows_the_group_and_the_next_answers_all_of_it() -> None:
         strangers = [HeldInquiry(), HeldInquiry(asking=replace(group[0].asking, run="r-2"))]
         with window() as terminal:
             who = reviewer(terminal)
-            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
                 asked = (group[0], strangers[0], *group[1:], strangers[1])
                 reviews = [tasks.create_task(who.review(each)) for each in asked]
                 await press(terminal, "g")

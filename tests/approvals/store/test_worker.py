@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from approvals.errors import StoreUnavailable
-from approvals.store import worker as module
-from approvals.store.worker import Worker
+from approvals.store.worker import HANG_SECONDS, Worker
+from tests.support.late_loops import JumpingLoop, jump
+from tests.support.loops import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,21 +65,28 @@ def failing(name: str, error: Exception) -> Callable[[Transaction], str]:
     return work
 
 
-def held(release: threading.Event) -> Callable[[Transaction], bool]:
-    return lambda _: release.wait(5)
+class Held:
+    """Work that goes on when it is let go, and shows when the thread has begun it."""
+
+    def __init__(self) -> None:
+        self.began, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, _: Transaction) -> bool:
+        self.began.set()
+        return self.go_on.wait(PATIENCE_SECONDS)
 
 
 def test_what_queues_up_shares_one_commit() -> None:
     connector = InMemory()
-    release = threading.Event()
+    held = Held()
 
     async def main() -> None:
         worker = writer(connector)
-        first = asyncio.ensure_future(worker.run(held(release)))
-        await asyncio.sleep(0.05)
+        first = asyncio.ensure_future(worker.run(held))
+        await until(held.began.is_set)
         rest = asyncio.gather(*(worker.run(keep(f"{number}")) for number in range(100)))
         await asyncio.sleep(0)
-        release.set()
+        held.go_on.set()
         assert await first
         assert await rest == [str(number) for number in range(100)]
         worker.stop()
@@ -118,15 +126,14 @@ def test_storage_that_fails_fails_all_and_they_can_try_again(code: int, drops: i
     connector = InMemory()
 
     async def main() -> None:
-        worker = writer(connector)
-        release = threading.Event()
-        before = asyncio.ensure_future(worker.run(held(release)))
-        await asyncio.sleep(0.05)
+        worker, held = writer(connector), Held()
+        before = asyncio.ensure_future(worker.run(held))
+        await until(held.began.is_set)
         both = asyncio.gather(
             worker.run(keep("a")), worker.run(failing("b", trouble)), return_exceptions=True
         )
         await asyncio.sleep(0)
-        release.set()
+        held.go_on.set()
         assert await before
         told = await both
         assert [str(one) for one in told] == ["disk trouble"] * 2
@@ -139,43 +146,44 @@ def test_storage_that_fails_fails_all_and_they_can_try_again(code: int, drops: i
     asyncio.run(main())
 
 
-def test_a_disk_that_hangs_is_a_no_at_once_and_nothing_of_it_holds_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "HANG_SECONDS", 0.1)
-    release = threading.Event()
+def test_a_disk_that_hangs_is_a_no_at_once_and_nothing_of_it_holds_later() -> None:
+    held = Held()
 
-    def slow(transaction: Transaction) -> str:
+    def slow(transaction: Transaction) -> bool:
         keep("too late")(transaction)
-        release.wait(5)
-        return ""
+        return held(transaction)
 
     async def main() -> None:
         worker = writer(InMemory())
         waits = [asyncio.ensure_future(worker.run(work)) for work in (slow, keep("behind it"))]
+        await until(held.began.is_set)
+        jump(HANG_SECONDS)
         for wait in waits:
             with pytest.raises(StoreUnavailable, match="no answer"):
                 await wait
+        assert worker._busy_since is not None
+        worker._busy_since -= HANG_SECONDS  # its thread goes by the machine's clock
         with pytest.raises(StoreUnavailable, match="does not answer"):
             await worker.run(kept)
-        release.set()
-        await asyncio.sleep(0.05)
+        held.go_on.set()
+        await until(lambda: not worker._hangs())
         assert await worker.run(kept) == []
         worker.stop()
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(main())
 
 
 def test_who_no_longer_waits_changes_nothing_for_the_rest() -> None:
-    release = threading.Event()
+    held = Held()
 
     async def main() -> None:
         worker = writer(InMemory())
-        first = asyncio.ensure_future(worker.run(held(release)))
+        first = asyncio.ensure_future(worker.run(held))
         cancelled = asyncio.ensure_future(worker.run(keep("a")))
         await asyncio.sleep(0)
         cancelled.cancel()
-        release.set()
+        held.go_on.set()
         await first
         assert await worker.run(kept) == ["a"]
         worker.stop()
@@ -186,16 +194,16 @@ def test_who_no_longer_waits_changes_nothing_for_the_rest() -> None:
 
 
 def test_a_loop_that_is_gone_is_not_told() -> None:
-    release = threading.Event()
+    held = Held()
     connector = InMemory()
     worker = writer(connector)
 
     async def main() -> None:
-        first = asyncio.ensure_future(worker.run(held(release)))
+        first = asyncio.ensure_future(worker.run(held))
         await asyncio.sleep(0)
         first.cancel()
 
     asyncio.run(main())
-    release.set()
+    held.go_on.set()
     assert asyncio.run(worker.run(kept)) == []
     worker.stop()

@@ -10,6 +10,7 @@ import pytest
 from approvals.model import Change, ChangeKind
 from approvals.web.stream import as_event
 from tests.support.inbox import FakeInbox, question
+from tests.support.loops import PATIENCE_SECONDS, until
 from tests.support.web_visit import visit
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Reading:
         self.reader, self.writer = reader, writer
 
     async def until(self, text: str) -> str:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return (await self.reader.readuntil(text.encode())).decode()
 
 
@@ -39,9 +40,7 @@ async def listen(anna: Visit, last: str = "") -> Reading:
 
 
 async def gone(anna: Visit) -> None:
-    async with asyncio.timeout(3):
-        while anna.site.presence._attached:
-            await asyncio.sleep(0.01)
+    await until(lambda: not anna.site.presence._attached)
 
 
 @pytest.fixture
