@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from netproxy.protocol.buffer import NEED_DATA
 from netproxy.protocol.tls_hello import NOT_TLS, Hello, HelloReader, Outcome
 from tests.support.hellos import extension, hello, names, records
+from tests.support.loops import PATIENCE_SECONDS
 
 LIMIT = 64 * 1024
 PLAIN = Hello(server_names=(b"a.test",), alpn=(), has_ech=False, is_whole=True)
@@ -61,11 +62,11 @@ def test_what_openssl_sends() -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as client:
-            listener.settimeout(10)
+            listener.settimeout(PATIENCE_SECONDS)
             connection, _ = listener.accept()
             with connection:
                 found = read(connection.recv(65536))
-            client.wait(10)
+            client.wait(PATIENCE_SECONDS)
     assert found == Hello(server_names=(b"s.test",), alpn=(b"h2",), has_ech=False, is_whole=True)
 
 

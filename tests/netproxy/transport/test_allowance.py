@@ -12,7 +12,7 @@ import pytest
 from netproxy.transport.allowance import Allowance
 from otel.events import ClientsTurnedAway, ConnectionClosed
 from tests.support.fakes import FakeResolver
-from tests.support.origins import Recorder, echo, origin, read_all, read_head
+from tests.support.origins import PATIENCE_SECONDS, Recorder, echo, origin, read_all, read_head
 from tests.support.proxies import LIMITS, Setting, eventually, proxy, read_until
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def test_an_idle_tunnel_that_moved_nothing_stays() -> None:
             idle.settimeout(0.05)
             with pytest.raises(TimeoutError):
                 idle.recv(1)
-            idle.settimeout(5)
+            idle.settimeout(PATIENCE_SECONDS)
             idle.sendall(b"now it does")
             with suppress(ConnectionResetError):
                 while idle.recv(100):

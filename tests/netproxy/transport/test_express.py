@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from netproxy.policy.destinations import parse_destination
 from netproxy.transport.http_driver import HttpConnection
 from otel.events import ConnectionClosed, ConnectionOpened, Event, PolicyDecision
 from tests.support.fakes import FakeAudit, FakePolicy, answer, judgement
+from tests.support.late_loops import JumpingLoop, jump
 from tests.support.origins import Keeper, Origin, origin, read_all, read_head, reset, resets
 from tests.support.parents import HttpParent, parent, through
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
@@ -22,7 +24,6 @@ from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from netproxy.config import Limits
     from netproxy.model import ApprovalId
     from otel.errors import AuditUnavailable
 
@@ -88,6 +89,12 @@ def under_way(near: Proxy, far: Origin, told: Teller) -> Iterator[socket.socket]
         eventually(lambda: near.call(lambda: only(near)._running is not None))
         assert near.call(lambda: only(near).task) is None
         yield client
+
+
+def go_by(near: Proxy, seconds: float) -> None:
+    """Let so much time go by twice: from the first look on it is seen to be quiet."""
+    for _ in range(2):
+        near.call(partial(jump, seconds))
 
 
 def test_between_two_requests_there_is_neither_task_nor_timer() -> None:
@@ -371,48 +378,54 @@ def test_what_rests_is_closed_by_draining() -> None:
 
 
 def test_an_idle_client_is_closed_in_time() -> None:
-    setting = Setting(limits=replace(LIMITS, keep_alive_seconds=0.1))
+    setting = Setting(loop_factory=JumpingLoop)
     with origin(Teller()) as far, proxy(setting) as near, kept(near, far) as client:
+        near.call(partial(jump, LIMITS.keep_alive_seconds))
         assert read_all(client) == b""
     assert near.audit.decisions == [("allow", "allowed_by_rule")]
 
 
 @pytest.mark.parametrize("part", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
 @pytest.mark.parametrize(
-    ("limits", "reason"),
+    ("seconds", "reason"),
     [
-        pytest.param(replace(LIMITS, idle_seconds=0.2), "idle", id="idle"),
-        pytest.param(replace(LIMITS, lifetime_seconds=0.2), "lifetime", id="lifetime"),
+        pytest.param(LIMITS.idle_seconds, "idle", id="idle"),
+        pytest.param(LIMITS.lifetime_seconds, "lifetime", id="lifetime"),
     ],
 )
 def test_an_origin_that_falls_silent_holds_nobody_for_ever(
-    limits: Limits, reason: str, part: bytes
+    seconds: float, reason: str, part: bytes
 ) -> None:
-    told, setting = Teller(), Setting(limits=limits)
+    told, setting = Teller(), Setting(loop_factory=JumpingLoop)
     with origin(told) as far, proxy(setting) as near, under_way(near, far, told) as client:
         told.go(part)
         assert read_until(client, b"half") if part else True
+        go_by(near, seconds)
         with pytest.raises(ConnectionResetError):
             client.recv(1)
     assert near.audit.of(ConnectionClosed)[1].close_reason == reason
 
 
 def test_nor_does_one_that_never_answers_a_clients_first_request() -> None:
-    setting = Setting(limits=replace(LIMITS, idle_seconds=0.2))
+    heads = []
 
     def silent(connection: socket.socket) -> None:
-        read_head(connection)
+        heads.append(read_head(connection))
         connection.recv(1)
 
+    setting = Setting(loop_factory=JumpingLoop)
     with origin(silent) as far, proxy(setting) as near, near.http() as client:
         client.sendall(ask(at(far)))
+        eventually(lambda: bool(heads))
+        eventually(lambda: near.call(lambda: only(near)._running is not None))
+        go_by(near, LIMITS.idle_seconds)
         with pytest.raises(ConnectionResetError):
             client.recv(1)
     assert near.audit.of(ConnectionClosed)[0].close_reason == "idle"
 
 
 def test_a_client_that_is_slow_with_its_next_head_is_told() -> None:
-    setting = Setting(limits=replace(LIMITS, head_seconds=0.1))
+    setting = Setting(limits=replace(LIMITS, head_seconds=0.5))
     with origin(Teller()) as far, proxy(setting) as near, kept(near, far) as client:
         client.sendall(b"GET http://a.te")
         assert read_all(client).startswith(b"HTTP/1.1 408 ")

@@ -6,12 +6,14 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from otel.events import ConnectionClosed, PolicyDecision
+from tests.support.late_loops import JumpingLoop, jump
 from tests.support.origins import Keeper, Recorder, origin, read_all, read_head, reset
-from tests.support.proxies import LIMITS, Setting, proxy, read_until
+from tests.support.proxies import LIMITS, Setting, eventually, proxy, read_until
 
 HI = b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -322,7 +324,7 @@ def test_a_client_that_leaves_in_its_upload(is_reset: bool) -> None:
     with origin(recorder) as far, proxy() as near:
         client = near.http()
         client.sendall(get(far.port, "Content-Length: 100", line="POST {url} HTTP/1.1") + b"x")
-        time.sleep(0.02)
+        eventually(lambda: bool(recorder.heads))
         reset(client) if is_reset else client.close()
         near.settle()
     assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["reset"]
@@ -355,9 +357,10 @@ def test_a_slow_client_holds_the_origin_back() -> None:
 
 def test_time_limits_do_not_hold_for_bodies() -> None:
     """An upload may take longer than a head: only heads are timed."""
-    setting = Setting(limits=replace(LIMITS, head_seconds=0.05))
-    with origin(Recorder(HI)) as far, proxy(setting) as near, near.http() as client:
+    setting, recorder = Setting(loop_factory=JumpingLoop), Recorder(HI)
+    with origin(recorder) as far, proxy(setting) as near, near.http() as client:
         client.sendall(get(far.port, "Content-Length: 2", line="POST {url} HTTP/1.1") + b"x")
-        time.sleep(0.15)
+        eventually(lambda: bool(recorder.heads))
+        near.call(partial(jump, 3 * LIMITS.head_seconds))
         client.sendall(b"y")
         assert read_until(client, b"hi").endswith(b"hi")

@@ -24,7 +24,7 @@ from otel.events import (
     PolicyDecision,
 )
 from tests.support.fakes import FakeApprover, FakeAudit, FakePolicy, FakeResolver, FakeToken, answer
-from tests.support.origins import Recorder, echo, origin, read_all, reset
+from tests.support.origins import PATIENCE_SECONDS, Recorder, echo, origin, read_all, reset
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_200_comes_only_after_the_dial_and_early_bytes_wait_for_it() -> None:
             assert far.accepted == 0
             client.sendall(b" bird")
             near.call(dialers[0].go.set)
-            client.settimeout(5)
+            client.settimeout(PATIENCE_SECONDS)
             assert read_until(client, b"bird") == OK + b"early bird"
 
 
@@ -395,7 +395,7 @@ def test_past_the_limit_clients_wait_to_be_accepted() -> None:
         waiting.settimeout(0.1)
         with pytest.raises(TimeoutError):
             waiting.recv(10)
-        waiting.settimeout(5)
+        waiting.settimeout(PATIENCE_SECONDS)
         held.close()
         assert read_until(waiting, b"\r\n\r\n") == OK
         waiting.close()

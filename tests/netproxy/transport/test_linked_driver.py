@@ -13,7 +13,7 @@ from netproxy.model import CloseReason, ConnectionId
 from otel.errors import AuditUnavailable
 from otel.events import ClientsTurnedAway, ExposeClosed, ExposeOpened, ExposeRefused
 from tests.support.fakes import FakeAudit
-from tests.support.origins import read_all
+from tests.support.origins import PATIENCE_SECONDS, read_all
 from tests.support.proxies import LIMITS, Proxy, Setting, eventually, proxy
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class FakeLink:
             raise self.problem
         far, ours = socket.socketpair()
         far.setblocking(False)
-        ours.settimeout(5)
+        ours.settimeout(PATIENCE_SECONDS)
         self.ends.append(ours)
         return far
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import socket
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,7 @@ from otel.events import ConnectionFailed, ConnectionOpened, ParentUsed
 from tests.support.fakes import FakePolicy, FakeResolver
 from tests.support.origins import echo, origin, read_all
 from tests.support.parents import OK, HttpParent, parent, through
-from tests.support.proxies import LIMITS, Proxy, Setting, proxy, read_until
+from tests.support.proxies import Proxy, Setting, proxy, read_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +31,6 @@ def setting(chosen: Parent, **names: list[tuple[str, ...]]) -> Setting:
         policy=FakePolicy(Verdict.ALLOW),
         resolver=FakeResolver(**(names or NAMES)),
         routes=through(chosen),
-        limits=replace(LIMITS, connect_seconds=0.3),
     )
 
 

@@ -28,7 +28,7 @@ from tests.support.fakes import (
     answer,
     judgement,
 )
-from tests.support.origins import echo, origin, read_all, read_head
+from tests.support.origins import PATIENCE_SECONDS, echo, origin, read_all, read_head
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def serving(failures: list[int]) -> bytes:
             client.setblocking(False)
             await loop.sock_connect(client, listener.getsockname())
             await loop.sock_sendall(client, b"CONNECT a.test:443 HTTP/1.1\r\nHost: a\r\n\r\n")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 answered = await loop.sock_recv(client, 100)
         await server.aclose()
         readiness.close()
@@ -248,7 +248,7 @@ def test_nothing_is_dialled_that_the_policy_in_force_refuses(held: str, verdict:
     setting = Setting(resolver=holding, dialer=holding)
     with origin(echo) as far, proxy(setting) as near, near.http() as client:
         client.sendall(f"CONNECT a.test:{far.port} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        assert holding.asked.wait(5)
+        assert holding.asked.wait(PATIENCE_SECONDS)
         tighten(near, verdict)
         status, reason = refused(read_all(client))
     assert status == b"403"
@@ -264,7 +264,7 @@ def test_nor_is_an_address_that_it_refuses() -> None:
     setting.policy.dialable = frozenset({"127.0.0.1", "127.0.0.2"})
     with origin(echo) as far, proxy(setting) as near, near.http() as client:
         client.sendall(f"CONNECT a.test:{far.port} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        assert holding.asked.wait(5)
+        assert holding.asked.wait(PATIENCE_SECONDS)
         setting.policy.dialable = frozenset({"127.0.0.2"})
         tighten(near, Verdict.ALLOW)
         assert refused(read_all(client)) == (b"403", "not_allowed_local")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from otel.events import (
     PolicyDecision,
 )
 from tests.support.fakes import FakePolicy, FakeResolver, LateAudit, judgement
-from tests.support.origins import echo, origin, read_all
+from tests.support.origins import PATIENCE_SECONDS, echo, origin, read_all
 from tests.support.proxies import LIMITS, Proxy, Setting, eventually, proxy
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def test_over_the_limit_is_reply_01() -> None:
     setting = Setting(limits=replace(LIMITS, connections_per_run=1))
     with proxy(setting) as near, near.socks() as held:
         held.sendall(b"\x05")
-        time.sleep(0.05)
+        eventually(lambda: bool(near.server.connections))
         with near.socks() as client:
             client.sendall(GREETING + ask("a.test", 443))
             assert read_all(client) == b"\x05\x00" + reply(SocksReply.GENERAL_FAILURE)
@@ -206,7 +205,7 @@ def test_r94_a_handshake_that_stalls_is_closed(start: bytes) -> None:
     setting = Setting(limits=replace(LIMITS, head_seconds=0.05))
     with proxy(setting) as near, near.socks() as client:
         client.sendall(start)
-        client.settimeout(5)
+        client.settimeout(PATIENCE_SECONDS)
         assert read_all(client) in {b"", b"\x05\x00"}
 
 
@@ -252,7 +251,7 @@ def test_over_a_limit_a_handshake_has_less_time() -> None:
     limits = replace(LIMITS, connections_per_run=0, head_seconds=30.0, linger_seconds=0.05)
     with proxy(Setting(limits=limits)) as near, near.socks() as client:
         client.sendall(b"\x05")
-        client.settimeout(5)
+        client.settimeout(PATIENCE_SECONDS)
         assert read_all(client) == b""
 
 

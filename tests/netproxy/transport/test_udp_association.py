@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from netproxy.model import ApprovalId, CloseReason, OnDenial, Reason, Verdict
 from netproxy.transport import OwnPorts, SharedPorts
+from netproxy.transport.socks_driver import SocksConnection
 from otel.events import (
     AssociationClosed,
     ClientsTurnedAway,
@@ -22,13 +24,13 @@ from otel.events import (
 )
 from tests.support.datagrams import Associated, Refused, header, peer
 from tests.support.fakes import FakeApprover, FakeAudit, FakePolicy, FakeResolver, answer, judgement
+from tests.support.late_loops import JumpingLoop, jump
+from tests.support.loops import PATIENCE_SECONDS
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy
 
 if TYPE_CHECKING:
     from netproxy.transport import Readiness
     from netproxy.transport.udp_ports import Address
-
-SHORT = replace(LIMITS, udp_idle_seconds=0.08, udp_refusal_seconds=0.05)
 
 
 def associated(near: Proxy, *, announces: bool = False) -> Associated:
@@ -42,6 +44,14 @@ def shared_ports(readiness: Readiness) -> SharedPorts:
     sock.setsockopt(socket.IPPROTO_IP, 8, 1)
     sock.bind(("", 0))
     return SharedPorts(sock, readiness)
+
+
+def dropped(near: Proxy) -> int:
+    """How many datagrams its only association has not let through."""
+    (connection,) = near.server.connections
+    assert isinstance(connection, SocksConnection)
+    assert connection._association is not None
+    return connection._association._dropped
 
 
 def asking(approver: FakeApprover, **more: object) -> Setting:
@@ -114,13 +124,13 @@ def test_each_destination_is_decided_on_its_own() -> None:
 def test_what_was_refused_is_judged_again_after_a_while() -> None:
     policy = FakePolicy(Verdict.DENY, dialable=LOOPBACK, on_denial=OnDenial.BLOCK)
     with (
-        peer() as far, proxy(Setting(policy=policy, limits=SHORT)) as near,
+        peer() as far, proxy(Setting(policy=policy, loop_factory=JumpingLoop)) as near,
         associated(near) as client,
     ):  # fmt: skip
         client.send("127.0.0.1", far.port, b"no")
         eventually(lambda: near.audit.decisions == [("deny", "denied_by_rule")])
         policy.default = judgement(Verdict.ALLOW)
-        time.sleep(0.06)
+        near.call(partial(jump, LIMITS.udp_refusal_seconds))
         client.send("127.0.0.1", far.port, b"yes")
         assert client.receive()[2] == b"yes"
 
@@ -151,8 +161,8 @@ def test_a_few_datagrams_wait_for_the_answer_and_the_rest_are_lost() -> None:
     with peer() as far, proxy(asking(approver)) as near, associated(near) as client:
         for number in range(10):
             client.send("127.0.0.1", far.port, b"%d" % number)
-        eventually(lambda: len(approver.pending) == 1)
-        time.sleep(0.05)
+        eventually(lambda: near.call(lambda: dropped(near)) == 6)
+        assert len(approver.pending) == 1
         assert far.received == []
         near.call(lambda: approver.pending[0].set_result(answer(Reason.APPROVED)))
         assert [client.receive()[2] for _ in range(4)] == [b"0", b"1", b"2", b"3"]
@@ -207,12 +217,17 @@ def test_a_policy_that_changes_while_somebody_is_asked_answers_it() -> None:
 
 
 def test_an_idle_flow_ends_and_only_the_client_keeps_it_alive() -> None:
-    with peer() as far, proxy(Setting(limits=SHORT)) as near, associated(near) as client:
+    setting = Setting(loop_factory=JumpingLoop)
+    with peer() as far, proxy(setting) as near, associated(near) as client:
         client.send("127.0.0.1", far.port, b"one")
         client.receive()
-        for _ in range(20):
+
+        def is_closed_all_the_same() -> bool:
             far.socket.sendto(b"hello", far.sources[0])
-            time.sleep(0.01)
+            near.call(partial(jump, LIMITS.udp_idle_seconds / 8))
+            return bool(near.audit.of(ConnectionClosed))
+
+        eventually(is_closed_all_the_same)
         assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["idle"]
         client.send("127.0.0.1", far.port, b"two")
         eventually(lambda: far.received == [b"one", b"two"])
@@ -288,7 +303,7 @@ def test_a_peer_that_is_not_there_loses_nothing_else() -> None:
         assert client.hears_nothing()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
             back.bind(("127.0.0.1", port))
-            back.settimeout(5)
+            back.settimeout(PATIENCE_SECONDS)
             client.send("127.0.0.1", port, b"!")
             data, source = back.recvfrom(100)
             while data == b"?":  # on a busy machine one of those comes only now
@@ -321,14 +336,15 @@ def test_over_the_limit_of_associations(limit: str) -> None:
 
 @pytest.mark.parametrize("limit", ["udp_peers_per_association", "udp_flows_per_run"])
 def test_over_the_limit_of_destinations(limit: str) -> None:
-    limits = replace(SHORT, **{limit: 1})
-    with peer() as one, peer() as two, proxy(Setting(limits=limits)) as near:
+    setting = Setting(limits=replace(LIMITS, **{limit: 1}), loop_factory=JumpingLoop)
+    with peer() as one, peer() as two, proxy(setting) as near:
         with associated(near) as client:
             client.send("127.0.0.1", one.port, b"one")
             assert client.receive()[2] == b"one"
             client.send("127.0.0.1", two.port, b"two")
             assert client.hears_nothing()
             assert two.received == []
+            near.call(partial(jump, LIMITS.udp_idle_seconds))
             eventually(lambda: bool(near.audit.of(ConnectionClosed)))  # it was idle
             client.send("127.0.0.1", two.port, b"two")
             assert client.receive()[2] == b"two"

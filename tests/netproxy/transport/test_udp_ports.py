@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.transport import OwnPorts, Readiness, SharedPorts
+from tests.support.loops import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
     from netproxy.transport.udp_ports import Address, Port, Ports
@@ -48,10 +49,10 @@ def test_each_takes_its_own_datagrams_and_answers_from_its_own_address(kind: str
         assert "127.0.0.1" not in {end.address[0] for end in ends} or kind == "own"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.bind(("127.0.0.1", 0))
-            client.settimeout(2)
+            client.settimeout(PATIENCE_SECONDS)
             for end, data in zip(ends, (b"one", b"two"), strict=True):
                 client.sendto(data, end.address)
-            await asyncio.sleep(0.02)
+            await until(lambda: one.received and two.received)
             assert one.received == [(b"one", client.getsockname())]
             assert two.received == [(b"two", client.getsockname())]
             for end, data in zip(ends, (b"1", b"2"), strict=True):
@@ -61,7 +62,7 @@ def test_each_takes_its_own_datagrams_and_answers_from_its_own_address(kind: str
             ends[0].close()
             client.sendto(b"late", ends[0].address)
             client.sendto(b"still", ends[1].address)
-            await asyncio.sleep(0.02)
+            await until(lambda: len(two.received) > 1)
         assert [data for data, _ in one.received] == [b"one"]
         assert [data for data, _ in two.received] == [b"two", b"still"]
         ends[1].close()
@@ -99,6 +100,7 @@ def test_a_closed_port_in_the_middle_of_a_batch_takes_no_more() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             for number in range(5):
                 client.sendto(b"%d" % number, end.address)
+            await until(lambda: received)
             await asyncio.sleep(0.02)
         readiness.close()
         return received

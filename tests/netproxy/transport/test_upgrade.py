@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,8 @@ from netproxy.model import ApprovalId, CloseReason, OnDenial, Reason, Source, Ve
 from netproxy.policy.destinations import parse_destination
 from otel.events import ConnectionClosed, PolicyDecision
 from tests.support.fakes import judgement
-from tests.support.origins import echo, origin, read_all, read_head
+from tests.support.late_loops import JumpingLoop, jump
+from tests.support.origins import PATIENCE_SECONDS, echo, origin, read_all, read_head
 from tests.support.proxies import LIMITS, Proxy, Setting, eventually, proxy, read_until
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def test_what_a_client_sends_early_waits_for_the_101() -> None:
             rest += connection.recv(100)
         except TimeoutError:
             seen.append(rest)
-        connection.settimeout(5)
+        connection.settimeout(PATIENCE_SECONDS)
         connection.sendall(SWITCH)
         seen.append(connection.recv(100))
 
@@ -201,19 +203,24 @@ def test_it_is_cut_like_any_tunnel(cut: Callable[[Proxy], None], reason: str) ->
 
 
 @pytest.mark.parametrize(
-    ("limits", "reason"),
+    ("limits", "seconds", "reason"),
     [
-        (replace(LIMITS, idle_seconds=0.1), "idle"),
-        (replace(LIMITS, lifetime_seconds=0.1), "lifetime"),
-        (replace(LIMITS, tunnel_bytes=8), "byte_limit"),
-        (replace(LIMITS, bytes_per_run=400), "byte_limit"),
+        (LIMITS, LIMITS.idle_seconds, "idle"),
+        (LIMITS, LIMITS.lifetime_seconds, "lifetime"),
+        (replace(LIMITS, tunnel_bytes=8), 0.0, "byte_limit"),
+        (replace(LIMITS, bytes_per_run=400), 0.0, "byte_limit"),
     ],
 )
-def test_it_has_the_limits_of_a_tunnel(limits: Limits, reason: str) -> None:
-    with origin(Switches()) as far, proxy(Setting(limits=limits)) as near:
+def test_it_has_the_limits_of_a_tunnel(limits: Limits, seconds: float, reason: str) -> None:
+    setting = Setting(limits=limits, loop_factory=JumpingLoop)
+    with origin(Switches()) as far, proxy(setting) as near:
         client, _ = switched(near, far.port)
         with client:
             client.sendall(bytes(300))
+            if seconds:
+                assert client.recv(1)
+            for _ in range(2):  # from the first look on it is seen to be quiet
+                near.call(partial(jump, seconds))
             assert len(read_all(client)) <= 300
         near.settle()
     [closed] = near.audit.of(ConnectionClosed)
