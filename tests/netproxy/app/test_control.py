@@ -17,6 +17,7 @@ from netproxy.app.control_socket import FIRST, connect, open_control
 from tests.support.approvals import ListSink
 from tests.support.http_site import FakeSurroundings, read_reply
 from tests.support.inbox import FakeInbox, question
+from tests.support.loops import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,10 +101,7 @@ def test_a_way_that_fails_costs_nobody_anything_else(
         control = open_control(tmp_path / "netproxy")
         async with controlled(room(reports), control, FakeInbox()):
             with connect(tmp_path / "netproxy", FIRST, 1) as waiting:
-                for _ in range(200):
-                    await asyncio.sleep(0.005)
-                    if reports:
-                        break
+                await until(lambda: reports)
                 with suppress(ConnectionResetError):
                     assert waiting.recv(1) == b""
         control.close()

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.app.health import Condition, Health, answer
+from tests.support.loops import until
 
 HERE = b"Host: 127.0.0.1:3129\r\n"
 
@@ -135,16 +136,16 @@ def test_over_a_socket() -> None:
             answers = [await asked(whole), await asked(whole[:9], whole[9:])]
             answers.append(await asked(b"x" * 100_000))
             silent = [await asyncio.open_connection(*where) for _ in range(200)]
+            assert await silent[-1][0].read() == b""  # nor has any before it to be looked at yet
             for _, writer in silent[:150]:
                 writer.close()
+            await until(lambda: not health._open)
             record.impairment = "the disk is full"
-            await asyncio.sleep(0.05)
             answers.append(await asked(whole))
             record.impairment = None
             record.is_almost_full = True
             answers.append(await asked(whole))
             health.is_draining = True
-            await asyncio.sleep(0.05)
             answers.append(await asked(whole))
             for _, writer in silent[150:]:
                 writer.close()

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from netproxy.app.metrics_page import MetricsPage
+from tests.support.loops import PATIENCE_SECONDS
 
 HERE = b"Host: 127.0.0.1\r\n"
 
@@ -55,7 +56,7 @@ def test_the_loop_goes_on_while_a_scrape_hangs_and_only_one_runs() -> None:
     def page() -> tuple[str, bytes]:
         running[0] += 1
         most[0] = max(most[0], running[0])
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE_SECONDS)
         running[0] -= 1
         return "text/plain", b"1\n"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from netproxy.app.own_signals import OwnSignals
+from tests.support.loops import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,9 +61,8 @@ def test_a_hang_up_is_the_commands_and_any_other_sighup_is_ours(
         signals._hang_up = cast("HangUp", hang_up)
         with signals:
             os.kill(os.getpid(), signal.SIGHUP)
-            async with asyncio.timeout(5):
-                while hang_up.looks < max(comes_at, 2 if told[0] == "reload" else 1):
-                    await asyncio.sleep(0.01)
+            looks = max(comes_at, 2 if told[0] == "reload" else 1)
+            await until(lambda: hang_up.looks >= looks)
         return command.told
 
     hang_up = FakeHangUp(comes_at)
@@ -74,9 +74,7 @@ def test_what_is_sent_to_us_reaches_the_command_and_later_ends_nobody() -> None:
         command = FakeCommand()
         with OwnSignals(cast("Command", command), lambda: None):
             os.kill(os.getpid(), signal.SIGUSR1)
-            async with asyncio.timeout(5):
-                while not command.told:
-                    await asyncio.sleep(0.001)
+            await until(lambda: command.told)
         return command.told
 
     assert asyncio.run(story()) == [f"signal {signal.SIGUSR1:d}"]

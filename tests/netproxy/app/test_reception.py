@@ -13,6 +13,7 @@ import uvloop
 from netproxy.app.reception import Reception
 from netproxy.model import CloseReason
 from sandbox.launch import CaptureSockets, Listeners, listen_on_host
+from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,7 +51,7 @@ def listeners() -> Listeners:
 
 
 def knock(listener: socket.socket) -> socket.socket:
-    return socket.create_connection(listener.getsockname(), 1)
+    return socket.create_connection(listener.getsockname(), PATIENCE_SECONDS)
 
 
 def test_a_short_run_has_no_gateway(listeners: Listeners) -> None:
@@ -70,7 +71,7 @@ def test_the_first_client_opens_it(listeners: Listeners, kind: str) -> None:
         gateway = Gateway()
         async with Reception(listeners, gateway.open, patience_seconds=PATIENT) as reception:
             with knock(getattr(listeners, kind)), knock(listeners.http):
-                await asyncio.wait_for(gateway.is_open.wait(), 2)
+                await asyncio.wait_for(gateway.is_open.wait(), PATIENCE_SECONDS)
                 await asyncio.sleep(0.01)
                 reception.close_all(CloseReason.RUN_CANCELLED)
             assert gateway.is_open.is_set()
@@ -87,7 +88,7 @@ def test_a_command_that_lives_finds_it_open(listeners: Listeners) -> None:
     async def story() -> None:
         gateway = Gateway()
         async with Reception(listeners, gateway.open, patience_seconds=0.001):
-            await asyncio.wait_for(gateway.is_open.wait(), 2)
+            await asyncio.wait_for(gateway.is_open.wait(), PATIENCE_SECONDS)
 
     uvloop.run(story())
 
@@ -125,7 +126,7 @@ def test_a_question_for_a_name_opens_the_gateway(listeners: Listeners) -> None:
             captured = replace(listeners, capture=capture)
             async with Reception(captured, gateway.open, patience_seconds=PATIENT):
                 names.sendto(b"?", names.getsockname())
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await gateway.is_open.wait()
             assert names.fileno() == -1
 

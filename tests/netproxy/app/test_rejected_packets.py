@@ -12,6 +12,7 @@ import pytest
 from netproxy.app.rejected_packets import RejectedPackets
 from otel.events import EgressFlood, EgressRejected, Event
 from tests.sandbox.linux.test_nflog import PORTS, ipv4, ipv6, report
+from tests.support.loops import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,13 +55,13 @@ def test_each_target_is_recorded_once_a_second(pair: tuple[Reports, socket.socke
         with RejectedPackets(reports, asyncio.get_running_loop(), events.append) as packets:
             kernel.send(UDP + UDP6)
             kernel.send(UDP)
-            await asyncio.sleep(0.01)
+            await until(lambda: packets._timer)
             assert events == []
             assert packets._timer is not None
             packets._timer._run()  # as if a second had passed
             assert events == [refused("192.0.2.1", 2), refused("2001:db8::1", 1)]
             kernel.send(UDP)
-            await asyncio.sleep(0.01)
+            await until(lambda: packets._timer)
 
     asyncio.run(story())
     assert events[2:] == [refused("192.0.2.1", 1)]
@@ -86,7 +87,7 @@ def test_of_too_many_targets_the_sum_is_recorded(pair: tuple[Reports, socket.soc
         loop = asyncio.get_running_loop()
         with RejectedPackets(reports, loop, events.append, most=1) as packets:
             kernel.send(UDP + UDP6 + UDP)
-            await asyncio.sleep(0.01)
+            await until(lambda: packets._flood)
             assert packets._flood is not None
             packets._flood._run()  # as if a minute had passed
             packets._record()
@@ -106,9 +107,9 @@ def test_reports_that_the_kernel_dropped_are_told(pair: tuple[Reports, socket.so
     events: list[Event] = []
 
     async def story() -> None:
-        with RejectedPackets(reports, asyncio.get_running_loop(), events.append):
+        with RejectedPackets(reports, asyncio.get_running_loop(), events.append) as packets:
             kernel.send(UDP)
-            await asyncio.sleep(0.01)
+            await until(lambda: packets._timer)
 
     asyncio.run(story())
     assert events == [refused("192.0.2.1", 1), EgressFlood(packets=0, reports_dropped=1)]
@@ -124,11 +125,11 @@ def test_a_flood_leaves_the_gateway_time_for_its_work(
         with RejectedPackets(reports, asyncio.get_running_loop(), events.append) as packets:
             for _ in range(100):
                 kernel.send(UDP)
-            await asyncio.sleep(0.01)
+            await until(lambda: packets._counts)
             assert packets._counts == {("udp", "192.0.2.1", 443): 64}
             assert packets._rest is not None
             packets._rest._run()  # as if it had rested
-            await asyncio.sleep(0.01)
+            await until(lambda: packets._counts == {("udp", "192.0.2.1", 443): 100})
             assert packets._rest is None
 
     asyncio.run(story())

@@ -12,6 +12,7 @@ from netproxy.app.telemetry import Measures, Watched, finish, measured, open_tra
 from otel import AuditTrail
 from otel.telemetry_config import TelemetrySettings
 from tests.support.journals import decision
+from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,9 +70,9 @@ def test_nobody_waits_for_one_that_hangs() -> None:
     began = time.monotonic()
 
     def hangs() -> None:
-        free.wait(10)
+        free.wait(PATIENCE_SECONDS)
 
     finish(hangs, done.set, seconds=0.05)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE_SECONDS / 2
     assert done.is_set()
     free.set()

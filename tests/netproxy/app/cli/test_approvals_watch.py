@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -19,13 +21,16 @@ from tests.support.approvals import ASKING, KEY, answer
 from tests.support.at_terminal import Terminal
 from tests.support.control_gateways import control_gateway
 from tests.support.inbox import FakeInbox, question
+from tests.support.loops import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from approvals.model import Question
 
 WATCH = [sys.executable, "-m", "netproxy", "approvals", "watch"]
+_LFLAG = 3  # in what termios tells
 
 
 def about(approval_id: str, host: str, command: str = "pip install requests") -> Question:
@@ -40,13 +45,28 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**keep, "XDG_RUNTIME_DIR": str(tmp_path), "TERM": "xterm", "LANG": "C.UTF-8"}
 
 
+@contextmanager
+def watching(environment: dict[str, str], *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Ended when a test fails, too: nothing would wait for it in vain."""
+    with subprocess.Popen(
+        [*WATCH, *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watch:
+        try:
+            yield watch
+        finally:
+            watch.kill()
+
+
 def left_by_interrupt(terminal: Terminal) -> int:
     """What is pressed before the question has given the terminal back is not for us."""
-    for _ in range(30):
-        terminal.press("\x03")
-        with suppress(AssertionError):
-            return terminal.wait(timeout=0.3)
-    raise AssertionError("Ctrl-C does not end it")
+    asyncio.run(until(lambda: cast("int", terminal.modes()[_LFLAG]) & termios.ISIG))
+    terminal.press("\x03")
+    return terminal.wait()
 
 
 def test_questions_are_answered_with_keys(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -78,14 +98,7 @@ def test_questions_are_answered_with_keys(tmp_path: Path, environment: dict[str,
 def test_lines_for_programs_and_gateways_that_come_and_go(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    with subprocess.Popen(
-        [*WATCH, "--json"],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as watch:
+    with watching(environment, "--json") as watch:
         assert watch.stdout is not None
         assert watch.stderr is not None
         assert "no gateway of yours runs here yet" in watch.stderr.readline()
@@ -101,7 +114,7 @@ def test_lines_for_programs_and_gateways_that_come_and_go(
             gateway.do(lambda: inbox.resolve("a-TWO", Status.GRANTED, answer()))
             assert json.loads(watch.stdout.readline())["status"] == "granted"
             watch.send_signal(signal.SIGINT)
-            assert watch.wait(5) == 0
+            assert watch.wait(PATIENCE_SECONDS) == 0
     assert inbox.decided == []
 
 
@@ -117,24 +130,13 @@ def test_the_desktop_is_told_without_its_markup(
     hostile = about("a-ONE", "<b>evil</b>\x1b.test")
     with (
         control_gateway(tmp_path / "netproxy", FakeInbox(hostile)),
-        subprocess.Popen(
-            [*WATCH, "--notify", "--bell"],
-            env={**environment, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as watch,
+        watching({**environment, "PATH": path}, "--notify", "--bell") as watch,
     ):
         assert watch.stdout is not None
         assert watch.stderr is not None
         assert watch.stdout.readline().startswith("asked  a-ONE  https://<b>evil</b>\\u001b.test")
         assert watch.stderr.read(1) == "\a"
-        for _ in range(200):
-            if told.exists():
-                break
-            time.sleep(0.01)
-        watch.terminate()
+        asyncio.run(until(told.exists))
     assert told.read_text().splitlines()[1:] == [
         "--",
         "netproxy asks",
@@ -147,7 +149,12 @@ def test_a_folder_that_is_not_ours_is_not_watched(
 ) -> None:
     (tmp_path / "netproxy").mkdir(mode=0o755)
     done = subprocess.run(
-        WATCH, env=environment, capture_output=True, text=True, check=False, timeout=10
+        WATCH,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=2 * PATIENCE_SECONDS,
     )
     assert done.returncode == 69
     assert "chmod 700" in done.stderr

@@ -11,6 +11,7 @@ import pytest
 from netproxy.app.cli import audit
 from tests.support.auditing import Terminal, program, run, usage_error, write_two_runs
 from tests.support.journals import segment_of, write_journal
+from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(10) == 141
+    assert process.wait(PATIENCE_SECONDS) == 141
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.auditing import program, run, write_two_runs
 from tests.support.journals import write_journal
+from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,6 @@ def test_follow_shows_what_comes_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     write_journal(tmp_path, 2)
     shown += [json.loads(process.stdout.readline())["server.address"] for _ in range(2)]
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert shown == ["h3.example", "h4.example", "h5.example"]
     assert (process.returncode, errors) == (130, "")

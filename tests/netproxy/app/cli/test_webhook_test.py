@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 
 from approvals.webhook.signing import secret_text
 from netproxy.app.cli.webhook_test import main
+from tests.support.loops import PATIENCE_SECONDS
 from tests.support.receivers import Receiver, receiver, status
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ def serving(*answers: bytes) -> Iterator[Receiver]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(main(),))
     thread.start()
-    ready.wait(5)
+    ready.wait(PATIENCE_SECONDS)
     try:
         yield found[0]
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(5)
+        thread.join(PATIENCE_SECONDS)
         loop.close()
 
 
