@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from otel.flusher import Flusher, gathering_seconds
+from tests.support.loops import PATIENCE_SECONDS
 
 
 def test_each_touch_is_followed_by_a_sync() -> None:
@@ -14,7 +15,7 @@ def test_each_touch_is_followed_by_a_sync() -> None:
     flusher.start()
     for _ in range(3):
         flusher.touch()
-        assert synced.acquire(timeout=5)
+        assert synced.acquire(timeout=PATIENCE_SECONDS)
     assert flusher.stop()
 
 
@@ -47,14 +48,14 @@ def test_what_is_written_during_a_sync_gets_one_of_its_own() -> None:
 
     def sync() -> None:
         began.release()
-        assert go_on.acquire(timeout=5)
+        assert go_on.acquire(timeout=PATIENCE_SECONDS)
 
     flusher = Flusher(sync)
     flusher.start()
     flusher.touch()
-    assert began.acquire(timeout=5)
+    assert began.acquire(timeout=PATIENCE_SECONDS)
     flusher.touch()
     go_on.release()
-    assert began.acquire(timeout=5)
+    assert began.acquire(timeout=PATIENCE_SECONDS)
     go_on.release(2)
     assert flusher.stop()

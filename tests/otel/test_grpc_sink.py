@@ -15,6 +15,7 @@ from otel.answers import Answer, Delivered, TryLater, Unusable
 from otel.config import ShipLimits
 from otel.grpc_sink import GrpcSink
 from otel.sinks import OtlpSettings, Protocol
+from tests.support.loops import PATIENCE_SECONDS
 from tests.support.otlp_grpc_receiver import TAKEN, GrpcReceiver, Refusal, Reply, partial
 
 LIMITS = ShipLimits()
@@ -74,7 +75,7 @@ def later(code: grpc.StatusCode, seconds: float | None = None) -> TryLater:
 def test_answers(reply: Reply, expected: Answer) -> None:
     with GrpcReceiver() as collector:
         collector.script.append(reply)
-        assert sink_for(collector.url).send(b"", 5.0) == expected
+        assert sink_for(collector.url).send(b"", PATIENCE_SECONDS) == expected
 
 
 def test_only_a_large_request_can_be_too_large() -> None:
@@ -82,19 +83,19 @@ def test_only_a_large_request_can_be_too_large() -> None:
     refusal = Refusal(code=CODES.RESOURCE_EXHAUSTED)
     with GrpcReceiver(judge=lambda _: refusal) as collector:
         sink = sink_for(collector.url)
-        assert isinstance(sink.send(LARGE, 5.0), Unusable)
-        assert isinstance(sink.send(b"", 5.0), TryLater)
+        assert isinstance(sink.send(LARGE, PATIENCE_SECONDS), Unusable)
+        assert isinstance(sink.send(b"", PATIENCE_SECONDS), TryLater)
 
 
 def test_headers_are_metadata() -> None:
     with GrpcReceiver() as collector:
-        sink_for(collector.url, {"Authorization": "Bearer x"}).send(b"", 5.0)
+        sink_for(collector.url, {"Authorization": "Bearer x"}).send(b"", PATIENCE_SECONDS)
         assert collector.calls[0].metadata["authorization"] == "Bearer x"
 
 
 def test_a_header_that_can_not_be_sent_is_an_answer() -> None:
     with GrpcReceiver() as collector:
-        answer = sink_for(collector.url, {"bad name": "x"}).send(b"", 5.0)
+        answer = sink_for(collector.url, {"bad name": "x"}).send(b"", PATIENCE_SECONDS)
     assert isinstance(answer, TryLater)
 
 
@@ -102,10 +103,10 @@ def test_a_dead_collector_is_an_answer_and_is_found_again() -> None:
     with GrpcReceiver() as collector:
         port = collector.port
     sink = sink_for(f"http://127.0.0.1:{port}")
-    assert isinstance(sink.send(b"", 5.0), TryLater)
-    until = time.monotonic() + 5
+    assert isinstance(sink.send(b"", PATIENCE_SECONDS), TryLater)
+    until = time.monotonic() + PATIENCE_SECONDS
     with GrpcReceiver(port):
-        while isinstance(sink.send(b"", 5.0), TryLater):
+        while isinstance(sink.send(b"", PATIENCE_SECONDS), TryLater):
             assert time.monotonic() < until
             time.sleep(0.01)
 
@@ -123,7 +124,7 @@ def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        assert isinstance(sink_for(collector.url).send(b"", 5.0), Delivered)
+        assert isinstance(sink_for(collector.url).send(b"", PATIENCE_SECONDS), Delivered)
         proxy.setblocking(False)
         with pytest.raises(BlockingIOError):
             proxy.accept()
@@ -132,11 +133,13 @@ def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_endless_answer_is_refused() -> None:
     with GrpcReceiver() as collector:
         collector.script.append(partial(1, "x" * 5000))
-        answer = sink_for(collector.url, limits=replace(LIMITS, answer_bytes=1000)).send(b"", 5.0)
+        answer = sink_for(collector.url, limits=replace(LIMITS, answer_bytes=1000)).send(
+            b"", PATIENCE_SECONDS
+        )
     assert isinstance(answer, TryLater)
 
 
 def test_a_certificate_that_nobody_signed_is_refused() -> None:
     with GrpcReceiver() as collector:
-        answer = sink_for(f"https://127.0.0.1:{collector.port}").send(b"", 5.0)
+        answer = sink_for(f"https://127.0.0.1:{collector.port}").send(b"", PATIENCE_SECONDS)
     assert isinstance(answer, TryLater)

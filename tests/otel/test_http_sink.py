@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from otel.answers import Answer, Delivered, TryLater, Unusable
 from otel.config import ShipLimits
 from otel.http_sink import HttpSink
 from otel.sinks import OtlpSettings
+from tests.support.loops import PATIENCE_SECONDS
 from tests.support.otlp_receiver import OtlpReceiver, Reply, partial, refuse
 
 LIMITS = ShipLimits()
@@ -38,12 +40,12 @@ def sink_for(url: str, *, limits: ShipLimits = LIMITS, **headers: str) -> HttpSi
 def test_answers(reply: Reply, expected: Answer) -> None:
     with OtlpReceiver() as collector:
         collector.script.append(reply)
-        assert sink_for(collector.url).send(b"", 5.0) == expected
+        assert sink_for(collector.url).send(b"", PATIENCE_SECONDS) == expected
 
 
 def test_what_is_sent() -> None:
     with OtlpReceiver() as collector:
-        sink_for(collector.url, authorization="Bearer x").send(b"", 5.0)
+        sink_for(collector.url, authorization="Bearer x").send(b"", PATIENCE_SECONDS)
         (request,) = collector.requests
     assert request.path == "/v1/logs"
     assert request.headers["content-type"] == "application/x-protobuf"
@@ -54,7 +56,7 @@ def test_redirects_are_not_followed() -> None:
     """Else the records and the token would go wherever an answer points."""
     with OtlpReceiver() as other, OtlpReceiver() as collector:
         collector.script.append(refuse(307, Location=f"{other.url}/v1/logs"))
-        assert isinstance(sink_for(collector.url).send(b"", 5.0), TryLater)
+        assert isinstance(sink_for(collector.url).send(b"", PATIENCE_SECONDS), TryLater)
         assert other.requests == []
 
 
@@ -65,14 +67,14 @@ def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.setenv(name, proxy.url)
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        assert isinstance(sink_for(collector.url).send(b"", 5.0), Delivered)
+        assert isinstance(sink_for(collector.url).send(b"", PATIENCE_SECONDS), Delivered)
         assert proxy.requests == []
 
 
 def test_a_dead_collector_is_an_answer() -> None:
     with OtlpReceiver() as collector:
         url = collector.url
-    assert sink_for(url).send(b"", 5.0) == TryLater(why="can't connect")
+    assert sink_for(url).send(b"", PATIENCE_SECONDS) == TryLater(why="can't connect")
 
 
 def test_a_silent_collector_is_an_answer() -> None:
@@ -89,7 +91,7 @@ def test_a_collector_that_hangs_up_is_an_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=hang_up, args=(server,))
         thread.start()
-        answer = sink_for(f"http://127.0.0.1:{server.getsockname()[1]}").send(b"", 5.0)
+        answer = sink_for(f"http://127.0.0.1:{server.getsockname()[1]}").send(b"", PATIENCE_SECONDS)
         thread.join()
     assert answer == TryLater(why="can't connect")
 
@@ -98,19 +100,19 @@ def test_an_endless_answer_is_cut_off() -> None:
     with OtlpReceiver() as collector:
         collector.script.append(Reply(body=b"x" * 5000))
         limits = replace(LIMITS, answer_bytes=1000)
-        answer = sink_for(collector.url, limits=limits).send(b"", 5.0)
+        answer = sink_for(collector.url, limits=limits).send(b"", PATIENCE_SECONDS)
     assert answer == TryLater(why="broken answer")
 
 
 def test_a_certificate_that_nobody_signed_is_refused() -> None:
     with OtlpReceiver() as collector:
-        answer = sink_for(f"https://127.0.0.1:{collector.port}").send(b"", 5.0)
+        answer = sink_for(f"https://127.0.0.1:{collector.port}").send(b"", PATIENCE_SECONDS)
     assert answer == TryLater(why="TLS failed")
 
 
 def drip(server: socket.socket, stop: threading.Event) -> None:
     connection, _ = server.accept()
-    with connection:
+    with connection, suppress(OSError):  # it may hang up before we are told to stop
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         while not stop.wait(0.01):
             connection.sendall(b"x")
@@ -133,7 +135,9 @@ def test_what_is_packed_is_not_unpacked() -> None:
     with OtlpReceiver() as collector:
         body = gzip.compress(bytes(1_000_000))
         collector.script.append(Reply(body=body, headers={"Content-Encoding": "gzip"}))
-        assert sink_for(collector.url).send(b"", 5.0) == TryLater(why="the answer is not OTLP")
+        assert sink_for(collector.url).send(b"", PATIENCE_SECONDS) == TryLater(
+            why="the answer is not OTLP"
+        )
         assert collector.requests[0].headers["accept-encoding"] == "identity"
 
 

@@ -23,6 +23,7 @@ from tests.support.journals import (
     segment_of,
     write_journal,
 )
+from tests.support.loops import PATIENCE_SECONDS
 
 WRITER = "w-01JD2QABCDEFGHJKMNPQRSTVWX"
 
@@ -209,7 +210,7 @@ def test_a_failed_sync_behind_the_back_is_told_at_the_next_append() -> None:
     journal.start_syncing()
     append(journal)
     with pytest.raises(AuditUnavailable):
-        append_for(journal, seconds=5)
+        append_for(journal, seconds=PATIENCE_SECONDS)
 
 
 def test_no_thread_runs_before_it_is_asked_for() -> None:
@@ -221,7 +222,7 @@ def test_no_thread_runs_before_it_is_asked_for() -> None:
     assert threading.active_count() == before
     assert file.syncs == 0
     journal.start_syncing()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not file.syncs and time.monotonic() < deadline:
         time.sleep(0.001)
     assert file.syncs  # what was written before the start is synced too

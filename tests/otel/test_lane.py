@@ -8,7 +8,7 @@ from otel import AuditUnavailable
 from otel.lane import Batch, Lane
 from tests.support.journals import decision
 
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 20
 
 
 def batch(count: int = 1) -> Batch:

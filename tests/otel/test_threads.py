@@ -8,12 +8,13 @@ import pytest
 
 from otel import AuditUnavailable
 from otel.threads import started
+from tests.support.loops import PATIENCE_SECONDS
 
 
 def test_it_runs() -> None:
     done = threading.Event()
     thread = started("test", done.set)
-    assert done.wait(5)
+    assert done.wait(PATIENCE_SECONDS)
     assert (thread.name, thread.daemon) == ("test", True)
 
 

@@ -6,6 +6,7 @@ from otel import AuditTrail
 from otel.tally import APPEND_BOUNDS, Histogram
 from otel.timing import timed_journal
 from tests.support.journals import decision
+from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,9 @@ def test_writes_and_syncs_are_timed_and_a_look_is_not(tmp_path: Path) -> None:
     trail.record_synced(decision())
     assert sum(writes.counts) == 2
     assert sum(syncs.counts) == 1
-    assert 0 < writes.total < 2
-    assert 0 < syncs.total < 2
+    # In seconds, however slow the disk.
+    assert 0 < writes.total < 60
+    assert 0 < syncs.total < 60
     journal.close()
 
 
@@ -34,6 +36,6 @@ def test_what_a_slow_disk_writes_aside_is_timed_too(tmp_path: Path) -> None:
     journal.put(trail._fill(decision()), decision())
     batch = journal.flush(aside=True)
     if batch is not None:
-        assert batch.wait(10)
+        assert batch.wait(PATIENCE_SECONDS)
     journal.close()
     assert sum(writes.counts) >= 1

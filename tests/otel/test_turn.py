@@ -11,6 +11,7 @@ from otel import AuditTrail, AuditUnavailable, Journal
 from otel.chain import parse
 from otel.segment import Tail
 from tests.support.journals import DISK_BROKEN, DISK_FULL, FailingFile, SteppingClock, decision
+from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -281,7 +282,7 @@ def test_a_callback_that_fails_is_reported_and_stops_no_other() -> None:
         desk.trail.record_then(decision(), fail)
         desk.trail.record_then(decision(), told.as_("b"))
         waiting = asyncio.ensure_future(desk.trail.written(decision()))  # ended here
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, PATIENCE_SECONDS)
         assert told.calls == [("b", None)]
 
     desk = turns(story)

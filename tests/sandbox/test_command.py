@@ -16,6 +16,7 @@ from sandbox.command import Command
 from sandbox.errors import LaunchFailed
 from sandbox.model import Exited, NotStarted, Signalled
 from tests.support.late_loops import LateLoop
+from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -136,7 +137,7 @@ def test_an_end_has_its_kind(fence: BuiltFence, messages: list[bytes], ending: o
     async def story(command: Command, monitor: socket.socket) -> None:
         for message in messages:
             monitor.send(message)
-        assert await asyncio.wait_for(command.ended, 5) == ending
+        assert await asyncio.wait_for(command.ended, PATIENCE_SECONDS) == ending
 
     watch(fence, story)
 
@@ -171,7 +172,7 @@ def test_a_flood_leaves_us_time_for_other_things(fence: BuiltFence) -> None:
 def test_a_monitor_that_hangs_up_ends_everything(fence: BuiltFence) -> None:
     async def story(command: Command, monitor: socket.socket) -> None:
         monitor.close()
-        assert await asyncio.wait_for(command.ended, 5) == KILLED
+        assert await asyncio.wait_for(command.ended, PATIENCE_SECONDS) == KILLED
         assert fence.killed
 
     watch(fence, story)
@@ -180,7 +181,7 @@ def test_a_monitor_that_hangs_up_ends_everything(fence: BuiltFence) -> None:
 def test_a_sandbox_that_was_killed_is_an_end_too(fence: BuiltFence) -> None:
     async def story(command: Command, _: socket.socket) -> None:
         os.kill(fence.pid, signal.SIGKILL)
-        assert await asyncio.wait_for(command.ended, 5) == KILLED
+        assert await asyncio.wait_for(command.ended, PATIENCE_SECONDS) == KILLED
 
     watch(fence, story)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 
 from sandbox.linux.sock_diag import Diagnosis
 from sandbox.loopback import OwnListener, is_same_user, owner_by_table
+from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,6 +70,7 @@ def test_another_user_is_hung_up_on() -> None:
         stranger = os.fork()  # an interpreter under a closed home could not be executed
         if stranger == 0:
             os._exit(_as_nobody(address))
+        assert select.select([listener], [], [], PATIENCE_SECONDS)[0], "it is at the door"
         listener.settimeout(0.2)
         with pytest.raises(TimeoutError):
             listener.accept()
@@ -163,5 +166,5 @@ def _as_nobody(address: tuple[str, int]) -> int:
     os.setgid(65534)
     os.setuid(65534)
     with socket.create_connection(address) as stranger:
-        stranger.settimeout(5)
+        stranger.settimeout(PATIENCE_SECONDS)
         return len(stranger.recv(1))

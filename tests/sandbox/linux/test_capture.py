@@ -26,7 +26,8 @@ from tests.support.people import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Each line prints its label, then what came of it and whether it took less than 100 ms.
+# Each line says its label, what came of it, and that it was not waited for: a SYN that nobody
+# takes or refuses is sent again after a second.
 PROGRAM = """
 import socket, time
 
@@ -36,18 +37,18 @@ def says(label, attempt):
         said = attempt()
     except OSError as error:
         said = error.errno
-    assert time.monotonic() - began < 0.1, (label, time.monotonic() - began)
+    assert time.monotonic() - began < 0.9, (label, time.monotonic() - began)
     assert said == EXPECTED[label], (label, said)
 
 def talk(client, address):
     with client:
-        client.settimeout(2)
+        client.settimeout(10)
         client.connect(address)
         return client.recv(100)
 
 def ask(family, address):
     with socket.socket(family, socket.SOCK_DGRAM) as client:
-        client.settimeout(2)
+        client.settimeout(10)
         client.sendto(b"question", address)
         answer, sender = client.recvfrom(100)
         return answer, sender[:2]
