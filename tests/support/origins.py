@@ -80,11 +80,11 @@ def read_head(connection: socket.socket) -> tuple[bytes, bytes]:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    received = b""
+    received = bytearray()  # grows in place: tests send megabytes
     with suppress(ConnectionResetError):
         while data := connection.recv(65536):
             received += data
-    return received
+    return bytes(received)
 
 
 class Recorder:
