@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,15 @@ settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep gRPC out of what other tests fork, and gateways out of the real home.
+    """Keep gRPC out of what other tests fork, gateways out of the real home, and Ctrl-C in force.
 
     Where gRPC was used once, it starts threads in every forked child, and one with two threads may
     not enter a sandbox's user namespace (setns(2)). The gateway forks before it has any of that.
     """
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    # A shell without job control starts what is to run beside it (`make test &`) deaf to Ctrl-C,
+    # and so would be all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):  # workers inherit it
         state = tempfile.mkdtemp(prefix="netproxy-state-", dir="/var/tmp")
         os.environ["XDG_STATE_HOME"] = state
