@@ -48,6 +48,7 @@ class TerminalReviewer:
         self._path = path
         self._in_foreground = in_foreground
         self._line = Line()
+        self._stopped: str | None = None  # the run that was told to stop last
 
     async def review(self, inquiry: Inquiry) -> Answer:
         """Wait for the terminal, ask, and return the answer."""
@@ -55,7 +56,12 @@ class TerminalReviewer:
             inquiry.accept()
         with self._line.place(inquiry) as place:
             given = await self._line.turn(place)
-            return given if given is not None else await self._ask(inquiry)
+            if given is not None:
+                return given
+            if inquiry.question.asking.run == self._stopped:
+                # It ends within a moment, and what it asks ends with it: nobody has to read that.
+                await asyncio.sleep(self._config.stopping_seconds)
+            return await self._ask(inquiry)
 
     async def _ask(self, inquiry: Inquiry) -> Answer:
         with closing(Tty(self._path)) as tty:
@@ -106,6 +112,8 @@ class TerminalReviewer:
                 answer, now = self._answer(choice, seen), self._clock.wall()
                 others = [(each, self._answer(choice, upto)) for each, upto in together]
                 self._line.give(others)
+                if answer.cancel:
+                    self._stopped = question.asking.run
                 done = text.answered_text(question, answer, now=now, others=len(others))
                 await tty.write(done)
                 return answer

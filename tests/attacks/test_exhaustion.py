@@ -156,5 +156,5 @@ time.sleep(100)
         terminal.press("d")
         assert terminal.wait() == 77
     assert len(limited(netproxy)) == 200 - 64
-    # The next few may get on the screen before they are withdrawn, too.
-    assert terminal.screen.count(b"netproxy asks") < 10
+    # One more only where the run takes longer than a second to end.
+    assert terminal.screen.count(b"netproxy asks") <= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,13 +32,14 @@ def reviewer(
     *,
     screen: Screen | None = None,
     clock: Clock | None = None,
+    config: TerminalConfig = FAST,
     in_foreground: Callable[[int], bool] = lambda _: True,
 ) -> TerminalReviewer:
     return TerminalReviewer(
         reviewer="anna",
         screen=screen or NotedScreen(),
         clock=clock or SystemClock(),
-        config=FAST,
+        config=config,
         environment={"TERM": "xterm", "NO_COLOR": "1"},
         path=terminal.path,
         in_foreground=in_foreground,
@@ -289,6 +291,44 @@ def test_a_job_that_leaves_the_foreground_gives_the_terminal_back_and_asks_again
         await terminal.sees("netproxy asks", times=2)
 
     dialogue(body, in_foreground=lambda _: in_front[0])
+
+
+async def two_in_turn(
+    key: str, run: str, config: TerminalConfig, *, patience: float = PATIENCE_SECONDS
+) -> bool:
+    """Answer the first question with a key; whether the second comes on the screen then."""
+    with window() as terminal:
+        who = reviewer(terminal, config=config)
+        async with asyncio.timeout(3 * PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
+            first, second = (
+                tasks.create_task(who.review(HeldInquiry(asking=replace(ASKING, run=each))))
+                for each in (ASKING.run, run)
+            )
+            await press(terminal, key)
+            await first
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await until(lambda: terminal.look().count("netproxy asks") == 2)
+            second.cancel()
+        return terminal.look().count("netproxy asks") == 2
+
+
+def test_what_a_run_that_is_to_stop_asks_as_well_does_not_flash_by() -> None:
+    config = replace(FAST, stopping_seconds=300.0)
+    assert not asyncio.run(two_in_turn("d", ASKING.run, config, patience=0.2))
+
+
+@pytest.mark.parametrize(
+    ("key", "run", "seconds"),
+    [
+        pytest.param("d", "r-2", 300.0, id="another run's"),
+        pytest.param("c", ASKING.run, 300.0, id="a run that goes on"),
+        pytest.param("d", ASKING.run, 0.0, id="a run that did not stop"),
+    ],
+)
+def test_any_other_question_has_its_turn(key: str, run: str, seconds: float) -> None:
+    config = replace(FAST, stopping_seconds=seconds)
+    assert asyncio.run(two_in_turn(key, run, config))
 
 
 def test_without_a_terminal_the_reviewer_is_unavailable_and_nothing_is_accepted() -> None:
