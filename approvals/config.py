@@ -67,7 +67,7 @@ class TerminalConfig:
     tick_seconds: float = 1.0
     # How soon a question follows when the terminal becomes free or the job comes to the front.
     poll_seconds: float = 0.1
-    # So long a run that is to stop may take, before what else it asks is shown after all.
+    # A run that was told to stop and goes on asking after that is shown again.
     stopping_seconds: float = 1.0
 
 

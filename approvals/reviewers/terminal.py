@@ -48,7 +48,7 @@ class TerminalReviewer:
         self._path = path
         self._in_foreground = in_foreground
         self._line = Line()
-        self._stopped: str | None = None  # the run that was told to stop last
+        self._stopped: tuple[str, float] | None = None  # the last run that was told to, and when
 
     async def review(self, inquiry: Inquiry) -> Answer:
         """Wait for the terminal, ask, and return the answer."""
@@ -58,10 +58,16 @@ class TerminalReviewer:
             given = await self._line.turn(place)
             if given is not None:
                 return given
-            if inquiry.question.asking.run == self._stopped:
-                # It ends within a moment, and what it asks ends with it: nobody has to read that.
-                await asyncio.sleep(self._config.stopping_seconds)
+            await self._let_it_stop(inquiry.question.asking.run)
             return await self._ask(inquiry)
+
+    async def _let_it_stop(self, run: str) -> None:
+        """What a run asks that was told to stop ends with it: nobody has to read that."""
+        if self._stopped is None or self._stopped[0] != run:
+            return
+        left = self._stopped[1] + self._config.stopping_seconds - self._clock.monotonic()
+        if left > 0:
+            await asyncio.sleep(left)
 
     async def _ask(self, inquiry: Inquiry) -> Answer:
         with closing(Tty(self._path)) as tty:
@@ -113,7 +119,7 @@ class TerminalReviewer:
                 others = [(each, self._answer(choice, upto)) for each, upto in together]
                 self._line.give(others)
                 if answer.cancel:
-                    self._stopped = question.asking.run
+                    self._stopped = question.asking.run, self._clock.monotonic()
                 done = text.answered_text(question, answer, now=now, others=len(others))
                 await tty.write(done)
                 return answer

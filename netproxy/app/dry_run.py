@@ -113,15 +113,15 @@ def _filter(blueprint: Blueprint, launch: Launch) -> Iterable[str]:
         yield f"seccomp for {launch.machine}; no capability, no new privileges"
 
 
+def _limits(_: Blueprint, launch: Launch) -> Iterable[str]:
+    yield from (f"{limit.name} {limit.amount}" for limit in launch.limits)
+
+
 def _warnings(blueprint: Blueprint, _: Launch) -> Iterable[str]:
     """What the run would say before it begins."""
     settings = blueprint.settings
     yield from advice(settings, now=time.time())
     yield from warnings(settings.sandbox.services.unix)
-
-
-def _limits(_: Blueprint, launch: Launch) -> Iterable[str]:
-    yield from (f"{limit.name} {limit.amount}" for limit in launch.limits)
 
 
 # In the order in which they are printed; one without a line is left out.

@@ -17,6 +17,7 @@ from approvals.model import Answer, Resolution, Scope, Status, Verdict
 from approvals.reviewers.terminal import TerminalReviewer
 from tests.support.approvals import ASKING, KEY
 from tests.support.loops import PATIENCE_SECONDS, until
+from tests.support.store_contract import Hands
 from tests.support.terminals import HeldInquiry, NotedScreen, Window, window
 
 if TYPE_CHECKING:
@@ -46,12 +47,10 @@ def reviewer(
     )
 
 
-class HeldClock(SystemClock):
-    """Goes on when a test says so, and counts how often it was looked at."""
+class CountedHands(Hands):
+    """Counts how often it was looked at."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.looks = 0
+    looks = 0
 
     def monotonic(self) -> float:
         self.looks += 1
@@ -144,7 +143,7 @@ def test_the_screen_is_held_while_the_question_stands() -> None:
 
 def test_typed_ahead_keys_and_keys_in_the_deaf_time_answer_nothing() -> None:
     async def main() -> None:
-        clock = HeldClock()
+        clock = CountedHands()
         with window() as terminal:
             terminal.type("o\n")
             async with asyncio.TaskGroup() as tasks:
@@ -154,7 +153,7 @@ def test_typed_ahead_keys_and_keys_in_the_deaf_time_answer_nothing() -> None:
                 terminal.type("o")
                 await until(lambda: clock.looks > looks)
                 assert not review.done()
-                clock.now = FAST.deaf_seconds
+                clock.now += FAST.deaf_seconds
                 terminal.type("d")
             assert review.result().verdict is Verdict.DENY
 
@@ -329,6 +328,21 @@ def test_what_a_run_that_is_to_stop_asks_as_well_does_not_flash_by() -> None:
 def test_any_other_question_has_its_turn(key: str, run: str, seconds: float) -> None:
     config = replace(FAST, stopping_seconds=seconds)
     assert asyncio.run(two_in_turn(key, run, config))
+
+
+def test_a_run_that_goes_on_all_the_same_is_held_up_once() -> None:
+    """Long after its "stop" its questions are shown as they come."""
+
+    async def main() -> None:
+        with window() as terminal:
+            who = reviewer(terminal, config=replace(FAST, stopping_seconds=300.0))
+            who._stopped = ASKING.run, SystemClock().monotonic() - 301
+            review = asyncio.create_task(who.review(HeldInquiry()))
+            await terminal.sees("netproxy asks")
+            review.cancel()
+            await asyncio.wait([review])
+
+    asyncio.run(main())
 
 
 def test_without_a_terminal_the_reviewer_is_unavailable_and_nothing_is_accepted() -> None:
