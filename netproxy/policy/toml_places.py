@@ -75,6 +75,7 @@ class _Scanner:
         self._text = text
         self._position = 0
         self._offsets: dict[Path, int] = {}
+        self._implied: dict[Path, int] = {}  # what has no line of its own: `a` of `[a.b]`
         self._lists: dict[Path, list[int]] = {}
         self._items: dict[Path, int] = {}  # arrays of tables: the item that is open
 
@@ -88,7 +89,7 @@ class _Scanner:
             else:
                 self._pair(section)
             self._skip(_BLANK)
-        return self._offsets, self._lists
+        return self._implied | self._offsets, self._lists
 
     def _header(self) -> Path:
         start = self._position
@@ -181,6 +182,10 @@ class _Scanner:
 
     def _note(self, path: Path, offset: int) -> None:
         self._offsets.setdefault(path, offset)
+        for end in range(len(path) - 1, 0, -1):
+            if path[:end] in self._implied:
+                break  # and so are those above it
+            self._implied[path[:end]] = offset
 
     def _skip(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self._text, self._position)

@@ -65,6 +65,11 @@ part = 2
         (("items", 1, "name"), 23, 1),
         (("items", 1, "parts", 0, "part"), 25, 1),
         (("items", 1, "parts", 1, "part"), 27, 1),
+        # What has no line of its own stands where it is first spoken of.
+        (("a",), 4, 1),
+        (("a", "b"), 4, 1),
+        (("items",), 18, 3),
+        (("items", 1, "parts"), 24, 1),
     ],
     ids=str,
 )
@@ -76,6 +81,10 @@ def test_a_missing_key_is_where_its_section_is() -> None:
     assert Places(DOCUMENT).find(("items", 1, "missing", "deeper")) == (22, 1)
     assert Places(DOCUMENT).find(("nowhere",)) == (1, 1)
     assert Places("").find(("nowhere",)) == (1, 1)
+
+
+def test_a_section_that_comes_after_a_part_of_it_is_where_it_is_itself() -> None:
+    assert Places("[a.b]\nc = 1\n[a]\nd = 2\n").find(("a", "missing")) == (3, 1)
 
 
 def test_windows_line_ends() -> None:
