@@ -26,15 +26,22 @@ def find_bwrap(search_path: str, *, is_writable: Callable[[str], bool] | None = 
 
     `search_path` is PATH; entries that are relative, or that the command may write, don't count.
     """
+    passed_over = None
     for folder in (*_SYSTEM, *search_path.split(os.pathsep)):
         candidate = Path(folder, "bwrap")
         if not candidate.is_absolute() or not os.access(candidate, os.X_OK):
             continue
         if is_writable is None or not is_writable(str(candidate.resolve())):
             return str(candidate)
+        passed_over = passed_over or candidate
+    if passed_over is not None:
+        raise FenceUnavailable(
+            f"the command may write {passed_over}, which builds its sandbox",
+            "let it write less (--write, --workspace, write in the settings), "
+            "or install bubblewrap elsewhere",
+        )
     raise FenceUnavailable(
-        "bwrap is not installed (looked in the system's folders and PATH, but not in folders "
-        "that the command may write)",
+        "bwrap is not installed (looked in the system's folders and PATH)",
         "type: sudo apt-get install bubblewrap",
     )
 

@@ -43,8 +43,10 @@ def test_a_relative_entry_does_not_count(
 
 
 def test_a_folder_that_the_command_may_write_does_not_count(folder: Path) -> None:
-    with pytest.raises(FenceUnavailable):
-        host.find_bwrap(str(folder), is_writable=lambda path: path.startswith(str(folder.parent)))
+    with pytest.raises(FenceUnavailable) as refused:
+        host.find_bwrap(str(folder), is_writable=lambda path: True)
+    assert refused.value.cause.endswith("which builds its sandbox")
+    assert "--write" in refused.value.fix
 
 
 def test_a_link_into_such_a_folder_does_not_count(
