@@ -79,7 +79,8 @@ EXIT_OURS = 125
 # A collector that is there has the first records within a fraction of a second.
 _EXPORT_SECONDS = 3.0
 _NO_SANDBOX = (
-    "warning: --no-sandbox: nothing keeps the command from reaching the network without the proxy"
+    "warning: --no-sandbox: nothing keeps the command from reaching the network without the proxy, "
+    "or from your files"
 )
 
 

@@ -54,6 +54,7 @@ def chosen_sandbox(
     `read_path(text, *key)` reads a path that stands at that key of the file.
     """
     profiles = own_profiles(document, problems)
+    problems.extend(_unenforced(options))
     return SandboxSettings(
         no_sandbox=options.no_sandbox,
         files=profile_in_force(document, options.files, profiles, problems),
@@ -68,6 +69,16 @@ def chosen_sandbox(
         dry_run=options.dry_run,
         capture=options.capture or _capture(document),
     )
+
+
+def _unenforced(options: SandboxOptions) -> Iterator[str]:
+    """Say what of the command line would be weakened in silence. What only opens, is open."""
+    if options.no_sandbox:
+        for flag, said in (
+            ("--files", options.files), ("--read", options.read), ("--hide", options.hide),
+        ):  # fmt: skip
+            if said:
+                yield f"{flag}: without a sandbox nothing of the disk is kept from the command"
 
 
 def sandbox_violations(options: SandboxOptions, bounds: Bounds | None) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from netproxy.app.cli.sandbox_options import SandboxOptions
 from netproxy.app.sandbox_settings import chosen_sandbox, sandbox_violations
 from netproxy.policy.bounds import Bounds
@@ -22,6 +24,31 @@ def test_without_a_word_it_is_the_usual_fence() -> None:
     assert found.write_paths == ()
     assert found.files == "workspace"
     assert found.capture is Capture.AUTO
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        SandboxOptions(no_sandbox=True, files="read-only"),
+        SandboxOptions(no_sandbox=True, read=("/srv",)),
+        SandboxOptions(no_sandbox=True, hide=("**/*.env",)),
+    ],
+    ids=["--files", "--read", "--hide"],
+)
+def test_what_keeps_the_disk_from_a_command_needs_a_sandbox(
+    options: SandboxOptions, request: pytest.FixtureRequest
+) -> None:
+    problems: list[str] = []
+    chosen_sandbox(None, options, Path, problems)
+    (flag,) = (problem.partition(":")[0] for problem in problems)
+    assert flag in request.node.name
+
+
+def test_what_opens_the_disk_is_as_open_without_one() -> None:
+    problems: list[str] = []
+    opened = SandboxOptions(no_sandbox=True, write=(Path("/srv"),), workspace=(Path("/srv"),))
+    chosen_sandbox(None, opened, Path, problems)
+    assert problems == []
 
 
 def test_only_a_managed_file_that_demands_a_sandbox_refuses_to_go_without() -> None:
