@@ -166,8 +166,8 @@ def chosen_profiles(
     documents = [document for document in (user, project) if document is not None]
     if name is not None and not any(name in document.profiles for document in documents):
         raise InvalidSettings((_no_profile(name, documents),))
-    of_user = _chosen(name, user)
-    of_project = _chosen(name, project)
+    of_user = own_profile(name, user)
+    of_project = own_profile(name, project)
     return (
         name or of_user or of_project,
         user.profiles[of_user] if user and of_user else None,
@@ -175,13 +175,11 @@ def chosen_profiles(
     )
 
 
-def user_profile(name: str | None, user: Document | None) -> str | None:
-    """Return which profile of the user's file holds; None where it has none."""
-    return _chosen(name, user)
+def own_profile(name: str | None, document: Document | None) -> str | None:
+    """Choose which profile of a file holds; None where it has none. Raises `InvalidSettings`.
 
-
-def _chosen(name: str | None, document: Document | None) -> str | None:
-    """Choose a profile, and never guess between several: one may hold the denials."""
+    Never guesses between several: one may hold the denials.
+    """
     if document is None:
         return None
     profiles = document.profiles

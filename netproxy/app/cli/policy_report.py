@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from netproxy.app.layer_files import own_profile
 from netproxy.policy.cases import load_cases
 from netproxy.policy.layers import merged
 from netproxy.policy.lint import lint
@@ -83,6 +84,7 @@ def report(text: str, name: str, kind: str, *, now: float) -> Report:
         warnings = _warnings([merged([], first=bounds.deny)], now)
         return Report(file=name, kind=kind, says={"bounds": _bounds(bounds)}, warnings=warnings)
     document = load(text, name, layer=Layer.PROJECT if kind == "project" else Layer.USER)
+    own_profile(None, document)  # which a run without --profile would choose
     warnings = _warnings((merged([profile]) for profile in document.profiles.values()), now)
     return Report(file=name, kind=kind, says=_said(document), warnings=warnings)
 

@@ -45,6 +45,28 @@ def test_the_samples_tell_editors_what_they_are(sample: Path) -> None:
     assert (sample.parent / first.removeprefix("#:schema ")).resolve().is_file()
 
 
+@pytest.mark.parametrize("kind", ["config", "project"])
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            'default_profile = "dve"\n[profiles.dev.network]\n',
+            "1:1 default_profile: there is no profile 'dve', did you mean dev?",
+        ),
+        (
+            "[profiles.a.network]\n[profiles.b.network]\n",
+            "1:1 default_profile: is missing: say which of a, b holds, or give --profile",
+        ),
+    ],
+)
+def test_a_file_that_no_run_could_take_is_not_good(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str, text: str, problem: str
+) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    assert check(capsys, "--as", kind, path) == (78, [f"{path}:{problem}"])
+
+
 def test_everything_that_is_wrong_comes_at_once(
     capsys: pytest.CaptureFixture[str], bad: Path
 ) -> None:
