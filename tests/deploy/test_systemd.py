@@ -32,6 +32,12 @@ def test_the_command_line_is_one() -> None:
     assert options.token_file is not None
 
 
+def test_who_changes_the_tokens_is_told_to_restart() -> None:
+    """A credential is a copy of the start: a reload would leave who was taken out let in."""
+    assert "LoadCredential=tokens:" in UNIT.read_text()
+    assert "change the tokens, then `systemctl restart netproxy`" in UNIT.read_text()
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_takes_it_and_finds_it_tight(tmp_path: Path) -> None:
     copy = tmp_path / UNIT.name

@@ -118,7 +118,7 @@ def test_problems_stand_alone() -> None:
 
 def test_what_the_lint_finds_has_its_place() -> None:
     text = (
-        "bundles.b = ['a.test']\ndefault_profile = 'one'\n"
+        "bundles.b=['a.test']\ndefault_profile = 'one'\n"
         "[profiles.one.network]\nallow = ['@b', 'c.test']\ndeny = ['a.test']\n"
         "[profiles.two.network]\nallow = ['@b']\ndeny = ['a.test']\n"
         "[[profiles.two.network.rules]]\n"
@@ -127,12 +127,12 @@ def test_what_the_lint_finds_has_its_place() -> None:
     found = report(text, "config.toml", "config", now=86400)
     assert list(found.warnings) == [
         (
-            "config.toml:1:14 bundles.b[0]: warning: allow a.test (config.toml:1 @b) never matches: "
-            "deny a.test (config.toml:5) comes before"
+            "config.toml:1:12 bundles.b[0]: warning: allow a.test (config.toml:1 @b) never matches"
+            ": deny a.test (config.toml:5) comes before"
         ),
         (
-            "config.toml:1:14 bundles.b[0]: warning: allow a.test (config.toml:1 @b) never matches: "
-            "deny a.test (config.toml:8) comes before"
+            "config.toml:1:12 bundles.b[0]: warning: allow a.test (config.toml:1 @b) never matches"
+            ": deny a.test (config.toml:8) comes before"
         ),
         (
             "config.toml:9:1 profiles.two.network.rules[0]: warning: allow d.test (config.toml:9) "
