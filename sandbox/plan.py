@@ -51,6 +51,7 @@ class Access(StrEnum):
 
 
 _CLOSED = frozenset({Access.HIDDEN, Access.SPARSE, Access.UNREADABLE})
+_SHUT = _CLOSED | {Access.SEALED}
 _OF_RIGHT = {
     Right.NONE: Access.HIDDEN,
     Right.READ: Access.READ,
@@ -99,6 +100,21 @@ class Plan:
     def writable(self) -> tuple[str, ...]:
         """The folders of the host that the command may write."""
         return tuple(mount.path for mount in self.mounts if mount.access is Access.WRITE)
+
+    def would_open(self) -> dict[str, Access]:
+        """What is closed by a mount of its own, and what would hold there without that mount."""
+        known = {"/": Access.READ}
+        known |= {mount.path: mount.access for mount in self.mounts if mount.target is None}
+        around = {
+            mount.path: _at(known, mount.path.rpartition("/")[0] or "/")
+            for mount in self.mounts
+            if mount.path != "/" and (mount.access in _CLOSED or mount.access is Access.READ)
+        }
+        return {
+            path: access
+            for path, access in around.items()
+            if access is Access.WRITE or (access is Access.READ and known[path] in _SHUT)
+        }
 
     def divided(self, most: int) -> tuple[tuple[Mount, ...], tuple[Mount, ...]]:
         """Part the first `most` from those after them that can as well be made when all are.

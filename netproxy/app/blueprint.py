@@ -10,13 +10,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
+from netproxy.app.detached import look, told
 from netproxy.app.forgeries import refuse_forgeries
 from netproxy.app.reaching import reach_variables
 from netproxy.app.user import user_name
 from netproxy.policy.origin import Layer
 from otel import visible
 from otel.events import RunStarted
-from otel.values import dataclass
+from otel.values import dataclass, field
 from sandbox.capture import Capture, said
 from sandbox.config import HTTP_PORT, SOCKS_PORT
 from sandbox.environment import Environment, child_environment
@@ -28,9 +29,10 @@ from sandbox.model import Backend, ProxyAddresses
 from sandbox.plan import Access, make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from netproxy.app.detached import File
     from netproxy.app.file_watch import Identity
     from netproxy.app.settings import Settings
     from sandbox.launch import Listeners
@@ -52,6 +54,7 @@ class Blueprint:
     directory: str  # the working directory, as he spells it
     plan: Plan | None
     bwrap: str | None
+    closed: Mapping[str, File] = field(default_factory=dict)  # as `detached.look` found it
 
     def launch(
         self,
@@ -122,10 +125,14 @@ class Blueprint:
         hidden = [mount.path for mount in self.plan.mounts if mount.access is Access.HIDDEN]
         return identify(paths, below=self.plan.writable(), not_below=hidden)
 
-    def made_inside(self) -> tuple[str, ...]:
-        """What the command made that is obeyed outside: a line each."""
+    def afterwards(self) -> tuple[str, ...]:
+        """What to look at when the command is over: a line each."""
+        return () if self.plan is None else (*self._made_inside(), *told(self.plan, self.closed))
+
+    def _made_inside(self) -> Iterator[str]:
+        """What the command made that is obeyed outside."""
         unborn = () if self.plan is None else self.plan.unborn
-        return tuple(
+        return (
             f"the command made {path}: its hooks and settings are the command's own; look at them "
             "before git, or an editor, runs there"
             for path in unborn
@@ -165,5 +172,10 @@ def draw(settings: Settings, environ: Mapping[str, str]) -> Blueprint:
         refuse_forgeries(settings, plan)
         bwrap = find_bwrap(environ.get("PATH", ""), is_writable=plan.lets_write)
     return Blueprint(
-        settings=settings, environ=environ, directory=directory, plan=plan, bwrap=bwrap
+        settings=settings,
+        environ=environ,
+        directory=directory,
+        plan=plan,
+        bwrap=bwrap,
+        closed={} if plan is None else look(plan),
     )

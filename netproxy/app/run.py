@@ -185,7 +185,7 @@ class _Execution:
             record_start(trail, journal, evidence)
             trail.record(SessionStarted(session_name=settings.session_name))
             outcome = self._run_fenced(blueprint, trail, journal)
-            self._notices += blueprint.made_inside()
+            self._notices += blueprint.afterwards()
             self._look_at_export(journal)
             self._say_closing(outcome)
             status = self._record_closing(trail, outcome)

@@ -219,7 +219,7 @@ class Takeover:
             del self.runs[run.execution_id]
         cause = _LOST if command.is_orphan else outcome.cause
         closing = _closing(run, outcome, cause, began)
-        closing["lines"] = (*offer.blueprint.made_inside(), *closing["lines"])
+        closing["lines"] = (*offer.blueprint.afterwards(), *closing["lines"])
         await line.say("closing", closing)
 
     async def _run_of(self, offer: Offer) -> Run:

@@ -7,6 +7,7 @@ Each test was seen to fail without its defence.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.loops import until
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -178,6 +180,25 @@ def test_a_repository_that_the_command_made_is_told_of(netproxy: Netproxy) -> No
     said = run(netproxy, "git init -q . && git config core.fsmonitor false")
     assert f"the command made {netproxy.workspace}/.git: its hooks and settings" in said
     assert "the command made" not in run(netproxy, "true")
+
+
+def test_what_somebody_outside_replaced_meanwhile_is_told_of(netproxy: Netproxy) -> None:
+    """The kernel takes the mount away, for everybody: nobody can keep that file closed."""
+    git(netproxy, "init", "-q", ".")
+    script = """
+echo >> .git/config; touch started
+while [ ! -e go-on ]; do sleep 0.02; done
+echo >> .git/config && echo WROTE
+"""
+    with netproxy.begin("--ask", "never", command=["sh", "-c", script]) as process:
+        asyncio.run(until((netproxy.workspace / "started").exists))
+        git(netproxy, "config", "branch.x.remote", "origin")
+        git(netproxy, "config", "user.name", "n")
+        (netproxy.workspace / "go-on").touch()
+        out, err = process.communicate()
+    assert "WROTE" in out, "then there is nothing to tell"
+    config = netproxy.workspace / ".git/config"
+    assert f"{config} was put there from outside while the command ran" in err
 
 
 def test_nothing_is_left_behind(netproxy: Netproxy) -> None:
