@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from netproxy.app.control_socket import control_folder
 from netproxy.app.file_rules import file_rules, look_at
 from netproxy.app.places import config_home, state_home
+from otel.values import replace
 from sandbox.capture import Capture
 from sandbox.model import Right, SandboxSpec
+from sandbox.other_names import other_names, read_mounts
 from sandbox.plan import in_force
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _MANAGED = Path("/etc/netproxy")
 # A path has at most 4096 bytes and 40 links (PATH_MAX and MAXSYMLINKS of the kernel).
 _MAX_STEPS = 40 * 4096
 _SSH_DROP_INS = Path("/etc/ssh/ssh_config.d")
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 def sandbox_spec(
@@ -54,11 +57,16 @@ def sandbox_spec(
     # The usual policy file, read or not: it may be a link into a folder that is worked on.
     policy = settings.config_file or config_home(environ, home) / "config.toml"
     files = dict.fromkeys([policy, *(source.path for source in settings.sources)])
-    roots = [path for path, rule in in_force(said.rules).items() if rule.right is Right.WRITE]
+    holding = in_force(said.rules)
+    roots = [path for path, rule in holding.items() if rule.right is Right.WRITE]
+    hidden = _hide(ours, roots=(*roots, *(os.path.realpath(folder) for folder in made)))
+    closed = [rule for rule in holding.values() if rule.right is Right.NONE]
+    elsewhere = _mounted_again([*hidden, *(rule.path for rule in closed)])
+    again = (replace(rule, path=path) for rule in closed for path in elsewhere.get(rule.path, ()))
     return SandboxSpec(
         working_directory=directory,
-        rules=tuple(said.rules),
-        hidden=_hide(ours, roots=(*roots, *(os.path.realpath(folder) for folder in made))),
+        rules=(*said.rules, *again),
+        hidden=(*hidden, *(path for each in hidden for path in elsewhere.get(each, ()))),
         program=program,
         protected=tuple(os.path.realpath(file) for file in files if file.exists()),
         identities={directory: identity, **said.identities},
@@ -127,6 +135,21 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
         if real.is_dir():
             found.append(str(real))
     return tuple(dict.fromkeys(found))
+
+
+def _mounted_again(paths: list[str]) -> dict[str, list[str]]:
+    """Where else what is at these paths is seen, because a folder around it is mounted twice."""
+    try:
+        mounts = read_mounts(_MOUNTS.read_bytes())
+    except OSError:
+        return {}  # no /proc, and so no sandbox either
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        for other in other_names(path, mounts):
+            with suppress(OSError):  # another mount may lie over it
+                if os.path.samestat(os.lstat(path), os.lstat(other)):
+                    found.setdefault(path, []).append(os.path.realpath(other))
+    return found
 
 
 def _links(path: Path) -> Iterator[str]:

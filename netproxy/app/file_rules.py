@@ -7,6 +7,8 @@ all rules, is `netproxy.app.fencing`. Looks at the disk and changes nothing.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel.values import dataclass, field
@@ -27,7 +29,6 @@ from sandbox.profile import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from netproxy.app.sandbox_settings import SandboxSettings
     from sandbox.model import Identity
@@ -89,8 +90,19 @@ def sweep_workspace(cwd: str, home: str) -> tuple[str, ...]:
 
 
 def is_or_above(path: str, home: str) -> bool:
-    """Whether writing `path` would mean writing the whole home folder, or the whole disk."""
-    return _is_within(home, path)
+    """Whether writing `path` would mean writing the whole home folder, or the whole disk.
+
+    Also by another name, where a folder is mounted twice.
+    """
+    return _is_within(home, path) or any(
+        _is_same(path, str(folder)) for folder in (Path(home), *Path(home).parents)
+    )
+
+
+def _is_same(path: str, other: str) -> bool:
+    with suppress(OSError):
+        return os.path.samefile(path, other)  # noqa: PTH121  # text
+    return False
 
 
 def look_at(path: Path | str, named: str) -> tuple[str, Identity]:

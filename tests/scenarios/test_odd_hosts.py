@@ -157,3 +157,29 @@ def test_where_it_works_all_the_same(ordinary: Person, base: Path) -> None:
     done = on(nameless, base, host, "sh", "-c", script, XDG_RUNTIME_DIR="")
     assert (done.status, done.out) == (0, f"{ordinary.uid}\n"), done.err
     assert "Permission denied" in done.err  # of ./y: noexec holds inside
+
+
+@made_by_root
+def test_where_home_is_mounted_twice(ordinary: Person, base: Path) -> None:
+    """What is hidden in it, and what is netproxy's own, is hidden by the other name, too."""
+    again = ordinary.owns(base / "again")
+    key = ordinary.owns(ordinary.home / ".ssh") / "id"
+    key.write_text("a key\n")
+    (ordinary.home / "seen").write_text("a note\n")
+    for path in (key, ordinary.home / "seen"):
+        os.chown(path, ordinary.uid, ordinary.uid)
+    mounted = f"mount --bind {ordinary.home} {again}"
+    script = f"cat {again}/seen {again}/.ssh/id; ls {base}/state/netproxy {base}/other/netproxy"
+    twice = f"{mounted}; mkdir -p {base}/other; mount --bind {base}/state {base}/other"
+    done = on(ordinary, base, twice, "sh", "-c", script)
+    assert done.out == "a note\n", "the rest of home is read as ever"
+    assert done.err.count("Permission denied") == 3, done.err
+
+
+@made_by_root
+def test_home_by_its_other_name_is_no_workspace(ordinary: Person, base: Path) -> None:
+    again = ordinary.owns(base / "again")
+    host = f"mount --bind {ordinary.home} {again}; cd {again}"
+    done = on(ordinary, base, host, "sh", "-c", "echo x >> .bashrc && echo WROTE")
+    assert "WROTE" not in done.out
+    assert "Read-only file system" in done.err
