@@ -25,6 +25,7 @@ _ANSWER: Final = struct.Struct("=QqiI")  # id, value, error, flags
 _ADDED: Final = struct.Struct("=QIIII")  # id, flags, our descriptor, theirs, its flags
 _REPLACE = 1  # SECCOMP_ADDFD_FLAG_SETFD
 _PIDFD_GETFD = 438  # the same on every architecture
+_THREAD = os.O_EXCL  # PIDFD_THREAD
 _LOWER_HALF = 0xFFFFFFFF
 
 _kernel = ctypes.CDLL(None, use_errno=True)
@@ -67,9 +68,7 @@ class Call:
 
     def descriptor(self, number: int) -> int:
         """Return our own descriptor for an open file of its. Raises `OSError`."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8", errors="replace")
-        process = int(status.partition("\nTgid:")[2].split(None, 1)[0])
-        handle = os.pidfd_open(process)
+        handle = self._handle()
         try:
             found = _kernel.syscall(
                 ctypes.c_long(_PIDFD_GETFD), ctypes.c_long(handle), ctypes.c_long(number),
@@ -80,6 +79,17 @@ class Call:
             return int(found)
         finally:
             os.close(handle)
+
+    def _handle(self) -> int:
+        """Of the thread: its process' first one may have ended, and has no files then."""
+        try:
+            return os.pidfd_open(self.pid, _THREAD)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        # Before Linux 6.9 there are handles of whole processes only.
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8", errors="replace")
+        return os.pidfd_open(int(status.partition("\nTgid:")[2].split(None, 1)[0]))
 
     def is_kept_by_programs(self, number: int) -> bool:
         """Whether a descriptor of its survives an exec."""

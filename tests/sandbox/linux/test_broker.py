@@ -213,3 +213,36 @@ thread.join()
         done = brokered.run(code, closes_when_refused=True)
         queued.close()
     assert done.said == {"other": 0, "last": errno.ENOSYS, "waited": errno.ENOSYS}
+
+
+def _has_thread_handles() -> bool:
+    try:
+        os.close(os.pidfd_open(os.getpid(), os.O_EXCL))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not _has_thread_handles(), reason="Linux 6.9 has handles of threads")
+def test_a_thread_is_answered_whose_process_has_no_first_one_any_more() -> None:
+    """Legal, as pthread_exit(3) in main; and one whose files are its own alone."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        code = f"""
+import ctypes
+main = threading.main_thread().native_id
+def connected():
+    with socket.socket() as s:
+        return tried(s.connect, {listening.getsockname()!r})
+def goes_on():
+    while open(f"/proc/{{main}}/stat").read().rpartition(") ")[2][0] != "Z":
+        time.sleep(0.01)
+    said["without the first"] = connected()
+    os.unshare(os.CLONE_FILES)
+    said["own files"] = connected()
+    print(json.dumps(said), flush=True)
+    os._exit(0)
+threading.Thread(target=goes_on).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+        done = brokered.run(code)
+    assert done.said == {"without the first": 0, "own files": 0}
