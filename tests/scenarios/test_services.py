@@ -91,6 +91,27 @@ def test_a_unix_socket_of_this_host(person: Person, base: Path) -> None:
     assert "absent: no such file or directory" in gone.err
 
 
+def test_a_program_that_may_not_be_dumped_has_its_sockets(ordinary: Person, base: Path) -> None:
+    """As ssh-agent and gpg-agent are: the kernel gives what /proc shows of it to root."""
+    netproxy, path = Netproxy(ordinary, base), base / "s"
+    code = (
+        "import ctypes, os, socket, sys\n"
+        "assert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0\n"  # PR_SET_DUMPABLE
+        "host, port = os.environ['NETPROXY_HTTP'].split(':')\n"
+        "socket.create_connection((host, int(port))).close()\n"
+        "with socket.socket(socket.AF_UNIX) as s:\n"
+        "    s.connect(sys.argv[1])\n"
+        "    print('connected')\n"
+    )
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        path.chmod(0o777)
+        words = ("--ask", "never", "--unix", str(path))
+        done = netproxy.run(*words, command=[sys.executable, "-c", code, str(path)])
+    assert (done.status, done.out) == (0, "connected\n"), done.err
+
+
 def answered(server: socket.socket, answer: bytes) -> None:
     client, _ = server.accept()
     with client:
