@@ -41,6 +41,10 @@ _FIRST_PORT: Final = 1024
 # So many connects of sockets that block may wait at a time; the rest wait for those. In the
 # command's network they are over at once, unless it has filled somebody's queue itself.
 _THREADS = 16
+# A server of this host has no room for one more: natively a connect that blocks waits for some.
+# The kernel tells nobody when there is.
+_FULL_SECONDS = 0.05
+_TIMEVAL_BYTES = 16
 # Taken in one turn; then others have theirs.
 _CALLS = 16
 _kernel = ctypes.CDLL(None, use_errno=True)
@@ -104,6 +108,11 @@ class Broker:
             error = problem.errno or errno.EACCES
         self._say(call, error)
 
+    def _take_again(self, call: Call) -> None:
+        """Look at all of it anew."""
+        if not self._listener.closed:
+            self._take(call)
+
     def _say(self, call: Call, error: int | None) -> None:
         if error is not None and not self._listener.closed:
             call.answer(error)
@@ -157,7 +166,7 @@ class Broker:
         act = _kernel.bind if call.number == self._calls.bind else _kernel.connect
         return _done(act, asked, address)
 
-    def _path(self, call: Call, asked: socket.socket, address: bytes) -> int:
+    def _path(self, call: Call, asked: socket.socket, address: bytes) -> int | None:
         path = path_of(address)
         place = None if path is None else self._places.get(path)
         is_connect = call.number == self._calls.connect
@@ -171,6 +180,12 @@ class Broker:
         try:
             far.connect(f"/proc/self/fd/{place}")
             ours = self._put_end(call, asked)
+        except BlockingIOError:
+            far.close()
+            if _is_nonblocking(asked) or _has_limit(asked):
+                raise
+            self._loop.call_later(_FULL_SECONDS, self._take_again, call)
+            return None
         except BaseException:
             far.close()
             raise
@@ -205,6 +220,12 @@ def _socket_of(call: Call) -> socket.socket:
 def _is_nonblocking(asked: socket.socket) -> bool:
     """Of the open file, which both sides share; Python's own idea of it is another."""
     return bool(fcntl.fcntl(asked.fileno(), fcntl.F_GETFL) & os.O_NONBLOCK)
+
+
+def _has_limit(asked: socket.socket) -> bool:
+    """Whether it would wait for a time only, and be told the same then."""
+    limit = asked.getsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL_BYTES)
+    return any(limit)
 
 
 def _is_connected(asked: socket.socket) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,6 +139,47 @@ def test_a_server_that_is_gone_is_told_as_the_kernel_would(
     )
     assert done.said == {"gone": errno.ECONNREFUSED}
     assert done.linked == []
+
+
+def test_a_server_without_room_is_waited_for_where_the_socket_blocks(
+    server: socket.socket, place: int
+) -> None:
+    """As unix(7) sockets do by themselves."""
+    server.listen(0)
+    with socket.create_server(("127.0.0.1", 0)) as bell:
+
+        def accepts_when_told() -> None:
+            bell.accept()[0].close()
+            server.accept()[0].close()
+
+        thread = threading.Thread(target=accepts_when_told)
+        thread.start()
+        code = f"""
+first, second, third = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+said["room"] = tried(first.connect, "/given")
+second.setblocking(False)
+said["not blocking"] = tried(second.connect, "/given")
+second.setblocking(True)
+second.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, (1).to_bytes(8, sys.byteorder) + bytes(8))
+said["limited"] = tried(second.connect, "/given")
+thread = threading.Thread(target=lambda: said.update(blocking=tried(third.connect, "/given")))
+thread.start()
+time.sleep(0.2)
+said["waits"] = thread.is_alive()
+socket.create_connection({bell.getsockname()!r}).close()
+thread.join()
+"""
+        done = brokered.run(code, {"/given": place})
+        thread.join()
+    assert done.said == {
+        "room": 0,
+        "not blocking": errno.EAGAIN,
+        "limited": errno.EAGAIN,
+        "waits": True,
+        "blocking": 0,
+    }
+    assert len(done.linked) == 2
+    done.close()
 
 
 def test_internet_sockets_work_as_ever() -> None:
