@@ -29,6 +29,7 @@ from netproxy.app.settings import Ask, home_of
 from netproxy.app.supervisor import Supervisor
 from netproxy.app.taking import NotTaken, considered, own_directory
 from netproxy.app.wiring import served_run
+from netproxy.transport.sockets import EXHAUSTED, EXHAUSTED_SECONDS
 from otel import AuditError, AuditUnavailable, new_id
 from otel.events import PolicyLoaded, RunExited, SessionEnded, SessionStarted
 from sandbox.errors import LaunchFailed, SandboxError
@@ -98,10 +99,11 @@ class Takeover:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._rest: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
-        self._loop.add_reader(self._listener, self._accept)
+        self._listen()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -118,15 +120,23 @@ class Takeover:
     def stop_accepting(self) -> None:
         """Leave runs that come now to gateways of their own."""
         self._loop.remove_reader(self._listener)
+        if self._rest is not None:
+            self._rest.cancel()
 
     async def finished(self) -> None:
         """Return when no run is left."""
         await self._idle.wait()
 
+    def _listen(self) -> None:
+        self._loop.add_reader(self._listener, self._accept)
+
     def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
-        except OSError:
+        except OSError as problem:
+            if problem.errno in EXHAUSTED:
+                self._loop.remove_reader(self._listener)
+                self._rest = self._loop.call_later(EXHAUSTED_SECONDS, self._listen)
             return
         connection.setblocking(False)
         task = self._group.create_task(self._guarded(connection))

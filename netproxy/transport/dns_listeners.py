@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from netproxy.transport.deadline import Deadline
 from netproxy.transport.readiness import READABLE, Readiness
+from netproxy.transport.sockets import EXHAUSTED, EXHAUSTED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,8 +50,7 @@ class DnsListeners:
         self._deadline = Deadline(readiness.loop, tcp_seconds)
         for each in self._sockets:
             each.setblocking(False)
-            is_datagram = each.type == socket.SOCK_DGRAM
-            readiness.watch(each.fileno(), READABLE, self._taking(each, is_datagram=is_datagram))
+            self._watch(each)
 
     def close(self) -> None:
         """Answer nobody any more."""
@@ -61,9 +61,9 @@ class DnsListeners:
             self._readiness.drop(each.fileno())
             each.close()
 
-    def _taking(self, sock: socket.socket, *, is_datagram: bool) -> Callable[[int], None]:
-        take = self._take_datagrams if is_datagram else self._accept
-        return lambda _: take(sock)
+    def _watch(self, sock: socket.socket) -> None:
+        take = self._take_datagrams if sock.type == socket.SOCK_DGRAM else self._accept
+        self._readiness.watch(sock.fileno(), READABLE, lambda _: take(sock))
 
     def _take_datagrams(self, sock: socket.socket) -> None:
         buffer, answer = self._buffer, self._answer
@@ -82,7 +82,10 @@ class DnsListeners:
     def _accept(self, sock: socket.socket) -> None:
         try:
             accepted, _ = sock.accept()
-        except OSError:
+        except OSError as problem:
+            if problem.errno in EXHAUSTED:
+                self._readiness.forget(sock.fileno())
+                self._readiness.loop.call_later(EXHAUSTED_SECONDS, self._watch_again, sock)
             return
         accepted.setblocking(False)
         client = _Client(accepted)
@@ -91,6 +94,10 @@ class DnsListeners:
         self._wait_for(client)
         if len(self._clients) > _TCP_CLIENTS:
             self._hang_up(next(iter(self._clients)))
+
+    def _watch_again(self, sock: socket.socket) -> None:
+        if sock.fileno() >= 0:  # not closed meanwhile
+            self._watch(sock)
 
     def _wait_for(self, client: _Client) -> None:
         self._deadline.begin(client, lambda: self._hang_up(client))

@@ -6,7 +6,6 @@ Who a client is follows from the listener it came to; what it may do is the gate
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import socket
 from contextlib import suppress
@@ -32,7 +31,7 @@ from netproxy.transport.readiness import READABLE, Readiness
 from netproxy.transport.refusals import Refusals
 from netproxy.transport.relay import Means
 from netproxy.transport.services import Services, Vetter
-from netproxy.transport.sockets import accept
+from netproxy.transport.sockets import EXHAUSTED, EXHAUSTED_SECONDS, accept
 from netproxy.transport.socks_driver import SocksConnection
 from netproxy.transport.stream import Stream
 from netproxy.transport.sweep import Sweep
@@ -58,9 +57,6 @@ if TYPE_CHECKING:
 _ACCEPTS = 32
 # So many tunnels are judged again at a time after a change of the policy.
 _JUDGED = 64
-# Out of descriptors or memory: others have to close something first.
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_EXHAUSTED_SECONDS = 0.1
 # With both protocols the client speaks first, so the kernel may wait for its first bytes (up to
 # this time) before it wakes us: one wake-up for each connection instead of two.
 _DEFER_SECONDS = 1
@@ -270,9 +266,9 @@ class ProxyServer:
             except BlockingIOError:
                 return
             except OSError as problem:
-                if problem.errno in _EXHAUSTED:
+                if problem.errno in EXHAUSTED:
                     self._pause(listener)
-                    self._readiness.loop.call_later(_EXHAUSTED_SECONDS, self._resume)
+                    self._readiness.loop.call_later(EXHAUSTED_SECONDS, self._resume)
                     return
                 continue  # accept(2) reports errors of the client's connection, too
             stream = Stream(accepted, self._readiness, limit=self._limits.relay_bytes)

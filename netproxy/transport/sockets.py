@@ -7,11 +7,17 @@ look. Every tunnel has two sockets, and it took one part in forty of all that a 
 from __future__ import annotations
 
 import _socket
+import errno
 import socket
 from typing import Final
 
 # What `socket.socket` is made of, so that is one, too.
 Socket = _socket.socket
+
+# Out of descriptors or memory: others have to close something first. Whoever accepts rests that
+# long, for the client stays in the queue, and the listener ready.
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+EXHAUSTED_SECONDS: Final = 0.1
 
 _STREAM: Final = int(socket.SOCK_STREAM)
 _NEW: Final = _STREAM | socket.SOCK_NONBLOCK

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.handing import Office
 from tests.support.origins import echo, origin, read_all
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.people import Person
 
 ASKED = b"CONNECT refused.test:443 HTTP/1.1\r\nHost: refused.test\r\nConnection: close\r\n\r\n"
@@ -84,6 +86,28 @@ def test_when_there_is_none_at_all_it_waits_and_goes_on(netproxy: Netproxy) -> N
     assert netproxy("audit", "verify", "--audit-dir", str(netproxy.audit)).status == 0
 
 
+def test_a_launcher_that_waits_for_one_costs_nothing_meanwhile(me: Person, base: Path) -> None:
+    """Its connection can't be accepted, so the socket stays ready to be."""
+    office = Office(me, base)
+    with office.gateway("--ask", "never") as service, socket.socket(socket.AF_UNIX) as launcher:
+        process = service.process.pid
+        before = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (3, before[1]))
+        launcher.connect(str(office.sockets / "runs.sock"))
+        time.sleep(0.2)  # it has found out
+        began = _processor_seconds(process)
+        time.sleep(1)
+        assert _processor_seconds(process) - began < 0.5
+        resource.prlimit(process, resource.RLIMIT_NOFILE, before)
+        assert office.run("--ask", "never", command=["true"]).status == 0
+        assert office.gateways() == 1
+
+
+def _processor_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 MANY = """
 import os, resource, socket
 host, _, port = os.environ["NETPROXY_HTTP"].rpartition(":")
@@ -113,6 +137,4 @@ def test_a_low_soft_limit_is_the_commands_and_not_the_gateways(netproxy: Netprox
 
 
 def _descriptors(service: Service) -> list[str]:
-    from pathlib import Path
-
     return [each.name for each in Path(f"/proc/{service.process.pid}/fd").iterdir()]

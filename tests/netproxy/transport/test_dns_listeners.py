@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from netproxy.transport import Readiness
 from netproxy.transport.dns_listeners import DnsListeners
 from tests.support.late_loops import JumpingLoop, jump
 from tests.support.loops import PATIENCE_SECONDS
+from tests.support.reluctant import Reluctant
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
 FAMILIES = {
     "ipv4": (socket.AF_INET, "127.0.0.1"),
@@ -73,6 +75,7 @@ def asking(
     family: str = "ipv4",
     *,
     seconds: float = 30.0,
+    failures: Sequence[int] = (),
 ) -> None:
     number, address = FAMILIES[family]
 
@@ -80,7 +83,8 @@ def asking(
         reports: list[str] = []
         readiness = Readiness(asyncio.get_running_loop(), report=reports.append)
         udp = socket.socket(number, socket.SOCK_DGRAM)
-        tcp = socket.socket(number)
+        tcp = Reluctant(number)
+        tcp.failures = list(failures)
         for each in (udp, tcp):
             each.bind((address, 0))
         tcp.listen()
@@ -124,6 +128,20 @@ def test_questions_on_tcp_come_one_after_the_other_and_in_pieces(family: str) ->
             assert await client.read(sock, 1) == b""
 
     asking(scenario)
+
+
+def test_out_of_descriptors_waits_and_goes_on() -> None:
+    """Trying again at once would keep the processor busy."""
+
+    async def scenario(client: Asking) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with await client.connected() as sock:
+            sock.send(framed(b"one"))
+            assert await client.read(sock, 5) == framed(b"ONE")
+        assert loop.time() - began >= 0.2
+
+    asking(scenario, failures=[errno.EMFILE, errno.EMFILE])
 
 
 def test_whoever_is_slow_is_hung_up_on() -> None:

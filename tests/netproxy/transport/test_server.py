@@ -30,6 +30,7 @@ from tests.support.fakes import (
 )
 from tests.support.origins import PATIENCE_SECONDS, echo, origin, read_all, read_head
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
+from tests.support.reluctant import Reluctant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,17 +38,6 @@ if TYPE_CHECKING:
     from netproxy.config import Limits
     from netproxy.model import CloseReason, Destination
     from netproxy.transport.sockets import Socket
-
-
-class Reluctant(socket.socket):
-    """A listener whose accept fails a few times first."""
-
-    failures: list[int]
-
-    def _accept(self) -> tuple[int, object]:
-        if self.failures:
-            raise OSError(self.failures.pop(0), "no")
-        return super()._accept()  # type: ignore[misc,no-any-return]  # the C type's own
 
 
 def serving(failures: list[int]) -> bytes:
