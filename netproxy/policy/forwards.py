@@ -90,7 +90,11 @@ def parse_expose(text: str) -> Expose:
 
 def parse_unix(text: str) -> str:
     """Read the path of a unix socket, as it will be asked for. Raises `InvalidRule`."""
-    if len(text.encode()) > _PATH_BYTES:
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidRule(f"{shown(text)} is not UTF-8: link to it from a path that is") from None
+    if length > _PATH_BYTES:
         raise InvalidRule(f"{shown(text)} is longer than a socket's path ({_PATH_BYTES} bytes)")
     if not text.startswith("/") or normpath(text) != text or "\0" in text:
         raise InvalidRule(f"{shown(text)} is not the absolute path of a unix socket")

@@ -125,3 +125,8 @@ def test_the_path_of_a_socket() -> None:
     for text in ("run/x", "/run/../x", "/run/x/", "", "/run/x\0", f"/{'x' * 107}"):
         with pytest.raises(InvalidRule):
             parse_unix(text)
+
+
+def test_a_path_that_is_no_text_is_refused_by_name() -> None:
+    with pytest.raises(InvalidRule, match=r"'/x/s\\udcff' is not UTF-8"):
+        parse_unix(b"/x/s\xff".decode(errors="surrogateescape"))
