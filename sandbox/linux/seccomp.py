@@ -141,7 +141,7 @@ def _socket(*, unix_by_path: bool) -> _Program:
         *_if_one_of((_AF_NETLINK,), netlink),
     ]
     if unix_by_path:
-        program += _if_one_of((_AF_UNIX,), _only(types=(_STREAM, _SEQPACKET), protocols=None))
+        program += _if_one_of((_AF_UNIX,), _only(types=(_STREAM,), protocols=None))
     return [*program, _return(_REFUSED)]
 
 
