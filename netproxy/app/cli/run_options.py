@@ -107,6 +107,8 @@ def parse_run(arguments: list[str], *, is_quiet: bool = False) -> RunOptions:
     given = parser.parse_args(own)
     if not command:
         parser.error("no command given: netproxy run [options] -- COMMAND")
+    if (problem := gateway_problem(given)) is not None:
+        parser.error(problem)
     return replace(
         gateway_options(given),
         on_denial=None if given.on_denial is None else OnDenial(given.on_denial),
@@ -165,6 +167,13 @@ def gateway_options(given: argparse.Namespace) -> RunOptions:
         otlp=given.otlp,
         resolve=_gathered(given.resolve),
     )
+
+
+def gateway_problem(given: argparse.Namespace) -> str | None:
+    """What does not go together. An inbox of the file's is just not opened."""
+    if given.inbox is not None and given.ask == Ask.NEVER:
+        return "with --ask never nobody is asked, so there is no --inbox: leave one of them out"
+    return None
 
 
 def _mode(given: argparse.Namespace) -> AuditMode | None:

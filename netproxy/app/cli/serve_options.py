@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netproxy.app.cli.run_options import (
     add_gateway_options,
     gateway_options,
+    gateway_problem,
     read_seconds,
 )
 from netproxy.app.cli.sandbox_options import read_path
@@ -68,7 +69,7 @@ def parse_serve(arguments: list[str]) -> ServeOptions:
         log_format=given.log_format and LogFormat(given.log_format),
         log_level=given.log_level and LogLevel(given.log_level),
     )
-    problem = _problem(options, lets_others_in=given.beyond)
+    problem = _problem(options, lets_others_in=given.beyond) or gateway_problem(given)
     if problem is not None:
         parser.error(problem)
     return options

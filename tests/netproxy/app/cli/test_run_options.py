@@ -106,6 +106,7 @@ def test_two_calls_share_nothing() -> None:
         (["--alow", "example.org", "true"], "unknown option --alow, did you mean --allow?"),
         (["--al=x", "true"], "unknown option --al"),
         (["-x", "true"], "unknown option -x"),
+        (["--ask", "never", "--inbox", "127.0.0.1:1", "true"], "so there is no --inbox"),
         (["--allow"], "--allow: expected one argument"),
         (["--allow", "--", "true"], "--allow: expected one argument"),
         (["--allow", "a b", "true"], "holds ' '"),

@@ -64,6 +64,7 @@ def test_it_takes_what_run_takes_without_a_command() -> None:
         (("--listen", f"ci@{HERE}", "--token-file", "t"), "which profile a token has"),
         (("--listen", HERE, "--on-denial", "cancel"), "unknown option --on-denial"),
         (("--listen", HERE, "--no-sandbox"), "unknown option --no-sandbox"),
+        (("--listen", HERE, "--ask", "never", "--inbox", "127.0.0.1:1"), "so there is no --inbox"),
         (("--listen", HERE, "curl"), "curl"),
         (("--listen", HERE, "--drain", "-1"), "--drain"),
     ],
