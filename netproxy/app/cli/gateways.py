@@ -71,22 +71,32 @@ class Gone(Exception):
     """This gateway does not live any more, or does not answer."""
 
 
+class Silent(Gone):
+    """It lives, and does not answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """One that listens, or listened a moment ago."""
 
     folder: Path
     name: str  # of its socket
+    patience_seconds: float = _SECONDS
 
     def ask(self, method: str, path: str, body: Document | None = None) -> Document:
         """One request. Raises `Refused` or `Gone`."""
-        connection = _Connection(self.folder, self.name)
+        connection = _Connection(self.folder, self.name, self.patience_seconds)
         try:
             text = None if body is None else json.dumps(body)
             fields = {} if body is None else {"Content-Type": "application/json"}
             connection.request(method, path, text, fields)
             response = connection.getresponse()
             document: Document = json.loads(response.read())
+        except (TimeoutError, BlockingIOError):  # the latter: others wait in its queue already
+            where = self.folder / self.name
+            raise Silent(
+                f"{where}: a gateway of yours does not answer; stopped? fg, or kill -CONT"
+            ) from None
         except (OSError, ValueError, http.client.HTTPException) as error:
             raise Gone(f"{self.folder / self.name}: {error}") from None
         finally:
@@ -97,7 +107,7 @@ class Gateway:
 
     def feed(self) -> Feed:
         """Open its feed of changes. Raises `Gone`."""
-        connection = _Connection(self.folder, self.name)
+        connection = _Connection(self.folder, self.name, self.patience_seconds)
         try:
             connection.request("GET", "/v1/changes")
             raw = connection.sock  # the connection forgets it when it knows how the answer ends
@@ -140,12 +150,12 @@ class _Connection(http.client.HTTPConnection):
 
     sock: socket.socket
 
-    def __init__(self, folder: Path, name: str) -> None:
-        super().__init__("localhost", timeout=_SECONDS)
-        self._folder, self._name = folder, name
+    def __init__(self, folder: Path, name: str, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._folder, self._name, self._seconds = folder, name, seconds
 
     def connect(self) -> None:
-        self.sock = connect(self._folder, self._name, _SECONDS)
+        self.sock = connect(self._folder, self._name, self._seconds)
 
 
 def gateways(environ: Mapping[str, str]) -> tuple[Gateway, ...]:
@@ -186,6 +196,9 @@ def ask_all(environ: Mapping[str, str], path: str) -> list[tuple[Gateway, Docume
     ]
     if not answers:
         refused = next((told for told in heard if isinstance(told, Refused)), None)
+        silent = next((told for told in heard if isinstance(told, Silent)), None)
+        if refused is None and silent is not None:
+            raise CliFailed(str(silent), EXIT_NO_GATEWAY)
         raise refused or _nobody(every[0].folder)
     return answers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from approvals.errors import StoreUnavailable
 from approvals.model import Asking, Budget, Scope, Status, Verdict
 from netproxy.app.cli.approvals import VERBS, main
+from netproxy.app.cli.gateways import Gateway, Silent
 from tests.support.approvals import ASKING, KEY, answer, grant
 from tests.support.control_gateways import ControlGateway, control_gateway
 from tests.support.inbox import FakeInbox, question
@@ -78,6 +80,19 @@ def test_without_a_gateway_it_says_where_it_looked(folder: Path, say: Any) -> No
         assert (said.status, said.out) == (69, "")
         assert str(folder) in said.err
     assert say("approve", "a-AAAA1111").status == 69
+
+
+def test_one_that_does_not_answer_is_told_from_none(folder: Path, say: Any) -> None:
+    """Stopped by Ctrl-Z, for one: nobody accepts."""
+    folder.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as stopped:
+        stopped.bind(str(folder / "control.sock"))
+        stopped.listen(0)
+        with pytest.raises(Silent):
+            Gateway(folder, "control.sock", 0.05).ask("GET", "/v1/approvals")
+        said = say("list")  # that of before stands in its queue, which has no more room
+    assert (said.status, said.out) == (69, "")
+    assert "control.sock: a gateway of yours does not answer; stopped?" in said.err
 
 
 def test_all_gateways_are_asked_and_each_gets_its_own_answer(folder: Path, say: Any) -> None:
