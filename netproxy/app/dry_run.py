@@ -5,8 +5,6 @@ Each part of the fence has one section. Nothing is started, recorded or asked.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -38,17 +36,12 @@ def show(settings: Settings, environ: Mapping[str, str]) -> int:
     """Print it; return 0. Raises what `draw` raises."""
     blueprint = draw(settings, environ)
     launch = blueprint.launch(inspect_streams(), _SAMPLE_ID, added={})
-    try:
-        for title, section in SECTIONS:
-            lines = list(section(blueprint, launch))
-            if lines:
-                write(title)
-            for line in lines:
-                write(f"  {visible(line)}")
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads it has seen enough
-        # Python flushes stdout once more at exit, and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
+    for title, section in SECTIONS:
+        lines = list(section(blueprint, launch))
+        if lines:
+            write(title)
+        for line in lines:
+            write(f"  {visible(line)}")
     return 0
 
 

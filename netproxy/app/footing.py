@@ -1,4 +1,4 @@
-"""What a process must have before it can begin a run, looked at first: streams, a folder, room.
+"""What a process must have before it can begin a run, looked at first: a folder, and room.
 
 Each of them would fail later, halfway, in words of somebody else.
 """
@@ -7,26 +7,10 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 
 # A run holds some forty at its start: journal, fence, listeners, event loop; each mount of a file
 # of ours, and each connection, takes more.
 _FEWEST_FILES = 64
-
-
-def open_standard_streams() -> None:
-    """Put /dev/null where a caller closed 0, 1 or 2.
-
-    The next descriptor that we open would take the number, and the command would inherit it.
-    """
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
-    # Python has none where it found a number closed, and says what is wrong to nobody then.
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115  # as long as we live
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115  # the same
 
 
 def unfit() -> str | None:

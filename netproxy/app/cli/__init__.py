@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import sys
 
+from netproxy.app.standard_streams import standard_streams
+
 VERBS = {
     "run": "run a command that reaches the network only where someone said yes",
     "serve": "serve clients outside a sandbox, by the same rules",
@@ -31,7 +33,11 @@ netproxy VERB --help explains a verb."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb. Returns the exit status (sysexits for our own failures)."""
-    words = sys.argv[1:] if arguments is None else arguments
+    with standard_streams():
+        return _perform(sys.argv[1:] if arguments is None else arguments)
+
+
+def _perform(words: list[str]) -> int:
     if not words or words[0] in {"-h", "--help", "help"}:
         verbs = "\n".join(f"  {name:<9} {summary}" for name, summary in VERBS.items())
         stream = sys.stdout if words else sys.stderr

@@ -41,9 +41,6 @@ def main(arguments: list[str]) -> int:
             return _perform(folder, site)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from netproxy.app.footing import open_standard_streams, unfit
+from netproxy.app.footing import unfit
 from netproxy.app.launcher import handed_over
 
 
@@ -20,7 +20,6 @@ def main(arguments: list[str]) -> int:
     # Whatever is made from here to the first connection is kept. To look for garbage in it, now and
     # once more at the end of the process, takes 20 ms.
     gc.disable()
-    open_standard_streams()
     try:
         status = handed_over(arguments, os.environ) if unfit() is None else None
         return _run(arguments) if status is None else status

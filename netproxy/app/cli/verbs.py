@@ -6,19 +6,18 @@ One module a verb, imported only when that verb is typed. Each has `main(argumen
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.usage import EXIT_USAGE, did_you_mean
+from netproxy.app.standard_streams import EXIT_PIPE_CLOSED
 from otel import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What the shell reports for a program that Ctrl-C or a closed pipe ended: 128 + the signal.
+# What the shell reports for a program that Ctrl-C ended: 128 + the signal.
 _INTERRUPTED = 130
-_PIPE_CLOSED = 141
 
 
 def run_verb(
@@ -40,13 +39,10 @@ def run_verb(
         return EXIT_USAGE
     try:
         status: int = importlib.import_module(f"netproxy.app.cli.{group}_{verb}").main(rest)
-        sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit, and would complain there.
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
-        return _PIPE_CLOSED
+    except BrokenPipeError:  # of a verb that writes to the descriptor itself
+        return EXIT_PIPE_CLOSED
     return status
 
 

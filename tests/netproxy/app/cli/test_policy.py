@@ -47,7 +47,7 @@ def test_every_verb_explains_itself(capsys: pytest.CaptureFixture[str], verb: st
 
 def test_a_reader_that_leaves_is_no_error() -> None:
     """`netproxy policy schema | head -1` must not end in a traceback."""
-    code = "import sys; from netproxy.app.cli.policy import main; sys.exit(main(['schema']))"
+    code = "import sys; from netproxy.app.cli import main; sys.exit(main(['policy', 'schema']))"
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
