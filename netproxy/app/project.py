@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netproxy.app.footing import working_directory
 from netproxy.app.regular_file import read_regular
 from netproxy.errors import InvalidSettings
 from otel.values import dataclass
@@ -87,7 +88,7 @@ def place_of(given: Path) -> Path:
 def spelled_place(given: Path) -> Path:
     """Return the same, but through links: where it was recorded before a folder became one."""
     path = given if given.name == NAME and not given.is_dir() else given / NAME
-    return path.absolute()
+    return path if path.is_absolute() else working_directory() / path
 
 
 def _folders(directory: Path, home: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from netproxy.app import places
 from netproxy.app.approval_settings import ApprovalSettings, Surface, chosen_approvals
 from netproxy.app.audit_mode import audit_mode
+from netproxy.app.footing import working_directory
 from netproxy.app.layer_files import (
     MANAGED,
     Managed,
@@ -143,7 +144,7 @@ def load_settings(  # noqa: PLR0913  # where each layer is looked for
     files = read_files(
         config=options.config,
         with_project=not options.no_project,
-        directory=directory or Path.cwd(),
+        directory=directory or working_directory(),
         home=home,
         environ=environ,
         managed=Managed(path=managed_file, owner=managed_owner),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,39 @@ def test_an_unknown_verb_names_the_nearest(netproxy: Netproxy) -> None:
         USAGE,
         "netproxy: unknown verb 'rnu', did you mean run?\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("policy check", CONFIG),
+        ("policy explain a.test", CONFIG),
+        ("trust", CONFIG),
+        ("trust --remove", CONFIG),
+        ("webhook test x", CONFIG),
+        ("audit prune", CONFIG),
+        ("serve --listen 127.0.0.1:0", CONFIG),
+        ("serve --listen 127.0.0.1:0 --config x", USAGE),
+        ("run -- true", OURS),
+        ("run --config x -- true", OURS),
+        ("run --unix x -- true", OURS),
+    ],
+)
+def test_a_working_directory_that_is_gone(netproxy: Netproxy, words: str, status: int) -> None:
+    gone = netproxy.person.owns(netproxy.workspace / "gone")
+    shell = ["sh", "-c", f'rmdir {gone}; exec "$@"', "sh", *netproxy.argv(*words.split())]
+    done = subprocess.run(
+        shell,
+        cwd=gone,
+        env=netproxy.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr  # what `policy check` finds is its answer
+    assert (done.returncode, said.count("\n")) == (status, 1), said
+    assert "the working directory is gone; change to one that is there" in said
 
 
 BAD_FILES = {

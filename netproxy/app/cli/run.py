@@ -40,16 +40,17 @@ def _run(arguments: list[str]) -> int:
     from otel.values import replace
     from sandbox.inside import is_inside
 
-    options = parse_run(arguments)
-    if is_inside():
-        from netproxy.app.joining import join
-
-        return join(options, given_flags(arguments), os.environ)
-    if (why := unfit()) is not None:
+    joins = is_inside()
+    if not joins and (why := unfit()) is not None:  # first: options may be relative paths
         from netproxy.app.run import EXIT_OURS
 
         sys.stderr.write(f"netproxy run: {why}\n")
         return EXIT_OURS
+    options = parse_run(arguments)
+    if joins:
+        from netproxy.app.joining import join
+
+        return join(options, given_flags(arguments), os.environ)
     try:
         settings = load_settings(options, os.environ)
     except InvalidSettings as invalid:

@@ -16,6 +16,8 @@ from netproxy.app.cli.service_options import (
     ServiceOptions,
     service_options,
 )
+from netproxy.app.footing import working_directory
+from netproxy.errors import InvalidSettings
 from netproxy.policy.hosts import shown
 from otel.values import dataclass, field
 from sandbox.capture import Capture
@@ -69,7 +71,11 @@ def read_path(text: str) -> Path:
     """Read a path, as an option's type."""
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"{shown(text)} is not a path")
-    return Path(text).absolute()
+    path = Path(text)
+    try:
+        return path if path.is_absolute() else working_directory() / path
+    except InvalidSettings as gone:
+        raise argparse.ArgumentTypeError(str(gone)) from None
 
 
 def _limit(text: str) -> Limit:

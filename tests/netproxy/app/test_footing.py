@@ -5,12 +5,13 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING
 
-from netproxy.app.footing import unfit
+import pytest
+
+from netproxy.app.footing import unfit, working_directory
+from netproxy.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_here_it_is_all_there() -> None:
@@ -22,7 +23,10 @@ def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     folder.mkdir()
     monkeypatch.chdir(folder)
     folder.rmdir()
-    assert unfit() == "the working directory is gone; change to one that is there"
+    why = "the working directory is gone; change to one that is there"
+    assert unfit() == why
+    with pytest.raises(InvalidSettings, match=why):
+        working_directory()
 
 
 def test_a_folder_that_can_not_be_entered(
