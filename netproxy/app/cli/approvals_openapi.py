@@ -16,6 +16,7 @@ def main(arguments: list[str]) -> int:
     from approvals.http.api import OPERATIONS
     from approvals.http.openapi import document_of
 
-    document = json.dumps(document_of(OPERATIONS), indent=2, sort_keys=True, ensure_ascii=False)
+    # ASCII: a terminal or a file that is not UTF-8 gets the same document.
+    document = json.dumps(document_of(OPERATIONS), indent=2, sort_keys=True)
     sys.stdout.write(document + "\n")
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app import places
+from netproxy.app.cli.printing import write
 from netproxy.app.cli.run_options import RunOptions
 from netproxy.app.cli.usage import EXIT_USAGE, UsageParser
 from netproxy.app.project import place_of, read, spelled_place
@@ -142,4 +143,4 @@ def _remove(store: TrustStore, folder: Path) -> int:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{visible(text)}\n")
+    write(visible(text))

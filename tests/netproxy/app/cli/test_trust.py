@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -156,3 +158,17 @@ def test_hostile_text_can_not_disturb_the_screen(project: Path, say: Say) -> Non
     _, out, _ = say("--yes")
     assert "\x1b" not in out
     assert "\u202e" not in out
+
+
+def test_a_folder_that_the_terminal_can_not_spell(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project.parent.parent / "\xfc"
+    folder.mkdir()
+    (folder / "netproxy.toml").write_text(FILE)
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert main(["--yes", str(folder)]) == 0
+    assert is_trusted(folder / "netproxy.toml")
+    screen.seek(0)
+    assert screen.read().endswith("/\\xfc/netproxy.toml\n")
