@@ -54,7 +54,7 @@ def _parser() -> UsageParser:
     )
     listing = verbs.add_parser("list", help="those that are good now")
     revoke = verbs.add_parser("revoke", help="end one, at once")
-    revoke.add_argument("id", metavar="ID", help="or the beginning or end of it")
+    revoke.add_argument("id", metavar="ID", help="its beginning or end is enough; or its name")
     for each, perform in ((add, _add), (listing, _list), (revoke, _revoke)):
         each.add_argument("--json", action="store_true", help="JSON instead of text")
         each.set_defaults(perform=perform)
@@ -104,8 +104,9 @@ def _list(options: argparse.Namespace) -> int:
 def _revoke(options: argparse.Namespace) -> int:
     gateway = gateways(os.environ)[0]
     found = [Found(gateway, told) for told in _ask("GET", "/v1/tokens")["tokens"]]
-    token_id = select(found, "token_id", options.id, "token").document["token_id"]
-    revoked = _ask("DELETE", f"/v1/tokens/{token_id}")
+    named = [one for one in found if one.document["name"] == options.id]  # no two have the same
+    chosen = named[0] if named else select(found, "token_id", options.id, "token")
+    revoked = _ask("DELETE", f"/v1/tokens/{chosen.document['token_id']}")
     if options.json:
         print_json(revoked)
     else:

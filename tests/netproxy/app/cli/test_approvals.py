@@ -327,6 +327,9 @@ def test_tokens_are_made_listed_and_revoked(folder: Path, say: Any) -> None:
         assert "token" not in told
         assert say("token", "revoke", told["token_id"][-6:]).out == "revoked: bot\n"
         assert say("token", "list").out == "no token is good now\n"
+        assert say("token", "revoke", "bot").err.endswith("there is no token 'bot'\n")
+        assert say("token", "add", "bot").status == 0
+        assert say("token", "revoke", "bot").out == "revoked: bot\n"
         assert say("token", "add", "x", "--may", "everything").status == 64
         assert say("token").status == 64
 
