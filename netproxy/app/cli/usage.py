@@ -40,6 +40,8 @@ class UsageParser(argparse.ArgumentParser):
 
     def _explain(self, message: str) -> str:
         if unknown := _UNKNOWN.match(message):
+            if not unknown[1].startswith("-"):
+                return f"'{unknown[1]}' is one word too many (see {self.prog} --help)"
             word = unknown[1].split("=", 1)[0]
             return f"unknown option {word}{did_you_mean(word, self._option_string_actions)}"
         if choice := _CHOICE.match(message):

@@ -353,3 +353,12 @@ def test_the_api_s_document(say: Any) -> None:
     document = say("openapi").out
     assert json.loads(document)["openapi"] == "3.1.0"
     assert document.isascii(), "any terminal and file can take it"
+
+
+def test_one_word_too_many_is_no_option(say: Any) -> None:
+    said = say("approve", "a-AAAA1111", "a-BBBB2222")
+    assert (said.status, said.out) == (64, "")
+    assert said.err == (
+        "netproxy approvals approve: 'a-BBBB2222' is one word too many "
+        "(see netproxy approvals approve --help)\n"
+    )
