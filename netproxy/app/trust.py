@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERSION = 1
+_DAMAGED = "it is damaged; mend it, or remove it and trust each project anew: netproxy trust"
 _NAME = "trust.json"
 _SHA256_LENGTH = 64
 
@@ -46,8 +47,8 @@ class TrustStore:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:
-            cause = (error.strerror if isinstance(error, OSError) else None) or "it is damaged"
-            raise InvalidSettings((f"{self.path}: can't be read: {cause.lower()}",)) from None
+            cause = ((isinstance(error, OSError) and error.strerror) or _DAMAGED).lower()
+            raise InvalidSettings((f"{self.path}: can't be read: {cause}",)) from None
 
     def add(self, path: Path, sha256: str) -> None:
         """Trust this content at this path."""

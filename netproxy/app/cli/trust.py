@@ -37,7 +37,10 @@ file, with this content. After any change it has to be trusted again."""
 
 def main(arguments: list[str]) -> int:
     """Trust, list or forget. Returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.json and not options.list:
+        parser.error("--json goes with --list")
     try:
         home = home_of(os.environ)
         store = TrustStore(places.state_home(os.environ, home))
@@ -58,8 +61,9 @@ def _parser() -> UsageParser:
         help="where the file is (default: here)",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--list", action="store_true", help="what is trusted")
-    parser.add_argument("--remove", action="store_true", help="trust it no longer")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--list", action="store_true", help="what is trusted")
+    other.add_argument("--remove", action="store_true", help="trust it no longer")
     parser.add_argument("--json", action="store_true", help="with --list: JSON instead of text")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="the user's file that it has to go with"

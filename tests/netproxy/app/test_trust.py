@@ -78,7 +78,7 @@ def test_those_who_add_at_once_lose_nothing(store: TrustStore, tmp_path: Path) -
 def test_a_damaged_one_trusts_nothing_and_is_not_replaced(store: TrustStore, content: str) -> None:
     store.folder.mkdir()
     store.path.write_text(content)
-    with pytest.raises(InvalidSettings, match="it is damaged"):
+    with pytest.raises(InvalidSettings, match="it is damaged; mend it, or remove it and trust"):
         store.entries()
     with pytest.raises(InvalidSettings, match="it is damaged"):
         store.add(store.folder / "a", ONE)

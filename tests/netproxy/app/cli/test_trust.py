@@ -172,3 +172,22 @@ def test_a_folder_that_the_terminal_can_not_spell(
     assert is_trusted(folder / "netproxy.toml")
     screen.seek(0)
     assert screen.read().endswith("/\\xfc/netproxy.toml\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--list", "--remove"), "--remove: not allowed with argument --list"),
+        (("--json",), "--json goes with --list"),
+        (("--remove", "--json"), "--json goes with --list"),
+    ],
+)
+def test_what_does_not_go_together_does_nothing(
+    project: Path, say: Say, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
+    say("--yes")
+    with pytest.raises(SystemExit) as left:
+        main([*words])
+    assert left.value.code == 64
+    assert said in capsys.readouterr().err
+    assert is_trusted(project)
