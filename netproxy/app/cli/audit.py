@@ -2,7 +2,8 @@
 
 One module a verb, imported only when that verb is typed. Each has `main(arguments) -> int`; what
 they share is in `audit_command`. Status 0 when all is well, 1 when a chain is broken or a line
-can't be read, 66 (EX_NOINPUT) when there is no journal, 64 for bad usage.
+can't be read, 66 (EX_NOINPUT) when there is no journal, 78 (EX_CONFIG) when settings that have to
+say where it is can't be used, 64 for bad usage.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 
 from netproxy.app.cli.verbs import run_verb
+from netproxy.errors import InvalidSettings
 from otel import JournalBroken, visible
 
 VERBS = {
@@ -25,6 +27,7 @@ VERBS = {
     "schema": "the JSON Schema of the records",
 }
 EXIT_NO_JOURNAL = os.EX_NOINPUT  # 66
+EXIT_CONFIG = os.EX_CONFIG  # 78
 
 
 def main(arguments: list[str]) -> int:
@@ -34,3 +37,6 @@ def main(arguments: list[str]) -> int:
     except JournalBroken as error:
         sys.stderr.write(f"netproxy: {visible(str(error))}\n")
         return EXIT_NO_JOURNAL
+    except InvalidSettings as invalid:
+        sys.stderr.writelines(f"netproxy: {visible(problem)}\n" for problem in invalid.problems)
+        return EXIT_CONFIG

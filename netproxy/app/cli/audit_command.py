@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 from netproxy.app.cli.audit_filter import instant
+from netproxy.app.cli.run_options import RunOptions
 from netproxy.app.cli.usage import UsageParser
-from netproxy.app.places import audit_directory
+from netproxy.app.settings import load_settings
 from otel import Span, visible
 
 EXIT_BROKEN = 1
@@ -36,7 +37,10 @@ def parser(verb: str, description: str) -> UsageParser:
     """Make a parser that knows `--audit-dir`, which `journal` reads."""
     made = UsageParser(prog=f"netproxy audit {verb}", description=description)
     made.add_argument(
-        "--audit-dir", type=Path, metavar="DIR", help="default: $XDG_STATE_HOME/netproxy/audit"
+        "--audit-dir",
+        type=Path,
+        metavar="DIR",
+        help="default: [audit] directory, or $XDG_STATE_HOME/netproxy/audit",
     )
     return made
 
@@ -63,9 +67,16 @@ def add_json(made: argparse._ActionsContainer) -> None:
 
 
 def journal(options: argparse.Namespace) -> Path:
-    """Return the directory that is meant, whether there is a journal in it or not."""
+    """Return the directory that is meant, whether there is a journal in it or not.
+
+    Without `--audit-dir` settings say where; raises `InvalidSettings` when they can't be used.
+    """
     chosen: Path | None = options.audit_dir
-    return chosen if chosen is not None else audit_directory(os.environ, Path.home())
+    if chosen is not None:
+        return chosen
+    # No project's file may say where journals are: one that can't be used is in nobody's way.
+    given = RunOptions(no_project=True)
+    return load_settings(given, os.environ, directory=Path("/")).audit_directory
 
 
 def whole_number(text: str) -> int:

@@ -13,7 +13,6 @@ from netproxy.app.cli.printing import write
 from netproxy.app.cli.run_options import RunOptions
 from netproxy.app.settings import load_settings
 from netproxy.app.trail import retention_rules
-from netproxy.errors import InvalidSettings
 from otel import AuditError, Evidence, Journal, JournalBroken, visible
 from otel.folders import writer_names
 from otel.lock import is_live
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from netproxy.app.settings import Settings
     from otel.retention import Rules
 
-EXIT_CONFIG = os.EX_CONFIG  # 78
 _DESCRIPTION = """\
 Remove the oldest finished files of every chain that no gateway writes now, as far as
 [audit] retain_days and max_bytes allow: exported by every required sink, signed,
@@ -38,11 +36,7 @@ def main(arguments: list[str]) -> int:
     made.add_argument("--config", type=Path, metavar="FILE", help="in place of the user's file")
     made.add_argument("--dry-run", action="store_true", help="say it, and remove nothing")
     options = made.parse_args(arguments)
-    try:
-        settings = load_settings(RunOptions(config=options.config), os.environ)
-    except InvalidSettings as invalid:
-        sys.stderr.writelines(f"netproxy: {visible(problem)}\n" for problem in invalid.problems)
-        return EXIT_CONFIG
+    settings = load_settings(RunOptions(config=options.config), os.environ)
     directory: Path = options.audit_dir or settings.audit_directory
     rules = retention_rules(settings)
     if not rules.bounds:

@@ -33,6 +33,70 @@ def test_the_place_is_taken_from_the_environment(
     assert (status, out.count("\n")) == (0, 1)
 
 
+EVERY_READER = [
+    ["tail"],
+    ["query"],
+    ["stats"],
+    ["report", "--output", "-"],
+    ["verify"],
+    ["anchor"],
+    ["prune"],
+]
+EXPORT = ["export", "--format", "ocsf"]  # writes where `capsys` does not look
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's file, and beside it a journal at the default place that holds 3 records."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    write_journal(tmp_path / "state" / "netproxy" / "audit", 3)
+    path = tmp_path / "config" / "netproxy" / "config.toml"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.mark.parametrize("words", EVERY_READER, ids=lambda words: words[0])
+def test_settings_say_where_it_is(
+    capsys: Capture, tmp_path: Path, config: Path, words: list[str]
+) -> None:
+    """A verdict on a folder that no gateway writes would be worth nothing."""
+    chosen = write_two_runs(tmp_path / "chosen")
+    there = run(capsys, *words, "--audit-dir", chosen)
+    config.write_text(f"[audit]\ndirectory = '{chosen}'\n")
+    here = run(capsys, *words)
+    if words[0] == "report":  # says when it was made
+        assert (here[0], str(chosen) in here[1]) == (0, True)
+    else:
+        assert here == there
+
+
+@pytest.mark.parametrize("words", [*EVERY_READER, EXPORT], ids=lambda words: words[0])
+def test_settings_that_can_not_be_used(capsys: Capture, config: Path, words: list[str]) -> None:
+    config.write_text("bad = [")
+    status, out, err = run(capsys, *words)
+    assert (status, out, err.count("\n")) == (78, "", 1)
+    assert err.startswith(f"netproxy: {config}:1:")
+
+
+def test_no_settings_are_needed_where_the_place_is_given(
+    capsys: Capture, config: Path, two_runs: Path
+) -> None:
+    config.write_text("bad = [")
+    assert run(capsys, "verify", "--audit-dir", two_runs)[0] == 0
+
+
+def test_a_project_is_in_nobodys_way(
+    capsys: Capture, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file can't say where journals are, so whether it can be used is not asked."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "netproxy.toml").write_text("bad = [")
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, "tail")
+    assert (status, out.count("\n"), err) == (0, 3, "")
+
+
 @pytest.mark.parametrize("command", ["tail", "query", "verify"])
 def test_without_a_journal_one_clear_line(capsys: Capture, tmp_path: Path, command: str) -> None:
     status, out, err = run(capsys, command, "--audit-dir", tmp_path / "none")
