@@ -26,10 +26,8 @@ def open_journal(
     settings: Settings, *, warn: Callable[[str], None], kind: type[Journal] = Journal
 ) -> tuple[Journal, Evidence]:
     """Take a writer. Raises `AuditError`, in one line; `warn` is told what falls short of that."""
-    directory = settings.audit_directory
-    strict = settings.audit_mode is AuditMode.STRICT
-    evidence = Evidence.of(directory, settings.evidence, strict=strict, warn=warn)
-    journal = kind.open(directory, keeper=evidence)
+    evidence = _evidence(settings, warn)
+    journal = kind.open(settings.audit_directory, keeper=evidence)
     for writer, changed in evidence.alarms:
         warn(
             f"audit journal {writer} was changed since it was written ({changed.kind}: {changed}); "
@@ -42,6 +40,12 @@ def open_journal(
     return journal, evidence
 
 
+def try_journal(settings: Settings, *, warn: Callable[[str], None]) -> None:
+    """Take a writer and the key as `open_journal` does, and leave no record. Raises the same."""
+    _evidence(settings, warn)
+    Journal.open(settings.audit_directory).close()
+
+
 def retention_rules(settings: Settings) -> Rules:
     """What may be removed, and who has to have it before."""
     from otel.retention import Bounds, Rules
@@ -51,6 +55,11 @@ def retention_rules(settings: Settings) -> Rules:
         bounds=Bounds(retain_days=kept.retain_days, max_bytes=kept.max_bytes),
         sinks=required_keys(settings.sinks) if settings.sinks else (),
     )
+
+
+def _evidence(settings: Settings, warn: Callable[[str], None]) -> Evidence:
+    strict = settings.audit_mode is AuditMode.STRICT
+    return Evidence.of(settings.audit_directory, settings.evidence, strict=strict, warn=warn)
 
 
 def _prune(evidence: Evidence, rules: Rules, warn: Callable[[str], None]) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netproxy.app.cli.printing import write
 from netproxy.app.cli.usage import UsageParser
 from netproxy.app.footing import unfit
+from netproxy.errors import InvalidSettings
+from otel import visible
 from otel.values import asdict
 from sandbox.inside import is_inside
 from sandbox.probe import Check, check_host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from netproxy.app.settings import Settings
     from sandbox.proof import Proof
 
 
@@ -32,9 +36,9 @@ def main(arguments: list[str]) -> int:
     if options.probe and proof is not None:
         return _show_proof(proof, as_json=options.json)
     if options.json:
-        sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=2) + "\n")
+        write(json.dumps([asdict(check) for check in checks], indent=2))
     else:
-        sys.stdout.write(_render(checks))
+        write(_render(checks))
     return 0 if _is_fit(checks) else 1
 
 
@@ -43,7 +47,7 @@ def _checks() -> tuple[list[Check], Proof | None]:
     if not footing.ok:  # the others would stumble over the same
         return [_check_python(), footing], None
     # Inside a run nothing of ours is started, so nothing of ours has to be there.
-    ours = [] if is_inside() else [_check_journal(), _check_control(), _check_leftovers()]
+    ours = [] if is_inside() else _check_ours()
     host, proof = check_host()
     return [_check_python(), footing, *host, *ours, _check_terminal()], proof
 
@@ -77,7 +81,7 @@ def _render(checks: Sequence[Check]) -> str:
     verdict = (
         "netproxy run will work here." if _is_fit(checks) else "netproxy run will refuse here."
     )
-    return "\n".join([*lines, verdict]) + "\n"
+    return "\n".join([*lines, verdict])
 
 
 def _line(check: Check) -> str:
@@ -100,28 +104,64 @@ def _check_footing() -> Check:
     return Check(name="process", ok=False, required=True, detail=cause, fix=fix)
 
 
-def _check_journal() -> Check:
-    from netproxy.app.places import audit_directory
-    from otel import AuditError, Journal
+def _check_ours() -> list[Check]:
+    from netproxy.app.settings import home_of
 
-    directory = audit_directory(os.environ, Path.home())
     try:
-        Journal.open(directory).close()
+        home = home_of(os.environ)
+    except InvalidSettings as invalid:  # nothing of ours has a place then
+        return [_unusable(invalid)]
+    return [*_check_settings(), _check_control(home), _check_leftovers(home)]
+
+
+def _check_settings() -> list[Check]:
+    """Whether a run here could use them, and the journal that they name."""
+    from netproxy.app.cli.run_options import RunOptions
+    from netproxy.app.settings import load_settings
+
+    try:
+        settings = load_settings(RunOptions(), os.environ)
+    except InvalidSettings as invalid:
+        return [_unusable(invalid)]
+    files = ", ".join(visible(str(source.path)) for source in settings.sources)
+    said = f"from {files}" if files else "no file of settings: the defaults hold"
+    return [Check(name="settings", ok=True, required=True, detail=said), _check_journal(settings)]
+
+
+def _unusable(invalid: InvalidSettings) -> Check:
+    return Check(
+        name="settings",
+        ok=False,
+        required=True,
+        detail="; ".join(map(visible, invalid.problems)),
+        fix="no run begins until that is mended",
+    )
+
+
+def _check_journal(settings: Settings) -> Check:
+    from netproxy.app.trail import try_journal
+    from otel import AuditError, KeyUnusable
+
+    missing: list[str] = []
+    fix = "choose a folder of yours with --audit-dir, or [audit] directory"
+    try:
+        try_journal(settings, warn=missing.append)
     except (AuditError, OSError) as error:
         return Check(
             name="audit journal",
             ok=False,
             required=True,
-            detail=str(error),
-            fix="choose a folder of yours with --audit-dir",
+            detail=visible(str(error)),
+            fix="or choose another with [audit] key" if isinstance(error, KeyUnusable) else fix,
         )
-    return Check(name="audit journal", ok=True, required=True, detail=f"in {directory}")
+    said = "; but ".join([f"in {visible(str(settings.audit_directory))}", *map(visible, missing)])
+    return Check(name="audit journal", ok=True, required=True, detail=said)
 
 
-def _check_control() -> Check:
+def _check_control(home: Path) -> Check:
     from netproxy.app.control_socket import ControlRefused, control_folder, open_control
 
-    folder = control_folder(os.environ, Path.home())
+    folder = control_folder(os.environ, home)
     try:
         open_control(folder).close()
     except ControlRefused as refused:
@@ -149,12 +189,11 @@ def _check_terminal() -> Check:
     return Check(name="terminal", ok=True, required=False, detail="questions come on /dev/tty")
 
 
-def _check_leftovers() -> Check:
+def _check_leftovers(home: Path) -> Check:
     """Mount points in the workspace here: a run that was killed with its janitor leaves them."""
     from netproxy.app.file_rules import sweep_workspace
 
-    here, home = os.path.realpath("."), os.path.realpath(Path.home())
-    removed = sweep_workspace(here, home)
+    removed = sweep_workspace(os.path.realpath("."), os.path.realpath(home))
     said = (
         f"removed what a killed run left: {', '.join(removed)}" if removed else "none left behind"
     )
