@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from otel import folders
+from otel.errors import JournalBroken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,10 +30,14 @@ def try_lock(folder: int, name: str) -> int | None:
 
 
 def is_live(folder: Path, name: str = folders.LOCK) -> bool:
-    """Whether a process holds this lock now: the usual one, who writes in the folder."""
+    """Whether a process holds this lock now: the usual one, who writes in the folder.
+
+    A lock that can't be opened is nobody's as far as can be seen: an auditor may read no more than
+    the records of a copy, and `try_lock` looks for itself.
+    """
     try:
         descriptor = folders.open_for_reading(folder / name)
-    except FileNotFoundError:
+    except (OSError, JournalBroken):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
+
 from otel.lock import is_live, try_lock
 
 if TYPE_CHECKING:
@@ -34,3 +36,19 @@ def test_looking_does_not_take_it(tmp_path: Path) -> None:
     assert second is not None
     os.close(second)
     os.close(folder)
+
+
+@pytest.mark.parametrize("there", ["closed", "link", "fifo", "folder"])
+@pytest.mark.usefixtures("no_override")
+def test_a_lock_that_can_not_be_opened_is_not_held(tmp_path: Path, there: str) -> None:
+    path = tmp_path / "lock"
+    match there:
+        case "closed":
+            path.touch(mode=0)
+        case "link":
+            path.symlink_to("lock")
+        case "fifo":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+    assert not is_live(tmp_path)
