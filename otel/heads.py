@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from otel import durable, folders
-from otel.chain import MAX_LINE, WRITER_ID
+from otel.chain import MAX_LINE
 from otel.errors import JournalBroken
 
 if TYPE_CHECKING:
@@ -88,27 +88,35 @@ def untouched(directory: Path, writer: str, key: SigningKey | None) -> Left | No
 
 
 def load(directory: Path, writer: str) -> Head | None:
-    """Read what was remembered; None when there is nothing that makes sense."""
+    """Read what was remembered; None when there is nothing that makes sense, or can be read."""
+    with suppress(OSError, JournalBroken):
+        return read(directory, writer)
+    return None
+
+
+def read(directory: Path, writer: str) -> Head | None:
+    """The same. Raises OSError or `JournalBroken` where it can't be read."""
+    descriptor = folders.open_for_reading(directory / FOLDER / writer)
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
+        content = file.read(MAX_LINE)
     try:
-        descriptor = folders.open_for_reading(directory / FOLDER / writer)
-        with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
-            fields = json.loads(file.read(MAX_LINE))
+        fields = json.loads(content)
         *numbers, line, seal = (fields[name] for name in _FIELDS)
         whole = all(type(number) is int and number > 0 for number in numbers)
         if whole and isinstance(line, str) and isinstance(seal, str) and seal.isascii():
             segment, offset, number, seq = numbers
             return Head(segment, offset, Left(number, seq), line.encode(), seal)
-    except (OSError, ValueError, TypeError, LookupError, JournalBroken):
+    except (ValueError, TypeError, LookupError):
         pass
     return None
 
 
 def remembered(directory: Path) -> list[str]:
-    """Ids of all writers that have a head here."""
-    found: list[str] = []
-    with suppress(OSError), os.scandir(directory / FOLDER) as entries:
-        found = sorted(entry.name for entry in entries if WRITER_ID.fullmatch(entry.name))
-    return found
+    """Ids of all writers that have a head here. Raises OSError where that can't be seen."""
+    try:
+        return folders.writer_names(directory / FOLDER)
+    except FileNotFoundError:
+        return []
 
 
 _FIELDS = ("segment", "offset", "number", "seq", "line", "seal")

@@ -25,7 +25,7 @@ from otel.keys import key_id
 from otel.lock import is_live
 from otel.reader import writers
 from otel.signed import Checkpoints, Keyring
-from otel.values import dataclass, field
+from otel.values import dataclass, field, replace
 from otel.verdicts import Completeness, Finding, Kind, Signed, State, Verdict
 
 if TYPE_CHECKING:
@@ -52,15 +52,17 @@ def verify(
     remembered = _remembered(directory)
     known = anchors or Anchors()
     ring = _keyring(directory, known, tuple(trusted))
+    told_of = known.chains.keys() | remembered.anchors.keys() | remembered.hidden.keys()
     try:
         found = writers(directory)
-    except JournalBroken:
-        if not known.chains and not remembered:
+    except JournalBroken as broken:
+        # Chains that nobody lets us see are not gone.
+        if not told_of or not isinstance(broken.__cause__, FileNotFoundError | None):
             raise
         found = []
-    compared = _Known(anchors=known.chains, remembered=remembered, ring=ring)
+    compared = _Known(anchors=known.chains, heads=remembered, ring=ring)
     verdicts = [_verify_writer(folder, compared) for folder in found]
-    gone = sorted((known.chains.keys() | remembered.keys()) - {folder.name for folder in found})
+    gone = sorted(told_of - {folder.name for folder in found})
     return verdicts + [_missing(writer, compared) for writer in gone]
 
 
@@ -250,12 +252,25 @@ def _finding(kind: Kind, file: str, line: int, seq: int | None, message: str) ->
     return Finding(kind=kind, file=file, line=line, seq=seq, message=message)
 
 
+class _Heads(NamedTuple):
+    """What the last remembered checkpoint of each writer says, as far as that can be read."""
+
+    anchors: Mapping[str, Anchor]
+    hidden: Mapping[str, Finding]  # heads that are there, and can't be read
+    folder: Finding | None = None  # why no head at all can be read
+
+    def findings(self, writer: str) -> tuple[Finding, ...]:
+        """What keeps this writer from being compared: a cut at its end would not show."""
+        finding = self.hidden.get(writer, self.folder)
+        return () if finding is None else (finding,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     """What every chain is compared with."""
 
     anchors: Mapping[str, Anchor]
-    remembered: Mapping[str, Anchor]
+    heads: _Heads
     ring: Keyring
 
 
@@ -263,8 +278,8 @@ def _verify_writer(folder: Path, known: _Known) -> Verdict:
     verdict = _read_and_check(folder, known, live=is_live(folder))
     if not verdict.holds and not verdict.live and is_live(folder):
         # A process took this writer while it was read: the half line was being written.
-        return _read_and_check(folder, known, live=True)
-    return verdict
+        verdict = _read_and_check(folder, known, live=True)
+    return replace(verdict, findings=verdict.findings + known.heads.findings(folder.name))
 
 
 def _read_and_check(folder: Path, known: _Known, *, live: bool) -> Verdict:
@@ -272,23 +287,28 @@ def _read_and_check(folder: Path, known: _Known, *, live: bool) -> Verdict:
     try:
         against = Against(
             anchor=known.anchors.get(folder.name, _NOTHING),
-            remembered=known.remembered.get(folder.name, _NOTHING),
+            remembered=known.heads.anchors.get(folder.name, _NOTHING),
             keyring=known.ring,
             digests=digests,
         )
         return check(folder.name, _lines(folder, digests), live=live, against=against)
-    except OSError as error:
-        where, what = str(error.filename or folder), error.strerror or str(error)
-    except JournalBroken as error:
-        where, what = str(folder), str(error)
-    unreadable = _finding(Kind.UNREADABLE, where, 0, None, what)
+    except (OSError, JournalBroken) as error:
+        unreadable = _unreadable(folder, error)
     return _without_records(folder.name, State.UNKNOWN, 0, (unreadable,), live=live)
+
+
+def _unreadable(path: Path, error: OSError | JournalBroken) -> Finding:
+    where, what = str(path), str(error)
+    if isinstance(error, OSError):
+        where, what = str(error.filename or path), error.strerror or what
+    return _finding(Kind.UNREADABLE, where, 0, None, what)
 
 
 def _missing(writer: str, known: _Known) -> Verdict:
     anchored = known.anchors.get(writer, _NOTHING).reaches
-    reaches = max(anchored, known.remembered.get(writer, _NOTHING).reaches)
-    return _without_records(writer, State.MISSING, reaches, (), live=False)
+    reaches = max(anchored, known.heads.anchors.get(writer, _NOTHING).reaches)
+    findings = known.heads.findings(writer)
+    return _without_records(writer, State.MISSING, reaches, findings, live=False)
 
 
 def _without_records(
@@ -318,16 +338,25 @@ def _lines(folder: Path, digests: dict[str, str]) -> Iterator[Numbered]:
         digests[path.name] = digest.hexdigest()
 
 
-def _remembered(directory: Path) -> dict[str, Anchor]:
-    """What each writer's last remembered checkpoint says."""
-    found = {}
-    for writer in heads.remembered(directory):
-        head = heads.load(directory, writer)
+def _remembered(directory: Path) -> _Heads:
+    anchors: dict[str, Anchor] = {}
+    hidden: dict[str, Finding] = {}
+    folder = directory / heads.FOLDER
+    try:
+        names = heads.remembered(directory)
+    except OSError as error:
+        return _Heads(anchors, hidden, _unreadable(folder, error))
+    for writer in names:
+        try:
+            head = heads.read(directory, writer)
+        except (OSError, JournalBroken) as error:
+            hidden[writer] = _unreadable(folder / writer, error)
+            continue
         with suppress(MalformedRecord):
             if head is not None and (record := parse(head.line)).writer == writer:
-                found[writer] = anchor = Anchor()
+                anchors[writer] = anchor = Anchor()
                 anchor.add(record.seq, record.digest.hex(), keep=True)
-    return found
+    return _Heads(anchors, hidden)
 
 
 def _keyring(directory: Path, anchors: Anchors, trusted: tuple[bytes, ...]) -> Keyring:

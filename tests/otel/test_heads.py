@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel import heads, keys
+from otel.errors import JournalBroken
 from otel.folders import Position
 from otel.heads import Left
 from tests.support.evidence import signed_journal
@@ -58,6 +59,18 @@ def test_the_seal_covers_all_of_it(tmp_path: Path) -> None:
 def test_without_one_there_is_none(tmp_path: Path) -> None:
     assert heads.load(tmp_path, WRITER) is None
     assert heads.remembered(tmp_path) == []
+
+
+def test_one_that_can_not_be_read_is_none_to_go_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "heads" / WRITER
+    path.mkdir(parents=True)
+    assert heads.load(tmp_path, WRITER) is None
+    with pytest.raises(JournalBroken):
+        heads.read(tmp_path, WRITER)
+    shutil.rmtree(path.parent)
+    path.parent.touch()
+    with pytest.raises(NotADirectoryError):
+        heads.remembered(tmp_path)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

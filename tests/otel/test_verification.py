@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel import Journal, JournalBroken, Kind, Verdict, verify
+from otel import Journal, JournalBroken, Kind, State, Verdict, verify
 from otel.verification import check
+from tests.support.evidence import lines_of, put_lines, signed_journal
 from tests.support.journals import segment_of, write_journal
 
 COUNT = 8
@@ -219,6 +220,68 @@ def test_one_unreadable_writer_does_not_hide_the_others(tmp_path: Path) -> None:
     path.symlink_to("/dev/zero")
     verdicts = verify(tmp_path)
     assert sorted(kinds(verdict) for verdict in verdicts) == [[], [Kind.UNREADABLE]]
+
+
+@pytest.mark.usefixtures("no_override")
+def test_a_folder_or_a_lock_that_is_closed_does_not_hide_the_others(tmp_path: Path) -> None:
+    whole = write_journal(tmp_path, 2)
+    (tmp_path / whole / "lock").chmod(0)
+    closed = tmp_path / "w-01JD2QABCDEFGHJKMNPQRSTVWX"
+    closed.mkdir(mode=0)
+    found = {verdict.writer: verdict for verdict in verify(tmp_path)}
+    assert (kinds(found[whole]), found[whole].records, found[whole].live) == ([], 2, False)
+    assert kinds(found[closed.name]) == [Kind.UNREADABLE]
+    assert found[closed.name].findings[0].file == str(closed)
+
+
+@pytest.fixture
+def cut(tmp_path: Path) -> Path:
+    """A journal that lacks its end, which shows by the remembered checkpoint only."""
+    writer = signed_journal(tmp_path, 9)
+    put_lines(tmp_path, writer, lines_of(tmp_path, writer)[:-3])
+    (verdict,) = verify(tmp_path)
+    assert verdict.completeness.state is State.TRUNCATED
+    return tmp_path
+
+
+@pytest.mark.parametrize("how", ["folder", "file", "no folder", "no file"])
+@pytest.mark.usefixtures("no_override")
+def test_a_cut_is_not_hidden_by_closing_what_shows_it(cut: Path, how: str) -> None:
+    heads = cut / "heads"
+    (head,) = heads.iterdir()
+    hiding = head if how.endswith("file") else heads
+    match how:
+        case "folder" | "file":
+            hiding.chmod(0)
+        case "no folder":
+            heads.rename(cut / "other")
+            heads.touch()
+        case "no file":
+            head.unlink()
+            os.mkfifo(head)
+    (verdict,) = verify(cut)
+    hiding.chmod(0o700)
+    (finding,) = verdict.findings
+    assert (finding.kind, finding.file) == (Kind.UNREADABLE, str(hiding))
+
+
+@pytest.mark.usefixtures("no_override")
+def test_a_chain_is_gone_though_its_head_is_closed(cut: Path) -> None:
+    (head,) = (cut / "heads").iterdir()
+    head.chmod(0)
+    (cut / head.name).rename(cut / "elsewhere")
+    write_journal(cut, 2)
+    *_, gone = sorted(verify(cut), key=lambda verdict: verdict.writer == head.name)
+    assert (gone.writer, gone.completeness.state) == (head.name, State.MISSING)
+    assert kinds(gone) == [Kind.UNREADABLE]
+
+
+@pytest.mark.usefixtures("no_override")
+def test_chains_that_can_not_be_seen_are_not_gone(cut: Path) -> None:
+    cut.chmod(0o300)
+    with pytest.raises(JournalBroken, match="Permission denied"):
+        verify(cut)
+    cut.chmod(0o700)
 
 
 def test_no_journal_is_not_a_good_journal(tmp_path: Path) -> None:

@@ -86,11 +86,12 @@ def _signed(verdict: Verdict) -> str:
 def _complete(verdict: Verdict) -> str:
     found = verdict.completeness
     lost = "an unknown number of" if found.lost is None else found.lost
+    gone = f" of {found.missing} records" if found.missing else ""  # its head can't be read
     said = {
         State.COMPLETE: f"complete up to {found.anchored}, as the anchor says; "
         f"{found.behind} are newer",
         State.TRUNCATED: f"truncated: {found.missing} records are missing at the end",
-        State.MISSING: f"missing: the whole chain of {found.missing} records is gone",
+        State.MISSING: f"missing: the whole chain{gone} is gone",
         State.GAPS: f"gaps: the trail admits {found.gaps}, with {lost} events lost",
         State.UNKNOWN: "no anchor: whether records were cut off at the end can't be known",
     }[found.state]

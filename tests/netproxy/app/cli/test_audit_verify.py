@@ -146,6 +146,32 @@ def test_a_writer_that_is_gone_is_named(capsys: Capture, anchored: tuple[Path, P
     assert "missing: the whole chain of 23 records is gone" in out
 
 
+def test_a_writer_that_is_gone_with_its_head_closed(
+    capsys: Capture, anchored: tuple[Path, Path, str]
+) -> None:
+    directory, _, writer = anchored
+    shutil.rmtree(directory / writer)
+    head = directory / "heads" / writer
+    head.unlink()
+    head.mkdir()
+    status, out, _ = run(capsys, "verify", "--audit-dir", directory)
+    assert status == 1
+    assert f"BROKEN {writer}: 0 records" in out
+    assert "missing: the whole chain is gone\n" in out
+    assert f"  {head}:0: unreadable: " in out
+
+
+@pytest.mark.usefixtures("no_override")
+def test_a_directory_that_can_not_be_listed(
+    capsys: Capture, anchored: tuple[Path, Path, str]
+) -> None:
+    directory, anchor, _ = anchored
+    directory.chmod(0o300)
+    done = run(capsys, "verify", "--audit-dir", directory, "--anchor", anchor)
+    directory.chmod(0o700)
+    assert done == (66, "", f"netproxy: no audit journal in {directory}: Permission denied\n")
+
+
 @pytest.mark.parametrize("option", ["--anchor", "--key"])
 def test_a_file_that_is_none_is_bad_usage(
     capsys: Capture, two_runs: Path, tmp_path: Path, option: str
