@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
+import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,15 +73,36 @@ def _period(summary: Summary, since: str | None, until: str | None) -> str:
 
 def _write(output: Path, text: str) -> int:
     """Write for this user only: what a command reached is nobody else's business."""
+    content = text.encode()  # as the page says, whatever the locale
     if str(output) == "-":
-        sys.stdout.write(text)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
         return 0
     try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        _put(output, content)
     except OSError as error:
         shown = visible(str(output), limit=200)
         sys.stderr.write(f"netproxy audit report: {shown}: {error.strerror}\n")
         return os.EX_CANTCREAT
     return 0
+
+
+def _put(output: Path, content: bytes) -> None:
+    """In place of a file that is there: that one may be others' to read, or open in their hands."""
+    with suppress(FileNotFoundError):
+        kind = output.lstat().st_mode
+        if stat.S_ISLNK(kind):
+            raise OSError(errno.ELOOP, "a symbolic link; name the file itself, or - for stdout")
+        if not stat.S_ISREG(kind):  # a device or a pipe: nothing to be replaced
+            with output.open("wb") as file:
+                file.write(content)
+            return
+    descriptor, beside = tempfile.mkstemp(prefix=".netproxy-", dir=output.parent)  # 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(beside).rename(output)
+    except BaseException:
+        with suppress(OSError):
+            Path(beside).unlink()
+        raise
