@@ -3,7 +3,7 @@
 One module a verb, imported only when that verb is typed. Each has `main(arguments) -> int`; what
 they share is in `approvals_command`. Status 0 when done, 64 for bad usage, 65 when an answer came
 too late or to something that has changed, 66 when there is no such approval or grant, 69 when no
-gateway runs, 75 when its store can't be used now, 77 when it refuses.
+gateway runs, 75 when its store can't be used now, 77 when it refuses, 78 for a user without a home.
 """
 
 from __future__ import annotations

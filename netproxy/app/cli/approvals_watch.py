@@ -11,13 +11,11 @@ import os
 import pwd
 import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.approvals_command import parser, print_json
-from netproxy.app.cli.gateways import CliFailed
+from netproxy.app.cli.gateways import CliFailed, own_folder
 from netproxy.app.cli.printing import write
-from netproxy.app.control_socket import control_folder
 from otel import visible
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ def main(arguments: list[str]) -> int:
     from approvals.clock import SystemClock
     from netproxy.app.watching import Watch
 
-    folder = control_folder(os.environ, Path.home())
+    folder = own_folder(os.environ)
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
     desk = _Person(options) if is_terminal else _Lines(options)
     try:

@@ -12,15 +12,16 @@ import os
 import socket
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netproxy.app.control_socket import ControlRefused, connect, control_folder, control_sockets
+from netproxy.errors import InvalidSettings
 from otel import visible
 from otel.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     type Document = dict[str, Any]
 
@@ -29,6 +30,7 @@ EXIT_NOTHING = os.EX_NOINPUT  # 66: no such approval or grant
 EXIT_NO_GATEWAY = os.EX_UNAVAILABLE  # 69
 EXIT_LATER = os.EX_TEMPFAIL  # 75: the store is down
 EXIT_REFUSED = os.EX_NOPERM  # 77
+EXIT_CONFIG = os.EX_CONFIG  # 78: nobody knows where this user's gateways would be
 
 _STATUSES = {
     400: os.EX_SOFTWARE,
@@ -158,9 +160,19 @@ class _Connection(http.client.HTTPConnection):
         self.sock = connect(self._folder, self._name, self._seconds)
 
 
+def own_folder(environ: Mapping[str, str]) -> Path:
+    """Where the sockets of this user's gateways lie. Raises `CliFailed` without a home."""
+    from netproxy.app.settings import home_of
+
+    try:
+        return control_folder(environ, home_of(environ))
+    except InvalidSettings as invalid:
+        raise CliFailed(str(invalid), EXIT_CONFIG) from None
+
+
 def gateways(environ: Mapping[str, str]) -> tuple[Gateway, ...]:
     """All that may live. Raises `CliFailed` where there is none, or the folder is not ours."""
-    folder = control_folder(environ, Path.home())
+    folder = own_folder(environ)
     try:
         found = tuple(Gateway(folder, name) for name in control_sockets(folder))
     except ControlRefused as refused:

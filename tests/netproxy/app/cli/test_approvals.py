@@ -95,6 +95,37 @@ def test_one_that_does_not_answer_is_told_from_none(folder: Path, say: Any) -> N
     assert "control.sock: a gateway of yours does not answer; stopped?" in said.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list"],
+        ["show", "AAAA"],
+        ["approve", "AAAA"],
+        ["deny", "AAAA"],
+        ["grants"],
+        ["revoke", "AAAA"],
+        ["watch"],
+        ["decisions"],
+        ["sessions"],
+        ["login"],
+        ["token", "list"],
+        ["token", "add", "ci"],
+        ["token", "revoke", "ci"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("home", ["", "relative/x"])
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_it_says_so(
+    words: list[str], home: str, say: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway of theirs would say so, too, and not take a folder below the working directory."""
+    monkeypatch.setenv("HOME", home)
+    said = say(*words)
+    told = f"netproxy approvals {words[0]}: HOME is not set, and this user has no home folder\n"
+    assert (said.status, said.out, said.err) == (78, "", told)
+
+
 def test_all_gateways_are_asked_and_each_gets_its_own_answer(folder: Path, say: Any) -> None:
     first = FakeInbox(question("a-AAAA1111"))
     second = FakeInbox(question("a-BBBB2222"))

@@ -79,6 +79,17 @@ def test_settings_that_can_not_be_used(capsys: Capture, config: Path, words: lis
     assert err.startswith(f"netproxy: {config}:1:")
 
 
+@pytest.mark.parametrize("words", [*EVERY_READER, EXPORT], ids=lambda words: words[0])
+@pytest.mark.parametrize("home", ["", "relative/x"])
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_it_says_so(
+    capsys: Capture, words: list[str], home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", home)
+    told = "netproxy: HOME is not set, and this user has no home folder\n"
+    assert run(capsys, *words) == (78, "", told)
+
+
 def test_no_settings_are_needed_where_the_place_is_given(
     capsys: Capture, config: Path, two_runs: Path
 ) -> None:
