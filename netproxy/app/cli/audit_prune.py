@@ -38,14 +38,14 @@ def main(arguments: list[str]) -> int:
     options = made.parse_args(arguments)
     settings = load_settings(RunOptions(config=options.config), os.environ)
     directory: Path = options.audit_dir or settings.audit_directory
-    rules = retention_rules(settings)
-    if not rules.bounds:
-        write("nothing is ever removed: neither retain_days nor max_bytes is set in [audit]")
-        return 0
     try:
         names = writer_names(directory)
     except OSError as error:
         raise JournalBroken(f"no audit journal in {directory}: {error.strerror}") from error
+    rules = retention_rules(settings)
+    if not rules.bounds:
+        write("nothing is ever removed: neither retain_days nor max_bytes is set in [audit]")
+        return 0
     done = [_writer(directory, name, settings, rules, dry=options.dry_run) for name in names]
     return 0 if all(done) else EXIT_BROKEN
 

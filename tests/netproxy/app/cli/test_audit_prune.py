@@ -90,6 +90,27 @@ def test_without_a_bound_nothing_ever_goes(capsys: Capture, audit: Path, tmp_pat
     assert out.startswith("nothing is ever removed")
 
 
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [("nothing", "No such file"), ("file", "Not a dir"), ("closed", "Permission denied")],
+)
+@pytest.mark.usefixtures("no_override")
+def test_no_journal_is_told_without_a_bound_too(
+    capsys: Capture, tmp_path: Path, there: str, said: str
+) -> None:
+    config = tmp_path / "empty.toml"
+    config.touch()
+    place = tmp_path / "audit"
+    match there:
+        case "file":
+            place.touch()
+        case "closed":
+            place.mkdir(mode=0)
+    status, out, err = run(capsys, "prune", "--audit-dir", place, "--config", config)
+    assert (status, out) == (66, "")
+    assert err.startswith(f"netproxy: no audit journal in {place}: {said}")
+
+
 def test_bad_settings_and_no_journal(capsys: Capture, config: Path, tmp_path: Path) -> None:
     words = ("prune", "--audit-dir", tmp_path / "none", "--config")
     assert run(capsys, *words, config)[0] == 66
