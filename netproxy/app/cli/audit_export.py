@@ -35,7 +35,10 @@ def main(arguments: list[str]) -> int:
     made = parser("export", _DESCRIPTION)
     made.add_argument("--format", choices=(*FORMATS, _OTLP), required=True)
     made.add_argument(
-        "--output", type=Path, metavar="FILE", help="a new file in place of standard output"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="a new file in place of standard output, which is -",
     )
     add_selection(made)
     options = made.parse_args(arguments)
@@ -66,7 +69,7 @@ def _spelling(name: str) -> Callable[[Record], str]:
 @contextmanager
 def _opened(path: Path | None) -> Iterator[TextIO]:
     """A file that only this user may read, as the journal; JSON is UTF-8 whatever the locale."""
-    if path is None:
+    if path is None or str(path) == "-":
         sys.stdout.flush()
         yield from _text(sys.stdout.fileno(), closes=False)
         return

@@ -48,6 +48,15 @@ def test_otlp_takes_the_options_of_a_query(two_runs: Path) -> None:
     assert record["eventName"] == "netproxy.policy_decision"
 
 
+def test_a_dash_is_standard_output(
+    two_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = sorted(tmp_path.iterdir())
+    assert len(exported("ocsf", two_runs, "--output", "-")) == 4
+    assert sorted(tmp_path.iterdir()) == there
+
+
 def test_a_file_is_new_and_nobody_elses_to_read(
     capsys: Capture, two_runs: Path, tmp_path: Path
 ) -> None:
