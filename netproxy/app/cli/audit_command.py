@@ -55,7 +55,9 @@ def period(made: UsageParser, options: argparse.Namespace) -> Span:
     """Return the period that is meant. What is no time is bad usage."""
     now = time.time()
     try:
-        since, until = (text and instant(text, now) for text in (options.since, options.until))
+        since, until = (
+            None if text is None else instant(text, now) for text in (options.since, options.until)
+        )
     except (ValueError, OverflowError):
         made.error("a time is 2026-01-02, 2026-01-02T03:04:05Z, or 90m, 2h, 7d ago")
     return Span(since, until)

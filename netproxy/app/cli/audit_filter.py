@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from netproxy.errors import InvalidDestination
+from netproxy.policy.hosts import canonical_host
 from otel import Span
 from otel import attributes as a
 from otel.values import dataclass, field
@@ -53,8 +55,7 @@ class Filter:
     def _is_event(self, name: str) -> bool:
         if self.event is None:
             return True
-        wanted = _only_stars(self.event.removeprefix(_PREFIX))
-        return fnmatchcase(name.removeprefix(_PREFIX), wanted)
+        return is_event(name, self.event)
 
     def _at_the_host(self, host: object) -> bool:
         if self.host is None:
@@ -62,9 +63,25 @@ class Filter:
         return isinstance(host, str) and fnmatchcase(host, self.host)
 
 
+def is_event(name: str, wanted: str) -> bool:
+    """Whether an event's name is the one that is asked for."""
+    return fnmatchcase(name.removeprefix(_PREFIX), _only_stars(wanted.removeprefix(_PREFIX)))
+
+
 def host_pattern(text: str) -> str:
     """A host as records spell it. `[` and `?` mean themselves: only `*` is a pattern."""
-    return _only_stars(text.strip("[]").rstrip(".").lower())
+    labels = text.strip("[]").rstrip(".").lower().split(".")
+    return _only_stars(".".join(map(_recorded, labels)))
+
+
+def _recorded(label: str) -> str:
+    """A label in ASCII (RFC 5891); what is none beside a `*`, and matches nothing, stays."""
+    if label.isascii():
+        return label
+    try:
+        return canonical_host(label)
+    except InvalidDestination:
+        return label
 
 
 def instant(text: str, now_seconds: float) -> str:

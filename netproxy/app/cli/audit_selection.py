@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from netproxy.app.cli.audit_command import Damage, add_period, journal, period
-from netproxy.app.cli.audit_filter import Filter, host_pattern
+from netproxy.app.cli.audit_filter import Filter, host_pattern, is_event
+from netproxy.app.cli.usage import did_you_mean
 from netproxy.model import Reason
-from otel import read
+from otel import read, visible
+from otel.events import EVENTS
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -25,10 +28,22 @@ def add_selection(made: UsageParser) -> None:
     made.add_argument("--outcome", choices=("allow", "deny"))
     made.add_argument("--reason", choices=[str(reason) for reason in Reason], metavar="REASON")
     made.add_argument("--reviewer", metavar="NAME", help="of answers: who gave them")
-    made.add_argument("--event", metavar="NAME", help="such as policy_decision, or approval.*")
+    made.add_argument(
+        "--event", type=_event, metavar="NAME", help="such as policy_decision, or approval.*"
+    )
     made.add_argument("--connection", metavar="ID", help="connection.id: all that came of it")
     made.add_argument("--approval", metavar="ID", help="approval.id: a question and its answer")
     add_period(made)
+
+
+def _event(text: str) -> str:
+    """Read a name, or a pattern, that at least one event of the catalogue has."""
+    names = [kind.name for kind in EVENTS]
+    if not any(is_event(name, text) for name in names):
+        short = [name.removeprefix("netproxy.") for name in names]
+        near = did_you_mean(text, short)
+        raise ArgumentTypeError(f"no event is called '{visible(text, limit=40)}'{near}")
+    return text
 
 
 def selected(made: UsageParser, options: Namespace, damage: Damage) -> Iterator[Record]:

@@ -70,7 +70,9 @@ def span(given: argparse.Namespace, parser: argparse.ArgumentParser) -> Span:
     """Read the times. Leaves with 64 when one is none."""
     now = time.time()
     try:
-        since, until = (text and instant(text, now) for text in (given.since, given.until))
+        since, until = (
+            None if text is None else instant(text, now) for text in (given.since, given.until)
+        )
     except (ValueError, OverflowError):
         parser.error("a time is 2026-01-02, 2026-01-02T03:04:05Z, or 90m, 2h, 7d ago")
     return Span(since=since, until=until)

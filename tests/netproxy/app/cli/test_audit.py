@@ -133,6 +133,13 @@ def test_a_damaged_line_is_told_and_the_rest_is_shown(capsys: Capture, two_runs:
         pytest.param(["\x1b[2J"], "\\u001b[2J", id="hostile-command"),
         pytest.param(["query", "--outcome", "alow"], "did you mean allow?", id="choice"),
         pytest.param(["query", "--since", "yesterday"], "a time is", id="time"),
+        *(
+            pytest.param([verb, option, ""], "a time is", id=f"{verb}{option}")
+            for verb in ("query", "stats")
+            for option in ("--since", "--until")
+        ),
+        pytest.param(["query", "--event", "policy_decison"], "mean policy_decision?", id="event"),
+        pytest.param(["query", "--event", "approval.?eviewed"], "no event", id="only-stars"),
         pytest.param(["tail", "-n", "few"], "not a number of lines", id="number"),
         pytest.param(["tail", "-n", "-1"], "netproxy audit tail:", id="negative"),
     ],

@@ -32,7 +32,14 @@ def test_what_is_no_time(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "pattern"),
-    [("EXAMPLE.com.", "example.com"), ("[::1]", "::1"), ("*.a?b[c]d", "*.a[?]b[[]c]d")],
+    [
+        ("EXAMPLE.com.", "example.com"),
+        ("[::1]", "::1"),
+        ("*.a?b[c]d", "*.a[?]b[[]c]d"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("*.BÜCHER.*", "*.xn--bcher-kva.*"),
+        ("bü*.example", "bü*.example"),
+    ],
 )
 def test_host_pattern(text: str, pattern: str) -> None:
     assert host_pattern(text) == pattern

@@ -154,8 +154,9 @@ def test_the_span_that_is_given() -> None:
     assert str(asked.audit) == "/j"
 
 
-def test_a_time_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("words", [["--until", "soon"], ["--since", ""], ["--until", ""]])
+def test_a_time_that_is_none(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
-        span(parser().parse_args(["--until", "soon"]), parser())
+        span(parser().parse_args(words), parser())
     assert left.value.code == 64
     assert "a time is 2026-01-02" in capsys.readouterr().err
