@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 # A configuration is a few hundred bytes.
 _MOST_BYTES = 1 << 20
-# [include] and [includeIf] name files, core.hooksPath a folder; all of them are obeyed.
+# [include] and [includeIf] name files, core.hooksPath a folder; all of them are obeyed. No part
+# of it crosses a line: a command may have written what this reads, and make it take for ever.
 _PATH = re.compile(
-    r"^\s*(?:\[[^\]]*\]\s*)?(path|hookspath)\s*=\s*\"?([^\"\n;#]+)", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*(?:\[[^\]\n]*\][ \t]*)?(path|hookspath)[ \t]*=[ \t]*\"?([^\"\n;#]+)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _MODULE_DEPTH = 6
 # It names the folder that holds configuration and hooks. A repository without links has none, and

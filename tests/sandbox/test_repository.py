@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +41,15 @@ def test_a_pipe_in_place_of_a_configuration_keeps_nobody_waiting(tmp_path: Path)
     (tmp_path / ".git/config").unlink()
     os.mkfifo(tmp_path / ".git/config")
     assert ".git/config" in made(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["\n", "[\n", "path\n", " ", "[", "[a] ", 'path = "\n', "\\\n"])
+def test_no_configuration_takes_long_to_read(tmp_path: Path, line: str) -> None:
+    """A command wrote it, and a gateway of everybody's reads it. Squared it would take days."""
+    folder = repository(tmp_path, line * ((1 << 20) // len(line)))
+    began = time.process_time()
+    assert ".git/config" in made(folder)
+    assert time.process_time() - began < 30
 
 
 def work_tree(folder: Path) -> Path:
