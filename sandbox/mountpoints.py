@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _MARK = stat.S_ISVTX
 _FOLDER_MODE, _FILE_MODE = _MARK | 0o755, _MARK | 0o644
+_MOST_CONTENT = 2  # what a repository's `commondir` says
 # Whoever holds one alone is about to remove it, which takes microseconds.
 _PATIENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.001
@@ -161,12 +162,22 @@ def sweep(parts: Iterable[Part]) -> tuple[str, ...]:
 
 
 def is_mount_point(path: str | Path) -> bool:
-    """Whether what is there was made for a run; it may be gone when that run ends."""
+    """Whether what is there was made for a run; it may be gone when that run ends.
+
+    Others use the mark, too: /tmp has it. So it must look like ours in all else.
+    """
     try:
-        mode = os.lstat(path).st_mode
+        found = os.lstat(path)
+        mode = stat.S_IMODE(found.st_mode)
+        if not mode & _MARK:
+            return False
+        if stat.S_ISREG(found.st_mode):
+            return mode == _FILE_MODE and found.st_size <= _MOST_CONTENT
+        # A folder around it may pass its group on; the umask takes bits away.
+        is_alike = stat.S_ISDIR(found.st_mode) and not mode & ~(_FOLDER_MODE | stat.S_ISGID)
+        return is_alike and not os.listdir(path)  # noqa: PTH208  # whether there is any
     except OSError:
         return False
-    return bool(mode & _MARK) and (stat.S_ISDIR(mode) or stat.S_ISREG(mode))
 
 
 def _make(part: Part) -> bool:

@@ -186,7 +186,7 @@ class _Reader:
             self._opened.add(entry.path)
             self._made.identities[path] = identity
             self._made.add(entry.right, path, entry.layer)
-        elif os.path.lexists(entry.path) and not is_mount_point(entry.path):
+        elif os.path.lexists(entry.path) and not self._is_kept_out(entry.path):
             self._take_existing(entry)
         elif entry.layer == self._named_last:
             self._take_absent(entry)
@@ -209,12 +209,17 @@ class _Reader:
 
     def _to_keep_out(self, part: Part) -> Iterator[Part]:
         """Yield it if it is where the command could make it: in a workspace."""
-        folder, _, name = part.path.rpartition("/")
-        real = os.path.realpath(folder or "/")
-        is_inside = any(_is_within(real, root) for root in self._kept_in)
+        real, name = _parent_of(part.path)
         # Where we may not make it the command may not, either.
-        if is_inside and os.access(real, os.W_OK | os.X_OK):
+        if self._is_inside(real) and os.access(real, os.W_OK | os.X_OK):
             yield Part(f"{real}/{name}", part.content)
+
+    def _is_kept_out(self, path: str) -> bool:
+        """Whether what is there only keeps a command from making it: in a workspace, like ours."""
+        return self._is_inside(_parent_of(path)[0]) and is_mount_point(path)
+
+    def _is_inside(self, folder: str) -> bool:
+        return any(_is_within(folder, root) for root in self._kept_in)
 
     def _refuse_hidden_workspace(self) -> None:
         """Where somebody happens to stand opens nothing that his profile hides."""
@@ -322,6 +327,12 @@ def _top_of(cwd: str, home: str) -> str:
             return folder
         folder = os.path.dirname(folder)  # noqa: PTH120  # text
     return cwd
+
+
+def _parent_of(path: str) -> tuple[str, str]:
+    """Where it really lies, and what it is called there."""
+    folder, _, name = path.rpartition("/")
+    return os.path.realpath(folder or "/"), name
 
 
 def _is_within(path: str, root: str) -> bool:

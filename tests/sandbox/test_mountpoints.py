@@ -55,6 +55,19 @@ def test_they_are_made_whole_and_removed(
     assert names(tmp_path) == []
 
 
+def test_another_use_of_the_mark_makes_no_mount_point(tmp_path: Path) -> None:
+    for name, mode in {"like ours": 0o3755, "of a strict umask": 0o1700, "for all": 0o1777}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(mode)
+    assert is_mount_point(tmp_path / "like ours")
+    assert is_mount_point(tmp_path / "of a strict umask")
+    assert not is_mount_point(tmp_path / "for all")
+    (tmp_path / "like ours/file").write_text("more than any of ours")
+    assert not is_mount_point(tmp_path / "like ours")
+    (tmp_path / "like ours/file").chmod(0o1644)
+    assert not is_mount_point(tmp_path / "like ours/file")
+
+
 def test_thousands_leave_the_usual_numbers_free(points: MountPoints, tmp_path: Path) -> None:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, limit[1]))

@@ -100,6 +100,26 @@ def test_what_another_run_keeps_out_is_kept_out_by_this_one_too(home: Path) -> N
     assert rights(found, home)["work/own"] == "read"
 
 
+@pytest.mark.parametrize("mode", [0o1777, 0o1755])
+def test_a_sticky_folder_of_somebodys_own_is_no_mount_point(home: Path, mode: int) -> None:
+    """As /tmp and spools have it; what is said of one holds."""
+    for folder in (home / "drop", home / "work/drop"):
+        folder.mkdir()
+        folder.chmod(mode)
+        (folder / "secret").touch()
+    found = made(home, hide_paths=(str(home / "drop"), str(home / "work/drop")))
+    assert rights(found, home)["drop"] == rights(found, home)["work/drop"] == "none"
+    shared = Profile(name="shared", extends="workspace", read=(":tmp",))
+    assert rights(made(home, files="shared", profiles=(shared,)), home)["/tmp"] == "read"
+    assert rights(made(home, hide_paths=("/tmp",)), home)["/tmp"] == "none"
+
+
+def test_nor_is_one_where_no_run_makes_any(home: Path) -> None:
+    (home / "empty").mkdir()
+    (home / "empty").chmod(0o1755)
+    assert rights(made(home, hide_paths=(str(home / "empty"),)), home)["empty"] == "none"
+
+
 def test_several_workspaces(home: Path) -> None:
     (home / "other").mkdir()
     found = made(home, workspaces=(home / "other",))
