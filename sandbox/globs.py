@@ -1,7 +1,8 @@
 """Which paths a profile's glob matches. Pure.
 
 `*` and `?` don't cross a slash, `[...]` is a set, `**` as a whole word is any number of folders. A
-leading dot is a character like any other: `*.env` matches `.env`.
+leading dot is a character like any other: `*.env` matches `.env`. A name that is spelled like the
+pattern matches, too: frameworks call folders `[id]`.
 """
 
 from __future__ import annotations
@@ -35,4 +36,5 @@ def _matches(words: tuple[str, ...], names: tuple[str, ...]) -> bool:
         return True
     if words[0] == "**":
         return any(_matches(words[1:], names[index:]) for index in range(len(names)))
-    return fnmatch.fnmatchcase(names[0], words[0]) and _matches(words[1:], names[1:])
+    is_alike = names[0] == words[0] or fnmatch.fnmatchcase(names[0], words[0])
+    return is_alike and _matches(words[1:], names[1:])

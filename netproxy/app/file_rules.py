@@ -19,6 +19,7 @@ from sandbox.plan import in_force
 from sandbox.profile import (
     DEFAULT_SCAN_DEPTH,
     SETTINGS,
+    Entry,
     Places,
     entries_of,
     known_profiles,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from netproxy.app.sandbox_settings import SandboxSettings
     from sandbox.model import Identity
-    from sandbox.profile import Entry, Profile
+    from sandbox.profile import Profile
     from sandbox.scan import Found
 
 # Below a folder that is no workspace, only what lies in it and right below is looked through.
@@ -163,13 +164,18 @@ class _Reader:
 
     def _named(self) -> Iterator[Entry]:
         """What was named for this run, over all that its profile says."""
-        for right, texts in (
-            (Right.WRITE, map(str, self._sandbox.write_paths)),
+        layer = self._named_last
+        for right, all_named in (
+            (Right.WRITE, self._sandbox.write_paths),
             (Right.READ, self._sandbox.read_paths),
             (Right.NONE, self._sandbox.hide_paths),
         ):
-            for text in texts:
-                yield from placed(right, text, self._places, layer=self._named_last)
+            for named in all_named:
+                if isinstance(named, str):
+                    yield from placed(right, named, self._places, layer=layer)
+                else:  # it is what it says, whatever characters are in it
+                    path = str(named)
+                    yield Entry(right=right, path=path, pattern=None, layer=layer, named=path)
 
     def _take(self, entry: Entry) -> None:
         if entry.pattern is not None:

@@ -33,8 +33,8 @@ class SandboxSettings:
     files: str = DEFAULT_PROFILE  # the profile that holds
     profiles: tuple[Profile, ...] = ()  # the user's own
     write_paths: tuple[Path, ...] = ()
-    read_paths: tuple[str, ...] = ()  # read-only, or globs
-    hide_paths: tuple[str, ...] = ()
+    read_paths: tuple[Path | str, ...] = ()  # text is an entry as in a profile, maybe a glob
+    hide_paths: tuple[Path | str, ...] = ()
     workspaces: tuple[Path, ...] = ()  # beside the one that the run starts in
     dry_run: bool = False
     limits: tuple[Limit, ...] = ()

@@ -24,6 +24,8 @@ from sandbox.globs import Glob
         ("config/**/y", "config/y", True),
         ("a?c/[xy]*", "abc/x1", True),
         ("a?c/[!xy]*", "abc/x1", False),
+        ("app/[id]/*.env", "app/[id]/a.env", True),
+        ("app/[id]/*.env", "app/i/a.env", True),
         ("*.ENV", ".env", False),
         ("a.b", "axb", False),
     ],

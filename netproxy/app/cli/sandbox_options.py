@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,9 @@ class SandboxOptions:
 
     files: str | None = None
     write: tuple[Path, ...] = ()
-    read: tuple[str, ...] = ()
-    hide: tuple[str, ...] = ()
+    # Text is a glob.
+    read: tuple[Path | str, ...] = ()
+    hide: tuple[Path | str, ...] = ()
     workspace: tuple[Path, ...] = ()
     dry_run: bool = False
     services: ServiceOptions = field(default_factory=ServiceOptions)
@@ -56,8 +58,8 @@ def sandbox_options(given: argparse.Namespace) -> SandboxOptions:
         environment=tuple(given.env),
         files=given.files,
         write=tuple(given.write),
-        read=tuple(given.read),
-        hide=tuple(given.hide),
+        read=tuple(chain.from_iterable(given.read)),
+        hide=tuple(chain.from_iterable(given.hide)),
         workspace=tuple(given.workspace),
         dry_run=given.dry_run,
         services=service_options(given),
@@ -94,15 +96,22 @@ def _variable(text: str) -> tuple[str, str | None]:
     return name, value if equals else None
 
 
-def _read_entry(key: str) -> Callable[[str], str]:
-    """Read a path or a glob; a path is meant from here, a glob in the workspace."""
+def _read_entry(key: str) -> Callable[[str], tuple[Path | str, ...]]:
+    """Read a path or a glob; a path is meant from here, a glob in the workspace.
 
-    def read(text: str) -> str:
+    Where something is called like the glob, both are meant: it can be named in no other way, and
+    nobody shall end what a glob hides by making a file of its name.
+    """
+
+    def read(text: str) -> tuple[Path | str, ...]:
         try:
             check_entry(key, text if is_glob(text) else str(read_path(text)))
         except ProfileRefused as refused:
             raise argparse.ArgumentTypeError(f"{shown(text)}: {refused}") from None
-        return text if is_glob(text) else os.path.normpath(read_path(text))
+        path = Path(os.path.normpath(read_path(text)))
+        if not is_glob(text):
+            return (path,)
+        return (path, text) if os.path.lexists(path) else (text,)
 
     return read
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +13,6 @@ from sandbox.errors import PlanRefused
 from sandbox.model import Right
 from sandbox.plan import in_force
 from sandbox.profile import SETTINGS, Profile
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -164,7 +161,24 @@ def test_what_is_named_has_to_be_there(home: Path) -> None:
 
 def test_nobody_writes_the_whole_disk_by_the_way(home: Path) -> None:
     with pytest.raises(PlanRefused, match="network-only"):
-        made(home, write_paths=("/",))
+        made(home, write_paths=(Path("/"),))
+
+
+def test_a_path_is_what_it_says_whatever_is_in_it(home: Path) -> None:
+    """Brackets are no glob in one."""
+    for name in ("work/d[1]", "work/d1", "d[1]", "d1"):
+        (home / name).mkdir()
+    found = made(home, write_paths=(home / "d[1]",), hide_paths=(home / "work/d[1]",))
+    held = rights(found, home)
+    assert (held["d[1]"], held["work/d[1]"]) == ("write", "none")
+    assert not {"d1", "work/d1"} & set(held)
+
+
+def test_a_glob_means_what_is_called_like_it_too(home: Path) -> None:
+    for name in ("app/[id]", "app/i"):
+        (home / "work" / name).mkdir(parents=True)
+    held = rights(made(home, hide_paths=("app/[id]",)), home)
+    assert held["work/app/[id]"] == held["work/app/i"] == "none"
 
 
 def test_globs(home: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from netproxy.app.cli.run_options import parse_run
 from sandbox.capture import Capture
 from sandbox.inheritance import Inherit
 from sandbox.limits import Limit
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_without_a_word_nothing_is_said() -> None:
@@ -47,6 +52,19 @@ def test_an_empty_path_is_none(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert left.value.code == 64
     assert "is not a path" in capsys.readouterr().err
+
+
+def test_a_path_is_meant_from_here_and_a_glob_in_the_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "w[1]" / "[id]").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "w[1]")
+    here = tmp_path / "w[1]"
+    words = ["--hide", "secret", "--hide", "*.env", "--read", "[id]", "--write", "[id]", "--", "x"]
+    said = parse_run(words).sandbox
+    assert said.hide == (here / "secret", "*.env")
+    assert said.read == (here / "[id]", "[id]"), "what is called like it, and what it matches"
+    assert said.write == (here / "[id]",)
 
 
 def test_limits_are_read_in_their_order() -> None:
