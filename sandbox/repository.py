@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox.model import Part
+from sandbox.mountpoints import is_mount_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,7 @@ def parts(folder: str) -> Iterator[Part]:
         yield Part(place, b"")
         return
     yield from parts_of(place, folder)
+    yield from _beside(folder)
 
 
 def parts_of(place: str, folder: str) -> Iterator[Part]:
@@ -54,6 +56,23 @@ def parts_of(place: str, folder: str) -> Iterator[Part]:
                 path = f"{place}/worktrees/{name}/{file}"
                 if os.path.lexists(path) or (extends and file == "config.worktree"):
                     yield Part(path, b"")
+
+
+def _beside(folder: str) -> Iterator[Part]:
+    """What would make the work tree itself a repository, which git takes where `.git` is broken.
+
+    The command can break it: HEAD has to be replaceable. A HEAD out here takes both folders
+    (is_git_directory in git's setup.c); with an empty one of ours it is a repository while we run,
+    and git fails on a `commondir` that is a folder. So that has to go last. Keeping HEAD itself out
+    would do, but then git refuses `git diff HEAD`: both revision and filename.
+    """
+    for name in ("refs", "objects"):
+        if not os.path.lexists(path := f"{folder}/{name}") or is_mount_point(path):
+            yield Part(path)
+            break
+    else:
+        yield from (Part(f"{folder}/{name}") for name in ("hooks", "config"))
+    yield Part(f"{folder}/commondir")
 
 
 def common_folder(folder: str) -> str | None:

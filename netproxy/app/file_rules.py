@@ -53,7 +53,7 @@ class FileRules:
     shortcuts: dict[str, str] = field(default_factory=dict)
     missing: list[Part] = field(default_factory=list)  # to be kept out although it isn't there
     notes: list[str] = field(default_factory=list)
-    unborn: list[str] = field(default_factory=list)  # `.git` of workspaces that have none
+    unborn: list[str] = field(default_factory=list)  # what makes repositories of workspaces
 
     def add(self, right: Right, path: str, layer: int) -> None:
         """Let it hold at a path that exists."""
@@ -292,8 +292,9 @@ class _Reader:
 
         repositories = found.repositories if found is not None else []
         # An empty folder in its place would be a broken repository to whoever builds there.
-        if not os.path.lexists(place := f"{root}/.git"):
-            self._made.unborn.append(place)
+        if not os.path.lexists(f"{root}/.git"):
+            made = (f"{root}/.git", f"{root}/HEAD")  # with that one it is a bare repository
+            self._made.unborn.extend(path for path in made if not os.path.lexists(path))
         for folder in repositories:
             for part in parts(folder):
                 self._keep_part(part, is_ours=True)

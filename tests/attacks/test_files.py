@@ -78,6 +78,28 @@ def test_nothing_that_others_obey_can_be_changed_or_made(netproxy: Netproxy) -> 
     assert not list(netproxy.workspace.rglob("MARK"))
 
 
+_BREAKS = """
+printf '#!/bin/sh\ntouch MARK\n' > evil; chmod +x evil
+for folder in . nested; do (
+    cd $folder; rm -f .git/HEAD; mkdir -p objects refs; echo 'ref: refs/heads/main' > HEAD
+    printf '[core]\nrepositoryformatversion = 0\nworktree = .\nfsmonitor = %s\n' $PWD/evil > config
+    [ -e evil ] || cp ../evil .; rmdir refs commondir; mv refs a; mkdir -p refs; mv commondir b
+) done; echo end
+"""
+
+
+def test_no_other_repository_takes_the_place_of_a_broken_one(netproxy: Netproxy) -> None:
+    """Where `.git` is none any more git looks for a bare one in the same folder."""
+    git(netproxy, "init", "-q", ".")
+    git(netproxy, "init", "-q", "nested")
+    said = run(netproxy, _BREAKS)
+    assert "end\n" in said
+    for folder in (netproxy.workspace, netproxy.workspace / "nested"):
+        assert (folder / "HEAD").exists()
+        assert "not a git repository" in git(netproxy, "status", folder=folder)
+    assert not list(netproxy.workspace.rglob("MARK"))
+
+
 def test_work_with_git_goes_on(netproxy: Netproxy) -> None:
     """And the places that are kept out are no part of it."""
     git(netproxy, "init", "-q", ".")
@@ -85,6 +107,7 @@ def test_work_with_git_goes_on(netproxy: Netproxy) -> None:
         netproxy,
         "git config --global user.name x; set -e; git status --short; echo a > a; git add .;"
         " git -c user.name=x -c user.email=x@x commit -qm one; git checkout -qb other;"
+        " git diff HEAD; git log -1 --format= HEAD; git rebase -q HEAD;"
         " git status --short; git init -q fresh; git ls-files",
     )
     assert "a\n" in said
@@ -199,6 +222,11 @@ echo >> .git/config && echo WROTE
     assert "WROTE" in out, "then there is nothing to tell"
     config = netproxy.workspace / ".git/config"
     assert f"{config} was put there from outside while the command ran" in err
+
+
+def test_so_is_a_bare_one(netproxy: Netproxy) -> None:
+    said = run(netproxy, "git init -q --bare .")
+    assert f"the command made {netproxy.workspace}/HEAD: " in said
 
 
 def test_nothing_is_left_behind(netproxy: Netproxy) -> None:

@@ -15,6 +15,9 @@ from sandbox.repository import COMMONDIR, common_folder, parts
 if TYPE_CHECKING:
     from pathlib import Path
 
+# What git would take for a repository of its own, where `.git` is none any more.
+_BESIDE = {"refs": None, "commondir": None}
+
 
 def made(folder: Path) -> dict[str, bytes | None]:
     return {part.path.removeprefix(f"{folder}/"): part.content for part in parts(str(folder))}
@@ -33,7 +36,32 @@ def test_hooks_configuration_and_where_both_are_looked_for(tmp_path: Path) -> No
         ".git/hooks": None,
         ".git/config": b"",
         ".git/commondir": COMMONDIR,
+        **_BESIDE,
     }
+
+
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [
+        (("refs",), ["objects", "commondir"]),
+        (("refs", "objects"), ["hooks", "config", "commondir"]),
+    ],
+)
+def test_what_would_be_a_repository_where_that_one_is_broken(
+    tmp_path: Path, there: tuple[str, ...], kept: list[str]
+) -> None:
+    """Somebody's own folders stay his. In this order they go at the end of a run."""
+    repository(tmp_path)
+    for name in there:
+        (tmp_path / name).mkdir()
+    assert [path for path in made(tmp_path) if not path.startswith(".git/")] == kept
+
+
+def test_what_another_run_keeps_out_is_nobodys_own(tmp_path: Path) -> None:
+    repository(tmp_path)
+    (tmp_path / "refs").mkdir()
+    (tmp_path / "refs").chmod(0o1755)
+    assert "refs" in made(tmp_path)
 
 
 def test_a_pipe_in_place_of_a_configuration_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -138,7 +166,7 @@ def test_a_configuration_can_not_close_what_is_none_of_its_business(
 ) -> None:
     """Somebody's command may have made this repository."""
     folder = repository(tmp_path / "w", f"[core]\n\thooksPath = {path}\n[include]\npath = {path}\n")
-    assert set(made(folder)) == {".git/hooks", ".git/config", ".git/commondir"}
+    assert set(made(folder)) == {".git/hooks", ".git/config", ".git/commondir", *_BESIDE}
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -162,3 +190,28 @@ def test_git_obeys_another_common_folder_and_takes_ours_for_none(tmp_path: Path)
     done = subprocess.run([*git, "status", "--short"], check=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("", "")
     assert not mark.exists()
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.parametrize(
+    ("kept", "is_obeyed"), [((), True), (("refs", "commondir"), False), (("commondir",), False)]
+)
+def test_git_takes_what_lies_beside_a_broken_repository(
+    tmp_path: Path, kept: tuple[str, ...], *, is_obeyed: bool
+) -> None:
+    """What `refs` and `commondir` are kept from: while a run lasts, and when the first has gone."""
+    git = ["git", "-C", str(tmp_path)]
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    mark = tmp_path / "mark"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\nexit 1\n")
+    program.chmod(0o755)
+    for name in ("objects", "refs", *kept):
+        if name != "refs" or kept != ("commondir",):
+            (tmp_path / name).mkdir(exist_ok=True)
+    (tmp_path / ".git/HEAD").rename(tmp_path / "HEAD")
+    (tmp_path / "config").write_text(
+        f"[core]\n\trepositoryformatversion = 0\n\tworktree = .\n\tfsmonitor = {program}\n"
+    )
+    subprocess.run([*git, "status"], check=False, capture_output=True)
+    assert mark.exists() is is_obeyed

@@ -84,7 +84,16 @@ def test_what_is_there_is_kept_and_what_is_not_is_kept_out(home: Path) -> None:
     assert held["work/.git/hooks"] == held["work/.vscode"] == held["work/deep/r/.idea"] == "read"
     kept_out = missing(found, home)
     assert {"work/.git/commondir", "work/.git/config", "work/deep/r/.git/hooks"} <= kept_out
+    assert {"work/refs", "work/commondir", "work/deep/r/refs"} <= kept_out
     assert not {"work/.vscode", "work/deep/r/.vscode", "work/.git"} & kept_out
+
+
+def test_what_makes_a_repository_of_a_workspace_is_looked_for_at_the_end(home: Path) -> None:
+    assert made(home).unborn == [f"{home}/work/.git", f"{home}/work/HEAD"]
+    (home / "work/HEAD").touch()
+    assert made(home).unborn == [f"{home}/work/.git"]
+    (home / "work/.git").mkdir()
+    assert made(home).unborn == []
 
 
 def test_what_another_run_keeps_out_is_kept_out_by_this_one_too(home: Path) -> None:
