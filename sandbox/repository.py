@@ -8,48 +8,46 @@ isn't there can't be made. Everything else is the command's: objects, index, bra
 from __future__ import annotations
 
 import os
-import re
 import stat
+from collections import deque
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from sandbox.git_config import values
 from sandbox.model import Part
 from sandbox.mountpoints import is_mount_point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # A configuration is a few hundred bytes.
 _MOST_BYTES = 1 << 20
-# [include] and [includeIf] name files, core.hooksPath a folder; all of them are obeyed. No part
-# of it crosses a line: a command may have written what this reads, and make it take for ever.
-_PATH = re.compile(
-    r"^[ \t]*(?:\[[^\]\n]*\][ \t]*)?(path|hookspath)[ \t]*=[ \t]*\"?([^\"\n;#]+)",
-    re.IGNORECASE | re.MULTILINE,
-)
+# As many of its files, and of what they name, as somebody might have who keeps them in order.
+_MOST_FILES, _MOST_NAMED = 32, 100
 _MODULE_DEPTH = 6
 # It names the folder that holds configuration and hooks. A repository without links has none, and
 # git fails on one that it can't read; this one says what holds without it (gitrepository-layout).
 COMMONDIR = b".\n"
 
 
-def parts(folder: str) -> Iterator[Part]:
-    """Everything of the repository with its work tree at `folder`."""
+def parts(folder: str, also: tuple[str, ...] = ()) -> Iterator[Part]:
+    """Everything of the repository with its work tree at `folder`; for `also` see `led_to`."""
     place = f"{folder}/.git"
     if not os.path.isdir(place) or os.path.islink(place):  # noqa: PTH112, PTH114  # text
         # A link, or a file that names the real one: of a submodule, or of a further work tree.
         yield Part(place, b"")
         return
-    yield from parts_of(place, folder)
+    yield from parts_of(place, folder, also)
     yield from _beside(folder)
 
 
-def parts_of(place: str, folder: str) -> Iterator[Part]:
+def parts_of(place: str, folder: str, also: tuple[str, ...] = ()) -> Iterator[Part]:
     """The same, of one that lies at `place`; `folder` is its work tree."""
-    yield from _of_one(place, folder)
+    yield from _of_one(place, folder, also)
     extends = "worktreeconfig" in _content(f"{place}/config").lower()
     for module in _modules(f"{place}/modules", _MODULE_DEPTH):
-        yield from _of_one(module, module)
+        yield from _of_one(module, _work_tree(module, folder), also)
     with suppress(OSError):
         for name in sorted(os.listdir(f"{place}/worktrees")):  # noqa: PTH208  # text
             for file in ("commondir", "gitdir", "config.worktree"):
@@ -95,22 +93,58 @@ def _led(start: str, path: str) -> str:
     return os.path.realpath(os.path.join(start, path))  # noqa: PTH118  # text
 
 
-def _of_one(place: str, folder: str) -> Iterator[Part]:
+def _of_one(place: str, folder: str, also: tuple[str, ...]) -> Iterator[Part]:
     yield Part(f"{place}/hooks")
     yield Part(f"{place}/config", b"")
     yield Part(f"{place}/commondir", COMMONDIR)
     said = _content(f"{place}/config")
     if os.path.lexists(path := f"{place}/config.worktree") or "worktreeconfig" in said.lower():
         yield Part(path, b"")
-    for key, value in _PATH.findall(said):
-        is_folder = key.lower() == "hookspath"
-        start = folder if is_folder else place
-        named = os.path.expanduser(value.strip())  # noqa: PTH111  # text
-        path = os.path.normpath(os.path.join(start, named))  # noqa: PTH118  # text
-        # What lies elsewhere the command can't write, or it is in a repository of its own.
-        inside = path.startswith(f"{folder}/") and path != place
-        if inside and (is_folder or os.path.lexists(path)):
+    yield from led_to(place, folder, also)
+
+
+def led_to(place: str, folder: str, also: tuple[str, ...] = ()) -> Iterator[Part]:
+    """What the configuration of a repository leads to in its work tree, there or not.
+
+    `also` are further files that git obeys: the user's own. What lies elsewhere the command can't
+    write, or it is in a repository of its own.
+    """
+    files = (f"{place}/config", f"{place}/config.worktree", *also)
+    for path, is_folder in islice(dict.fromkeys(_named(files, folder)), _MOST_NAMED):
+        if path != place and path.startswith((f"{folder}/", f"{place}/")):
+            # An empty file says nothing; git fails on a configuration that is a folder.
             yield Part(path, None if is_folder else b"")
+
+
+def _named(files: Iterable[str], folder: str) -> Iterator[tuple[str, bool]]:
+    """Yield what [include] and [includeIf] name, and core.hooksPath: that one is a folder."""
+    waiting = deque(files)
+    read: set[str] = set()
+    while waiting and len(read) < _MOST_FILES:
+        file = waiting.popleft()
+        if file in read:
+            continue
+        read.add(file)
+        for name, value in values(_content(file)):
+            if name == "core.hookspath":
+                yield _spelled(folder, value), True
+            elif name in {"include.path", "includeif.path"}:
+                waiting.append(path := _spelled(os.path.dirname(file), value))  # noqa: PTH120  # text
+                yield path, False
+
+
+def _work_tree(module: str, outer: str) -> str:
+    """Where a submodule's hooks run; its own folder where it does not say, or says too much."""
+    for name, value in values(_content(f"{module}/config")):
+        path = _spelled(module, value)
+        if name == "core.worktree" and path.startswith(f"{outer}/"):
+            return path
+    return module
+
+
+def _spelled(start: str, path: str) -> str:
+    named = os.path.expanduser(path)  # noqa: PTH111  # text
+    return os.path.normpath(os.path.join(start, named))  # noqa: PTH118  # text
 
 
 def _modules(folder: str, depth: int) -> Iterator[str]:

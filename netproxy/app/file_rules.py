@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Below a folder that is no workspace, only what lies in it and right below is looked through.
 _NEAR_DEPTH, _NEAR_ENTRIES = 1, 5_000
+# Below home: what git obeys in every repository (git-config(1), FILES).
+_GIT_FILES = (".gitconfig", ".config/git/config")
 
 
 class FolderMissing(Exception):
@@ -136,6 +138,7 @@ class _Reader:
         self._named_last = len(chain)  # the layer of what was named for this run
         self._globs: dict[str, list[Entry]] = {}
         self._opened: set[str] = set()  # as spelled
+        self._obeyed = tuple(f"{places.home}/{name}" for name in _GIT_FILES)
         self._kept_in = list(places.workspace)  # where nothing that is obeyed can be made
         self._made = FileRules()
 
@@ -160,6 +163,8 @@ class _Reader:
                 self._keep_near(path)
         for base in list(self._globs):
             self._survey(base, is_written=False)
+        # In their order; one that is held twice by us would not be let go.
+        self._made.missing[:] = {part.path: part for part in self._made.missing}.values()
         return self._made
 
     def _named(self) -> Iterator[Entry]:
@@ -216,9 +221,14 @@ class _Reader:
     def _to_keep_out(self, part: Part) -> Iterator[Part]:
         """Yield it if it is where the command could make it: in a workspace."""
         real, name = _parent_of(part.path)
+        content = part.content
+        # Nothing can be mounted below what is not there: the first folder that is missing, then.
+        while not os.path.lexists(real) or self._is_kept_out(real):
+            real, name = _parent_of(real)
+            content = None
         # Where we may not make it the command may not, either.
         if self._is_inside(real) and os.access(real, os.W_OK | os.X_OK):
-            yield Part(f"{real}/{name}", part.content)
+            yield Part(f"{real}/{name}", content)
 
     def _is_kept_out(self, path: str) -> bool:
         """Whether what is there only keeps a command from making it: in a workspace, like ours."""
@@ -274,7 +284,7 @@ class _Reader:
 
     def _open_repository(self, root: str, layer: int) -> None:
         """Let git work in a further work tree: its objects and branches are elsewhere."""
-        from sandbox.repository import common_folder, parts_of
+        from sandbox.repository import common_folder, led_to, parts_of
 
         common = common_folder(root)
         if common is None or _is_within(common, root):
@@ -283,7 +293,9 @@ class _Reader:
         self._made.add(Right.WRITE, path, layer)
         self._made.identities[path] = identity
         self._kept_in.append(path)
-        for part in parts_of(path, os.path.dirname(path)):  # noqa: PTH120  # text
+        # Hooks run in the work tree where somebody works: a relative path of theirs leads there.
+        inside = parts_of(path, os.path.dirname(path), self._obeyed)  # noqa: PTH120  # text
+        for part in (*inside, *led_to(path, root, self._obeyed)):
             self._keep_part(part, is_ours=True)
 
     def _keep(self, root: str, found: Found | None) -> None:
@@ -296,7 +308,7 @@ class _Reader:
             made = (f"{root}/.git", f"{root}/HEAD")  # with that one it is a bare repository
             self._made.unborn.extend(path for path in made if not os.path.lexists(path))
         for folder in repositories:
-            for part in parts(folder):
+            for part in parts(folder, self._obeyed):
                 self._keep_part(part, is_ours=True)
         for folder in dict.fromkeys((root, *repositories)):
             for name in SETTINGS:
@@ -308,7 +320,7 @@ class _Reader:
         from sandbox.scan import survey
 
         for folder in survey(root, depth=_NEAR_DEPTH, most=_NEAR_ENTRIES).repositories:
-            for part in parts(folder):
+            for part in parts(folder, self._obeyed):
                 self._keep_part(part, is_ours=False)
 
     def _keep_part(self, part: Part, *, is_ours: bool) -> None:

@@ -78,6 +78,26 @@ def test_nothing_that_others_obey_can_be_changed_or_made(netproxy: Netproxy) -> 
     assert not list(netproxy.workspace.rglob("MARK"))
 
 
+def test_where_hooks_are_looked_for_none_can_be_made(netproxy: Netproxy) -> None:
+    """However the configuration comes to say it."""
+    git(netproxy, "init", "-q", ".")
+    git(netproxy, "config", "include.path", "../.gitconfig")
+    git(netproxy, "config", "core.hooksPath", "my hooks;v1")
+    shared = netproxy.workspace / ".gitconfig"
+    git(netproxy, "config", "--file", str(shared), "core.hooksPath", "tools/git/hooks")
+    git(netproxy, "config", "--file", str(shared), "include.path", "more")
+    said = run(
+        netproxy,
+        "for hooks in tools/git/hooks 'my hooks;v1'; do"
+        ' mkdir -p $PWD/"$hooks"; echo x > "$hooks/pre-commit"; done;'
+        " echo x > .gitconfig; echo x > more; rm -f more; mv tools away; git status; echo end",
+    )
+    assert "end\n" in said
+    assert "No commits yet" in said, "and git works"
+    assert "hooksPath" in shared.read_text()
+    assert {path.name for path in netproxy.workspace.iterdir()} == {".git", ".gitconfig"}
+
+
 _BREAKS = """
 printf '#!/bin/sh\ntouch MARK\n' > evil; chmod +x evil
 for folder in . nested; do (

@@ -152,12 +152,53 @@ def test_submodules_and_further_work_trees(tmp_path: Path) -> None:
         ("[extensions]\n\tworktreeConfig = true\n", ".git/config.worktree"),
         ("[core]\n\thooksPath = .husky/_\n", ".husky/_"),
         ('[core]\n\thooksPath = ".githooks" # ours\n', ".githooks"),
+        ('[core] hooksPath = "my hooks;v1" # ours', "my hooks;v1"),
+        ("[core]\n\thooksPath = tools/git/hooks\n", "tools/git/hooks"),
         ("[include]\n\tpath = ../shared.gitconfig\n", "shared.gitconfig"),
+        ("[include]\n\tpath = ../shared.gitconfig\n", ".shared-hooks"),
+        ("[include]\n\tpath = ../not-there\n", "not-there"),
+        ('[includeIf "onbranch:main"]\npath = inner', ".git/inner"),
     ],
 )
 def test_what_the_configuration_leads_to(tmp_path: Path, config: str, part: str) -> None:
-    (tmp_path / "shared.gitconfig").touch()
+    (tmp_path / "shared.gitconfig").write_text(
+        "[include]\npath = shared.gitconfig\n[core]\nhooksPath = .shared-hooks\n"
+    )
     assert part in made(repository(tmp_path, config))
+
+
+def test_what_other_configurations_lead_to(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "w")
+    (folder / ".git/config.worktree").write_text("[core]\nhooksPath = .worktree-hooks\n")
+    (tmp_path / "mine").write_text(f"[core]\nhooksPath = .my-hooks\n[include]\npath = {folder}/x\n")
+    found = {
+        part.path.removeprefix(f"{folder}/") for part in parts(str(folder), (f"{tmp_path}/mine",))
+    }
+    assert {".worktree-hooks", ".my-hooks", "x"} <= found
+    assert not [path for path in found if path.startswith("/")]
+
+
+@pytest.mark.parametrize(
+    ("says", "hooks"),
+    [
+        ("worktree = ../../../lib", "lib/.githooks"),
+        ("worktree = ../../../../away", ".git/modules/lib/.githooks"),
+        ("", ".git/modules/lib/.githooks"),
+    ],
+)
+def test_hooks_of_a_submodule_are_where_its_work_tree_is(
+    tmp_path: Path, says: str, hooks: str
+) -> None:
+    module = repository(tmp_path) / ".git/modules/lib"
+    module.mkdir(parents=True)
+    (module / "HEAD").touch()
+    (module / "config").write_text(f"[core]\nhooksPath = .githooks\n{says}\n")
+    assert hooks in made(tmp_path)
+
+
+def test_nobody_is_kept_waiting_by_files_that_name_more_and_more(tmp_path: Path) -> None:
+    config = "".join(f"[include]\npath = ../{number}\n" for number in range(1000))
+    assert len(made(repository(tmp_path, config))) < 120
 
 
 @pytest.mark.parametrize("path", ["..", "../..", "/etc", ".", "~/x", ".git"])
@@ -166,7 +207,12 @@ def test_a_configuration_can_not_close_what_is_none_of_its_business(
 ) -> None:
     """Somebody's command may have made this repository."""
     folder = repository(tmp_path / "w", f"[core]\n\thooksPath = {path}\n[include]\npath = {path}\n")
-    assert set(made(folder)) == {".git/hooks", ".git/config", ".git/commondir", *_BESIDE}
+    assert set(made(folder)) - {".git/.git"} == {
+        ".git/hooks",
+        ".git/config",
+        ".git/commondir",
+        *_BESIDE,
+    }
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

@@ -88,6 +88,33 @@ def test_what_is_there_is_kept_and_what_is_not_is_kept_out(home: Path) -> None:
     assert not {"work/.vscode", "work/deep/r/.vscode", "work/.git"} & kept_out
 
 
+def test_below_what_is_missing_the_first_folder_is_kept_out_once(home: Path) -> None:
+    """By what git is told, the user's own settings too, and by a profile."""
+    (home / "work/.git").mkdir()
+    (home / "work/.git/config").write_text("[core]\nhooksPath = tools/git/hooks\n")
+    (home / ".gitconfig").write_text("[core]\nhooksPath = .husky/_\n")
+    mine = Profile(name="mine", extends="workspace", read=("vendor/lib/config", "tools/x"))
+    for _ in range(2):
+        found = made(home, files="mine", profiles=(mine,))
+        paths = [part.path.removeprefix(f"{home}/work/") for part in found.missing]
+        assert {"tools", "vendor", ".husky"} <= set(paths)
+        assert len(paths) == len(set(paths))
+        assert not [path for path in paths if path.startswith(("tools/", "vendor/", ".husky/"))]
+        for name in ("tools", "vendor", ".husky"):  # another run is there now
+            (home / "work" / name).mkdir(exist_ok=True)
+            (home / "work" / name).chmod(0o1755)
+
+
+def test_hooks_of_a_further_work_tree_lie_in_it(home: Path) -> None:
+    own = home / "main/.git/worktrees/side"
+    own.mkdir(parents=True)
+    (home / "main/.git/config").write_text("[core]\nhooksPath = .githooks\n")
+    (home / "work/.git").write_text(f"gitdir: {own}\n")
+    (own / "gitdir").write_text(f"{home}/work/.git\n")
+    (own / "commondir").write_text("../..\n")
+    assert "work/.githooks" in missing(made(home), home)
+
+
 def test_what_makes_a_repository_of_a_workspace_is_looked_for_at_the_end(home: Path) -> None:
     assert made(home).unborn == [f"{home}/work/.git", f"{home}/work/HEAD"]
     (home / "work/HEAD").touch()
