@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ from sandbox.profile import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from netproxy.app.sandbox_settings import SandboxSettings
     from sandbox.model import Identity
@@ -140,6 +141,7 @@ class _Reader:
         self._opened: set[str] = set()  # as spelled
         self._obeyed = tuple(f"{places.home}/{name}" for name in _GIT_FILES)
         self._kept_in = list(places.workspace)  # where nothing that is obeyed can be made
+        self._kept: list[str] = []  # what others obey, and is there
         self._made = FileRules()
 
     def read(self, runtime: str | None) -> FileRules:
@@ -163,8 +165,7 @@ class _Reader:
                 self._keep_near(path)
         for base in list(self._globs):
             self._survey(base, is_written=False)
-        # In their order; one that is held twice by us would not be let go.
-        self._made.missing[:] = {part.path: part for part in self._made.missing}.values()
+        self._close()
         return self._made
 
     def _named(self) -> Iterator[Entry]:
@@ -332,10 +333,29 @@ class _Reader:
                 f"what it leads to; put the thing itself there, or open it: --write {part.path}"
             )
         # What another run made has to be held by this one, too: it goes with the last that does.
-        if os.path.lexists(part.path) and not is_mount_point(part.path):
-            self._made.add(Right.READ, part.path, 0)
-        elif is_ours:
-            self._made.missing.extend(self._to_keep_out(part))
+        if not os.path.lexists(part.path) or is_mount_point(part.path):
+            self._made.missing.extend(self._to_keep_out(part) if is_ours else ())
+            return
+        self._kept.append(part.path)
+        for path in _files_led_to(part.path):
+            if self._is_inside(_parent_of(path)[0]):
+                self._keep_part(Part(path, b""), is_ours=is_ours)
+
+    def _close(self) -> None:
+        """Let what is kept be read-only where it could be written, and nowhere else.
+
+        A command may have made the repository that names it: that opens nothing that is hidden.
+        """
+        held = in_force(self._made.rules)
+        for path in self._kept:
+            if _right_at(held, path) is Right.WRITE:
+                self._made.add(Right.READ, path, 0)
+        # In their order; one that is held twice by us would not be let go.
+        self._made.missing[:] = {
+            part.path: part
+            for part in self._made.missing
+            if _right_at(held, part.path) is not Right.NONE
+        }.values()
 
 
 def _top_of(cwd: str, home: str) -> str:
@@ -352,6 +372,23 @@ def _parent_of(path: str) -> tuple[str, str]:
     """Where it really lies, and what it is called there."""
     folder, _, name = path.rpartition("/")
     return os.path.realpath(folder or "/"), name
+
+
+def _files_led_to(folder: str) -> Iterator[str]:
+    """Yield where the links in it lead that are no links to a folder; it may be a file itself."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in islice(entries, _NEAR_ENTRIES):
+            if entry.is_symlink() and not entry.is_dir():
+                target = os.path.join(folder, os.readlink(entry.path))  # noqa: PTH115, PTH118  # text
+                yield "/".join(_parent_of(target))
+
+
+def _right_at(held: Mapping[str, Rule], path: str) -> Right | None:
+    """What holds there: the rule at it, or at the nearest folder above that has one."""
+    while path and path not in held:
+        path = path.rpartition("/")[0]
+    rule = held.get(path or "/")
+    return rule.right if rule else None
 
 
 def _is_within(path: str, root: str) -> bool:

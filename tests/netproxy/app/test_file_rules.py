@@ -105,6 +105,36 @@ def test_below_what_is_missing_the_first_folder_is_kept_out_once(home: Path) -> 
             (home / "work" / name).chmod(0o1755)
 
 
+def test_a_file_that_a_kept_link_leads_to_is_kept(home: Path) -> None:
+    for name in ("work/.git/hooks", "work/scripts", "work/secrets", "outside"):
+        (home / name).mkdir(parents=True)
+    for name in ("work/scripts/pre-commit", "work/secrets/key", "outside/pre-push"):
+        (home / name).touch()
+    for name, target in {
+        "pre-commit": "../../scripts/pre-commit",
+        "post-merge": "../../scripts/not-there",
+        "pre-push": str(home / "outside/pre-push"),
+        "key": "../../secrets/key",
+        "folder": "../../scripts",
+        "gone": "../../secrets/gone",
+    }.items():
+        (home / "work/.git/hooks" / name).symlink_to(target)
+    found = made(home, hide_paths=(home / "work/secrets",))
+    assert rights(found, home)["work/scripts/pre-commit"] == "read"
+    assert "work/scripts/not-there" in missing(found, home)
+    closed = {"work/secrets/key", "work/secrets/gone", "outside/pre-push", "work/scripts"}
+    assert not closed & {*rights(found, home), *missing(found, home)}
+
+
+def test_a_repository_of_the_commands_opens_nothing_that_is_hidden(home: Path) -> None:
+    """It makes one around it, and names it as where the hooks are."""
+    (home / "work/sub/secrets/keys").mkdir(parents=True)
+    (home / "work/sub/.git").mkdir()
+    (home / "work/sub/.git/config").write_text("[core]\nhooksPath = secrets/keys\n")
+    found = made(home, hide_paths=(home / "work/sub/secrets",))
+    assert "work/sub/secrets/keys" not in rights(found, home)
+
+
 def test_hooks_of_a_further_work_tree_lie_in_it(home: Path) -> None:
     own = home / "main/.git/worktrees/side"
     own.mkdir(parents=True)
