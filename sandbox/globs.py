@@ -28,6 +28,10 @@ class Glob:
         """Whether it matches a relative path as a whole."""
         return _matches(self.words, tuple(path.split("/")))
 
+    def reaches(self, folder: str) -> bool:
+        """Whether it could match something below a relative path; that may be empty."""
+        return _reaches(self.words, tuple(folder.split("/")) if folder else ())
+
 
 def _matches(words: tuple[str, ...], names: tuple[str, ...]) -> bool:
     if not words or not names:
@@ -36,5 +40,14 @@ def _matches(words: tuple[str, ...], names: tuple[str, ...]) -> bool:
         return True
     if words[0] == "**":
         return any(_matches(words[1:], names[index:]) for index in range(len(names)))
-    is_alike = names[0] == words[0] or fnmatch.fnmatchcase(names[0], words[0])
-    return is_alike and _matches(words[1:], names[1:])
+    return _is_alike(words[0], names[0]) and _matches(words[1:], names[1:])
+
+
+def _reaches(words: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    if not words or words[0] == "**" or not names:
+        return bool(words)
+    return _is_alike(words[0], names[0]) and _reaches(words[1:], names[1:])
+
+
+def _is_alike(word: str, name: str) -> bool:
+    return name == word or fnmatch.fnmatchcase(name, word)

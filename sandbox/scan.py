@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from otel.values import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # 50,000 names take about 0.1 s; a start is not to be waited for longer.
 MOST_ENTRIES = 50_000
@@ -31,7 +31,35 @@ class Found:
 
     repositories: list[str] = field(default_factory=list)  # folders with a `.git`
     matches: list[tuple[str, bool]] = field(default_factory=list)  # and whether it is a folder
+    unlisted: list[str] = field(default_factory=list)  # folders whose names nobody tells us
     is_cut: bool = False  # there was more than could be looked at
+
+
+def files_led_to(folder: str) -> Iterator[str]:
+    """Yield where the links in it lead that lead to no folder; it may be no folder itself."""
+    with suppress(OSError), os.scandir(folder) as listed:
+        for entry in islice(listed, MOST_ENTRIES):
+            if entry.is_symlink() and not entry.is_dir():
+                yield os.path.join(folder, os.readlink(entry.path))  # noqa: PTH115, PTH118  # text
+
+
+def _entries(folder: str, most: int, found: Found) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listed:
+            return list(islice(listed, most))
+    except PermissionError:
+        if _is_open_by_name(folder):
+            found.unlisted.append(folder)
+    except OSError:
+        pass  # it has gone
+    return []
+
+
+def _is_open_by_name(folder: str) -> bool:
+    """Whether the command gets at what is in it: by its name, or by opening what is its own."""
+    with suppress(OSError):
+        return os.access(folder, os.X_OK) or os.stat(folder).st_uid == os.geteuid()  # noqa: PTH116  # text
+    return False
 
 
 def survey(
@@ -51,10 +79,7 @@ def survey(
     waiting = deque([(root, "", depth)])
     while waiting:
         folder, prefix, left = waiting.popleft()
-        entries: list[os.DirEntry[str]] = []
-        # What we may not read, the command may not either.
-        with suppress(OSError), os.scandir(folder) as listed:
-            entries += islice(listed, most + 1)
+        entries = _entries(folder, most + 1, found)
         if (most := most - len(entries)) < 0:
             found.is_cut = True
             return found

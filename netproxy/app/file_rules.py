@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -276,11 +275,17 @@ class _Reader:
                 f"{root} holds too much to look for repositories in all of it; hooks in those that "
                 "were not found can be written"
             )
-        for path, _ in found.matches:
-            relative = path[len(root.rstrip("/")) + 1 :]
-            for glob, entry in globs:
-                if glob.matches(relative):
+        for glob, entry in globs:
+            for path, _ in found.matches:
+                if glob.matches(path[len(root.rstrip("/")) + 1 :]):
                     self._made.add(entry.right, path, entry.layer)
+            for path in found.unlisted:  # nobody can say what in it matches
+                if not glob.reaches(path[len(root.rstrip("/")) + 1 :]):
+                    continue
+                if entry.right is Right.NONE:
+                    self._made.add(entry.right, path, entry.layer)
+                else:
+                    self._kept.append(path)
         return found
 
     def _open_repository(self, root: str, layer: int) -> None:
@@ -325,6 +330,8 @@ class _Reader:
                 self._keep_part(part, is_ours=False)
 
     def _keep_part(self, part: Part, *, is_ours: bool) -> None:
+        from sandbox.scan import files_led_to
+
         if part.path in self._opened:
             return
         if os.path.islink(part.path):  # noqa: PTH114  # text
@@ -337,9 +344,10 @@ class _Reader:
             self._made.missing.extend(self._to_keep_out(part) if is_ours else ())
             return
         self._kept.append(part.path)
-        for path in _files_led_to(part.path):
-            if self._is_inside(_parent_of(path)[0]):
-                self._keep_part(Part(path, b""), is_ours=is_ours)
+        for target in files_led_to(part.path):
+            folder, name = _parent_of(target)
+            if self._is_inside(folder):
+                self._keep_part(Part(f"{folder}/{name}", b""), is_ours=is_ours)
 
     def _close(self) -> None:
         """Let what is kept be read-only where it could be written, and nowhere else.
@@ -372,15 +380,6 @@ def _parent_of(path: str) -> tuple[str, str]:
     """Where it really lies, and what it is called there."""
     folder, _, name = path.rpartition("/")
     return os.path.realpath(folder or "/"), name
-
-
-def _files_led_to(folder: str) -> Iterator[str]:
-    """Yield where the links in it lead that are no links to a folder; it may be a file itself."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in islice(entries, _NEAR_ENTRIES):
-            if entry.is_symlink() and not entry.is_dir():
-                target = os.path.join(folder, os.readlink(entry.path))  # noqa: PTH115, PTH118  # text
-                yield "/".join(_parent_of(target))
 
 
 def _right_at(held: Mapping[str, Rule], path: str) -> Right | None:

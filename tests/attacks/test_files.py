@@ -186,6 +186,25 @@ chmod 777 ~/.ssh sub/prod.env; ls ~/.ssh; tar c ~/.ssh sub; echo end
     assert (netproxy.workspace / "sub" / "prod.env").read_text() == "secret-3"
 
 
+@pytest.mark.parametrize("mode", [0o300, 0])
+def test_a_glob_hides_a_folder_that_nobody_can_list(netproxy: Netproxy, mode: int) -> None:
+    """What is in it can be opened by name, or when the command lets itself in."""
+    known = netproxy.workspace / "blind/known"
+    known.mkdir(parents=True)
+    (known / "a.env").write_text("secret")
+    for path in (known.parent, known, known / "a.env"):
+        os.chown(path, netproxy.person.uid, -1)
+    known.parent.chmod(mode)
+    said = run(
+        netproxy,
+        "cat blind/known/a.env; chmod 700 blind; cat blind/known/a.env; echo end",
+        "--hide",
+        "**/*.env",
+    )
+    assert "end\n" in said
+    assert "secret" not in said
+
+
 def test_what_is_opened_by_name_is_all_that_is_open(netproxy: Netproxy) -> None:
     keys = netproxy.person.owns(netproxy.person.home / ".ssh")
     for name in ("known_hosts", "id"):

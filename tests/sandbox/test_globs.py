@@ -34,6 +34,22 @@ def test_what_it_matches(pattern: str, path: str, matches: bool) -> None:
     assert Glob.of(pattern).matches(path) is matches
 
 
+@pytest.mark.parametrize(
+    ("pattern", "folder", "reaches"),
+    [
+        ("**/*.env", "a/b", True),
+        ("*.env", "", True),
+        ("*.env", "a", False),
+        ("a/*/key", "a", True),
+        ("a/*/key", "a/b", True),
+        ("a/*/key", "b", False),
+        ("a/**/key", "a/b/c", True),
+    ],
+)
+def test_where_it_could_match(pattern: str, folder: str, reaches: bool) -> None:
+    assert Glob.of(pattern).reaches(folder) is reaches
+
+
 @given(st.lists(st.from_regex(r"[a-z.]{1,4}", fullmatch=True), min_size=1, max_size=6))
 def test_a_path_matches_itself_and_its_name_at_any_depth(names: list[str]) -> None:
     path = "/".join(names)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.scan import survey
+from sandbox.scan import files_led_to, survey
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -49,6 +51,30 @@ def test_no_link_is_followed_or_taken(root: Path) -> None:
 def test_a_folder_that_is_wanted_is_taken_as_a_whole(root: Path) -> None:
     found = survey(str(root), depth=9, wanted=lambda path: path in {"a", "a/b"})
     assert found.matches == [(f"{root}/a", True)]
+
+
+def test_a_folder_that_can_not_be_listed_is_told_if_the_command_gets_in(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root lists everything, so the kernel's no is played."""
+    listed = os.scandir
+
+    def scandir(path: str) -> Iterator[os.DirEntry[str]]:
+        if path.endswith("/b"):
+            raise PermissionError(path)
+        return listed(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    assert survey(str(root), depth=9).unlisted == [f"{root}/a/b"]
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert survey(str(root), depth=9).unlisted == [f"{root}/a/b"], "it could open its own"
+    monkeypatch.setattr("os.geteuid", lambda: 987_654)
+    assert survey(str(root), depth=9).unlisted == []
+
+
+def test_where_links_lead_that_lead_to_no_folder(root: Path) -> None:
+    assert list(files_led_to(str(root))) == [str(root / ".env")]
+    assert list(files_led_to(str(root / ".env"))) == []
 
 
 def test_it_ends_and_says_so(root: Path) -> None:

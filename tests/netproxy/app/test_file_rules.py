@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from sandbox.errors import PlanRefused
 from sandbox.model import Right
 from sandbox.plan import in_force
 from sandbox.profile import SETTINGS, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -238,6 +242,22 @@ def test_a_path_is_what_it_says_whatever_is_in_it(home: Path) -> None:
     held = rights(found, home)
     assert (held["d[1]"], held["work/d[1]"]) == ("write", "none")
     assert not {"d1", "work/d1"} & set(held)
+
+
+def test_what_can_not_be_listed_is_closed_as_a_whole_where_a_glob_could_match(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def scandir(path: str) -> Iterator[os.DirEntry[str]]:
+        if path.endswith("/sub"):
+            raise PermissionError(path)
+        return listed(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    assert rights(made(home, hide_paths=("*.env",)), home)["work/sub"] == "none"
+    assert rights(made(home, read_paths=("*.env",)), home)["work/sub"] == "read"
+    assert "work/sub" not in rights(made(home, hide_paths=("other/*.env",)), home)
 
 
 def test_a_glob_means_what_is_called_like_it_too(home: Path) -> None:
