@@ -84,12 +84,14 @@ def file_rules(
 
 def sweep_workspace(cwd: str, home: str) -> tuple[str, ...]:
     """Remove the mount points that killed runs left in a working directory's workspace."""
+    from netproxy.app.sandbox_settings import SandboxSettings
     from sandbox.mountpoints import sweep
-    from sandbox.repository import parts
 
-    root = _top_of(cwd, home)
-    inside = parts(root) if os.path.lexists(f"{root}/.git") else ()
-    return sweep([*(Part(f"{root}/{name}") for name in SETTINGS), *inside])
+    try:
+        # What the next run there would keep out, in all its repositories.
+        return sweep(file_rules(SandboxSettings(), cwd=cwd, home=home).missing)
+    except PlanRefused:
+        return ()  # no run begins there
 
 
 def is_or_above(path: str, home: str) -> bool:

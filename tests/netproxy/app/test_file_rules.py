@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netproxy.app.file_rules import FileRules, FolderMissing, file_rules
+from netproxy.app.file_rules import FileRules, FolderMissing, file_rules, sweep_workspace
 from netproxy.app.sandbox_settings import SandboxSettings
 from sandbox.errors import PlanRefused
 from sandbox.model import Right
@@ -349,3 +349,21 @@ def test_the_sockets_of_a_login_session_are_hidden(home: Path) -> None:
             runtime=str(home / "run"),
         )
         assert ("run" in rights(found, home)) is is_hidden
+
+
+def test_what_killed_runs_left_is_swept_in_all_repositories(home: Path) -> None:
+    (home / "work/deep/r/.git").mkdir(parents=True)
+    for name in (".vscode", "deep/r/.git/hooks", "deep/r/refs", "own"):
+        (home / "work" / name).mkdir()
+        (home / "work" / name).chmod(0o1755)
+    swept = sweep_workspace(str(home / "work/sub"), str(home))
+    assert swept == ()
+    swept = sweep_workspace(str(home / "work"), str(home))
+    assert {path.removeprefix(f"{home}/work/") for path in swept} == {
+        ".vscode",
+        "deep/r/.git/hooks",
+        "deep/r/refs",
+    }
+    assert (home / "work/own").is_dir()
+    (home / "work/.vscode").symlink_to("own")
+    assert sweep_workspace(str(home / "work"), str(home)) == ()
