@@ -39,6 +39,7 @@ _RETRY_SECONDS = 0.001
 _DYING_SECONDS = 0.2
 # The command could not create anything there either: it has no more rights than we.
 _OUT_OF_REACH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.ELOOP}
+_NO_ROOM = {errno.EMFILE, errno.ENFILE}
 
 
 @dataclass(slots=True)
@@ -65,7 +66,11 @@ class MountPoints:
                     self._claim(part, lowest)
         except OSError as error:
             self.release()
-            raise PlanRefused(f"what must not be created can't be kept out: {error}") from error
+            sweep(wanted)  # what was made, and could not be held any more
+            hint = "; raise the limit (ulimit -n)" if error.errno == errno.EMFILE else ""
+            raise PlanRefused(
+                f"what must not be created can't be kept out: {error}{hint}"
+            ) from error
 
     def _claim(self, part: Part, lowest: int) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -80,13 +85,16 @@ class MountPoints:
                 opened = os.open(part.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             except FileNotFoundError:
                 continue  # it was removed just now
-            except OSError:
+            except OSError as error:
+                if error.errno in _NO_ROOM:
+                    raise
                 return  # somebody's own, and closed to us
             # The mark is missing on a file system that knows no such bit.
             if not is_new and not os.fstat(opened).st_mode & _MARK:
                 os.close(opened)
                 return  # somebody's own
             if _is_shared(opened) and _is_there(part.path, opened):
+                self._held[part.path] = opened
                 self._held[part.path] = _moved(opened, lowest)
                 return
             os.close(opened)
@@ -122,7 +130,8 @@ def _room_for(count: int) -> Iterator[int]:
     """Let so many files be held; yields the lowest number that they may have, 0 for any.
 
     With thousands of repositories they are more than a process may usually have open (1,024). They
-    get numbers above that, and what comes later finds the usual ones free.
+    get numbers above that, or the last ones that there are, and what comes later finds the usual
+    ones free.
     """
     from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
@@ -132,7 +141,7 @@ def _room_for(count: int) -> Iterator[int]:
         return
     setrlimit(RLIMIT_NOFILE, (hard, hard))
     try:
-        yield soft
+        yield min(soft, max(hard - count, 0))
     finally:
         setrlimit(RLIMIT_NOFILE, (soft, hard))
 
@@ -140,10 +149,9 @@ def _room_for(count: int) -> Iterator[int]:
 def _moved(opened: int, lowest: int) -> int:
     if not lowest:
         return opened
-    try:
-        return fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, lowest)
-    finally:
-        os.close(opened)
+    moved = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, lowest)
+    os.close(opened)
+    return moved
 
 
 def sweep(parts: Iterable[Part]) -> tuple[str, ...]:

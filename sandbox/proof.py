@@ -189,5 +189,7 @@ def _forget_reports(found: dict[str, Attempt], rejected: socket.socket | None) -
     if rejected is None:
         return
     expected = sum(found[name].answer == "EPERM" for name in _UDP)
-    while expected > 0 and select.select([rejected], [], [], _REPORT_MS / 1000)[0]:
+    poll = select.poll()  # select(2) takes no descriptor above 1,023
+    poll.register(rejected, select.POLLIN)
+    while expected > 0 and poll.poll(_REPORT_MS):
         expected -= nflog.count(rejected.recv(_REPORT_BYTES))

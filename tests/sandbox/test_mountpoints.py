@@ -83,6 +83,40 @@ def test_thousands_leave_the_usual_numbers_free(points: MountPoints, tmp_path: P
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
 
 
+_CROWDED = """
+import resource, sys
+from sandbox.errors import PlanRefused
+from sandbox.model import Part
+from sandbox.mountpoints import MountPoints
+limit, count, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+points = MountPoints()
+try:
+    points.claim([Part(f"{folder}/{number}") for number in range(count)])
+except PlanRefused as refused:
+    print(refused)
+else:
+    print(len(points.paths), open("/dev/null").fileno() < limit - count)
+    points.release()
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "count", "says"),
+    [
+        pytest.param(512, 300, "300 True\n", id="room"),
+        pytest.param(256, 256, "Too many open files", id="none"),
+    ],
+)
+def test_a_limit_that_can_not_be_raised(tmp_path: Path, limit: int, count: int, says: str) -> None:
+    """What fits is held, in the last numbers there are; nothing is left of what doesn't."""
+    words = [sys.executable, "-c", _CROWDED, str(limit), str(count), str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert says in done.stdout
+    assert ("ulimit -n" in done.stdout) == (count == limit)
+    assert names(tmp_path) == []
+
+
 def test_the_last_of_several_runs_removes_them(
     points: MountPoints, parts: list[Part], tmp_path: Path
 ) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import resource
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -165,6 +168,27 @@ def test_a_captured_connection_must_say_where_it_wanted_to_go(
 def test_a_connection_that_nobody_captured_left(prover: Prover, captured: Listeners) -> None:
     assert not prover.judge(said(*CAPTURED), captured).held
     assert prover.judge(said(*HELD), captured).held, "none of them got anywhere"
+
+
+def test_reports_are_forgotten_however_many_files_are_open(
+    prover: Prover, captured: Listeners
+) -> None:
+    """Those of a thousand mount points may be open, and select(2) takes no number above 1,023."""
+    assert captured.capture is not None
+    reports, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
+    high = socket.socket(fileno=fcntl.fcntl(reports, fcntl.F_DUPFD_CLOEXEC, 1024))
+    resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    with reports, kernel, high:
+        kernel.send(b"a report of nothing")
+        refused = tuple(
+            each.replace("ENETUNREACH", "EPERM") if "UDP" in each else each for each in HELD
+        )
+        watched = replace(captured, capture=replace(captured.capture, rejected=high))
+        assert prover.judge(said(*refused), watched).held
+        with pytest.raises(BlockingIOError):
+            high.recv(1, socket.MSG_DONTWAIT)
 
 
 def test_it_speaks_of_the_attempts_by_their_names() -> None:
