@@ -127,10 +127,10 @@ class Launch:
 
     def orders(self, *more: str) -> bytes:
         """What the monitor does before the command runs (`sandbox.linux.monitor`)."""
-        orders = ["o", *(limit.order() for limit in self.limits)]
+        orders = [limit.order() for limit in self.limits]
         if self.unix_by_path:
             orders.append(notify_order(self.machine))
-        return os.fsencode("\0".join((*orders, *more)))
+        return b"".join(os.fsencode(each) + b"\0" for each in (*orders, *more))
 
 
 def listen_on_host() -> Listeners:

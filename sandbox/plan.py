@@ -50,6 +50,7 @@ class Access(StrEnum):
     PROCESSES = "processes"  # a /proc that shows the sandbox's own processes only
 
 
+_CHANGEABLE = frozenset({Access.WRITE, Access.PRIVATE, Access.DEVICES, Access.PROCESSES})
 _CLOSED = frozenset({Access.HIDDEN, Access.SPARSE, Access.UNREADABLE})
 _SHUT = _CLOSED | {Access.SEALED}
 _OF_RIGHT = {
@@ -115,6 +116,15 @@ class Plan:
             for path, access in around.items()
             if access is Access.WRITE or (access is Access.READ and known[path] in _SHUT)
         }
+
+    def changeable(self) -> Iterator[str]:
+        """The topmost paths below which the command may change something, its own included."""
+        some = {mount.path for mount in self.mounts if mount.access in _CHANGEABLE}
+        return (
+            mount.path
+            for mount in self.mounts
+            if mount.path in some and some.isdisjoint(_above(mount.path))
+        )
 
     def divided(self, most: int) -> tuple[tuple[Mount, ...], tuple[Mount, ...]]:
         """Part the first `most` from those after them that can as well be made when all are.

@@ -297,10 +297,13 @@ class Fence:
     def _order(self, *, is_captured: bool = False) -> None:
         """Tell the monitor what to do at its start. Nobody waits: it finds this when it is up."""
         more = () if self._prover is None else self._prover.orders(is_captured=is_captured)
+        orders = in_memory("orders", self.launch.orders(*more))
         try:
-            self._control.send(self.launch.orders(*more))
+            socket.send_fds(self._control, [b"o"], [orders])
         except OSError as error:  # what could not be mounted has ended both by now
             raise self.failure() from error
+        finally:
+            os.close(orders)
 
     def _unblock(self) -> None:
         """Bwrap goes on to the monitor, which waits for `release` before it starts the command."""

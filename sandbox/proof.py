@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from otel.values import dataclass
 from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceBroken, LaunchFailed
-from sandbox.linux import landlock, nflog
+from sandbox.linux import attempts, landlock, nflog
 from sandbox.plan import Access
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ _ADDRESS4, _ADDRESS6 = struct.Struct("!2xH4s8x"), struct.Struct("!2xH4x16s4x")
 _REPORT_BYTES = 1 << 16
 # The kernel gathers its reports of refused packets for a hundredth of a second.
 _REPORT_MS = 30
-_WRITABLE = (Access.WRITE, Access.PRIVATE, Access.DEVICES, Access.PROCESSES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +82,7 @@ class Prover:
         """`unix_by_path`: unix sockets may be made, as `sandbox.linux.seccomp` has it."""
         self._plan = plan
         self._unix_by_path = unix_by_path
+        self._ordered = frozenset({_PROXY})
         self._bait = socket.create_server(("127.0.0.1", 0))
         self._bait.setblocking(False)
 
@@ -90,17 +90,17 @@ class Prover:
         """What the monitor is told: of Landlock, and of what is to be tried."""
         version = landlock.version()
         plan = self._plan
-        told = [f"landlock={version}", f"proxy={HTTP_PORT}"]
-        if version:
-            told += [f"write={mount.path}" for mount in plan.mounts if mount.access in _WRITABLE]
-        if version >= landlock.SCOPES:
-            told.append("signals=")
-        told.append(f"host={self._bait.getsockname()[1]}")
-        told += [] if plan.lets_write("/") else ["root="]
-        told += [f"{name}={path}" for name, path in _closed_paths(plan)]
-        told += ["capture="] if is_captured else []
-        told += ["unix="] if self._unix_by_path else []
-        return tuple(told)
+        belt = [f"landlock={version}"]
+        if version:  # a rule holds for whatever is mounted below its path, too
+            belt += [f"write={path}" for path in plan.changeable()]
+        told = {"proxy": str(HTTP_PORT), "host": str(self._bait.getsockname()[1])}
+        told |= {"signals": ""} if version >= landlock.SCOPES else {}
+        told |= {} if plan.lets_write("/") else {"root": ""}
+        told |= dict(_closed_paths(plan))
+        told |= {"capture": ""} if is_captured else {}
+        told |= {"unix": ""} if self._unix_by_path else {}
+        self._ordered = frozenset(attempts.names(told))
+        return (*belt, *(f"{name}={words}" for name, words in told.items()))
 
     def judge(self, message: bytes, listeners: Listeners) -> Proof:
         """Read the probe's answer, and look where it got to. Raises LaunchFailed.
@@ -108,13 +108,14 @@ class Prover:
         Its connections are taken from the run's listeners: nobody may accept there before.
         """
         head, *outcomes = os.fsdecode(message).split("\0")
-        attempts = [_read(outcome) for outcome in outcomes]
-        if not (head.startswith("v") and head[1:].isdigit()) or _PROXY not in {
-            attempt.name for attempt in attempts
-        }:
+        found = {attempt.name: attempt for attempt in map(_read, outcomes)}
+        if not (head.startswith("v") and head[1:].isdigit()) or _PROXY not in found:
             raise LaunchFailed("the probe inside the sandbox did not answer")
+        if left_out := sorted(self._ordered - found.keys()):
+            raise LaunchFailed(
+                f"the probe inside the sandbox did not try all that it must: {', '.join(left_out)}"
+            )
         seen = _take(self._bait)
-        found = {attempt.name: attempt for attempt in attempts}
         if seen:
             found[_HOST] = Attempt(name=_HOST, answer=_WORKED, held=False)
         _take(listeners.http)

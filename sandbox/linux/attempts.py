@@ -2,7 +2,8 @@
 
 Runs in a child of the monitor, before the command: in the finished sandbox, with everything on.
 Nothing is left behind: no file, no socket; what was sent never left. Outside, only the names are
-used (`sandbox.proof`). Imports built-in modules only: the monitor loads it by its path.
+used (`sandbox.proof`): each that was ordered must be answered for.
+Imports built-in modules only: the monitor loads it by its path.
 """
 
 import _ctypes  # CPython's own; ctypes takes ten times longer
@@ -208,6 +209,12 @@ def _of_the_kernel(told: dict[str, str]) -> list[_Attempt]:
 def _of_what_works(told: dict[str, str]) -> list[_Attempt]:
     there = (_LOOPBACK, int(told["proxy"]))
     return [("the proxy can be reached", lambda: _connect(_socket.AF_INET, there), (0,))]
+
+
+def names(told: dict[str, str]) -> list[str]:
+    """Of all that is tried when one is told so."""
+    kinds = (_of_the_files, _of_the_network, _of_the_kernel, _of_what_works)
+    return [name for kind in kinds for name, _, _ in kind(told)]
 
 
 def try_files(told: dict[str, str]) -> list[str]:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MESSAGE_BYTES = 16
-_ORDERS_BYTES = 1 << 17
 _PIECE_BYTES = 1 << 20
 _EXEC_FAILED = 255
 _FOR_THE_PROBE = ("proxy", "host", "root", "protected", "hidden", "capture", "unix", "signals")
@@ -82,16 +81,18 @@ def main() -> None:
 def _take_orders(control: "_socket.socket") -> list[tuple[str, str]]:
     """Name and words of each. The launcher's first message, sent before we were up.
 
-    It is `o` and the orders, each a NUL and `NAME=WORDS`. `limit=RESOURCE SOFT HARD` is set in the
+    It is `o` with a file: the orders, each `NAME=WORDS` and a NUL. A message has a size, and would
+    be cut or refused where the orders are many. `limit=RESOURCE SOFT HARD` is set in the
     command's own process just before it is executed; `notify=CALL PROGRAM` has its connects
     answered outside (`notify`), and a descriptor goes with `s`. `landlock=VERSION` and each
     `write=PATH` make the second belt. `proxy=PORT` has a probe run before all else, and `host`,
     `root`, `protected`, `hidden`, `capture`, `unix` and `signals` say what it tries (`attempts`):
     its answer is `v`.
     """
-    kind, *orders = control.recv(_ORDERS_BYTES).split(b"\0")
+    kind, ancillary, _, _ = control.recvmsg(_MESSAGE_BYTES, _socket.CMSG_SPACE(4))
     if kind != b"o":
         os._exit(_EXEC_FAILED)
+    orders = _read_strings(int.from_bytes(ancillary[0][2], sys.byteorder))
     return [(name, words) for name, _, words in (os.fsdecode(o).partition("=") for o in orders)]
 
 
@@ -101,13 +102,18 @@ def _read_command(descriptor: int) -> "_Command":
     They come this way because bwrap takes 9,000 words in all, shows its own to everybody in /proc,
     and is not to be started with variables that load code (ld.so(8)).
     """
+    count, *strings = _read_strings(descriptor)
+    words, variables = strings[: int(count)], strings[int(count) :]
+    return words, {name: value for name, _, value in (each.partition(b"=") for each in variables)}
+
+
+def _read_strings(descriptor: int) -> list[bytes]:
+    """All of a file; each ends in a NUL."""
     pieces = []
     while piece := os.read(descriptor, _PIECE_BYTES):
         pieces.append(piece)
     os.close(descriptor)
-    count, *strings = b"".join(pieces).split(b"\0")[:-1]
-    words, variables = strings[: int(count)], strings[int(count) :]
-    return words, {name: value for name, _, value in (each.partition(b"=") for each in variables)}
+    return b"".join(pieces).split(b"\0")[:-1]
 
 
 def _load(name: str) -> "Any":

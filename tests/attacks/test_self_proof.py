@@ -121,6 +121,23 @@ def test_each_lost_defence_is_found(person: Person, base: Path) -> None:
     assert not (folder / "ran").exists()
 
 
+def test_many_repositories_take_nothing_from_the_proof(me: Person, base: Path) -> None:
+    """A command may make them for the next run, and each takes mounts.
+
+    The monitor was told of all of them in one message, whose end was cut off: not all was tried.
+    """
+    netproxy = Netproxy(me, base)
+    (netproxy.workspace / ".git/hooks").mkdir(parents=True)
+    few = netproxy.run("--ask", "never", command=["true"])
+    for number in range(900):
+        folder = netproxy.workspace / f"group-{number % 90}" / f"{'long-name' * 8}-{number}"
+        (folder / ".git/hooks").mkdir(parents=True)
+    many = netproxy.run("--ask", "never", command=["true"])
+    assert (few.status, many.status, many.err) == (0, 0, "")
+    before, after = netproxy.events("netproxy.sandbox.probed")
+    assert after["netproxy.probe.attempts"] == before["netproxy.probe.attempts"]
+
+
 def test_a_run_whose_sandbox_does_not_hold_executes_nothing(me: Person, base: Path) -> None:
     """The whole way: one line that names it, status 125, and the record."""
     netproxy = Netproxy(me, base)

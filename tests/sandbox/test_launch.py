@@ -50,9 +50,9 @@ def test_the_monitor_is_told_each_limit() -> None:
         limits=(Limit(name="memory", amount=4096), Limit(name="cpu-seconds", amount=5)),
     )
 
-    assert launch.orders() == b"o\0limit=9 4096 4096\0limit=0 5 6"
-    judged = replace(launch, unix_by_path=True).orders().split(b"\0")
-    assert judged[3:] == [notify_order("x86_64").encode()]
+    assert launch.orders() == b"limit=9 4096 4096\0limit=0 5 6\0"
+    judged = replace(launch, unix_by_path=True).orders("root=").split(b"\0")
+    assert judged[2:] == [notify_order("x86_64").encode(), b"root=", b""]
 
 
 def test_they_are_found_by_the_helpers_names() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.errors import PlanRefused
 from sandbox.model import Part, Right, Rule, SandboxSpec
-from sandbox.plan import Access, Plan, make_plan
+from sandbox.plan import Access, Mount, Plan, make_plan
 
 USUAL = (Rule(right=Right.READ, path="/"), Rule(right=Right.PRIVATE, path="/tmp"))
 
@@ -71,6 +71,15 @@ def test_the_plan_knows_which_folders_of_the_host_it_opens() -> None:
     assert set(made.writable()) == {"/home/ada/project", "/var/cache/x"}
     assert made.lets_write("/var/cache/x/y")
     assert not made.lets_write("/var/cache")
+
+
+def test_a_right_to_change_something_is_said_once() -> None:
+    """Each repository in a workspace has a mount: orders for all of them would have no end."""
+    made = plan("/tmp/work", rule("read", "/tmp/work/.git/hooks"), writable=("/tmp/work", "/srv"))
+    assert Mount(Access.WRITE, "/tmp/work/.git") in made.mounts
+    assert list(made.changeable()) == ["/dev", "/proc", "/srv", "/tmp"]
+    everywhere = plan(base=(rule("write", "/"),))
+    assert list(everywhere.changeable()) == ["/"]
 
 
 def test_write_may_open_the_home_folder_itself() -> None:

@@ -134,13 +134,24 @@ def test_half_an_answer_is_none(prover: Prover, listeners: Listeners, message: b
         prover.judge(message, listeners)
 
 
+def test_what_was_ordered_must_be_answered_for(prover: Prover, listeners: Listeners) -> None:
+    """Orders that were cut on their way made a probe that tried less, and a sandbox that held."""
+    told(prover)
+    answers = {f"{name}=EPERM" for name in prover._ordered}
+    assert prover.judge(said(*answers), listeners).held
+    without = answers - {"writing a protected path=EPERM", "this host's loopback=EPERM"}
+    with pytest.raises(LaunchFailed, match=r"must: this host's loopback, writing a protected path"):
+        prover.judge(said(*without), listeners)
+
+
 def test_who_reaches_this_host_was_seen_whatever_he_says(
     prover: Prover, listeners: Listeners
 ) -> None:
     """The probe might be wrong about where it got to."""
     (port,) = told(prover)["host"]
+    rest = (f"{name}=EPERM" for name in sorted(prover._ordered))
     with socket.create_connection(("127.0.0.1", int(port))):
-        proof = prover.judge(said(*HELD), listeners)
+        proof = prover.judge(said(*rest, *HELD), listeners)
     assert [attempt.name for attempt in proof.surprises] == ["this host's loopback"]
 
 
@@ -194,6 +205,7 @@ def test_reports_are_forgotten_however_many_files_are_open(
 def test_it_speaks_of_the_attempts_by_their_names() -> None:
     order = {"proxy": "1", "host": "2", "capture": ""}
     kinds = (attempts._of_the_network, attempts._of_what_works)
-    names = {name for kind in kinds for name, _, _ in kind(order)}
-    assert names == {*module._DIRECT, *module._UDP, module._HOST, module._PROXY}
+    found = {name for kind in kinds for name, _, _ in kind(order)}
+    assert found <= set(attempts.names(order))
+    assert found == {*module._DIRECT, *module._UDP, module._HOST, module._PROXY}
     assert {attempts.TEST_NET, attempts.TEST_NET6} == module._TARGETS

@@ -1,12 +1,20 @@
-"""How the monitor finds a program: as the standard library does, which takes longer to load."""
+"""How the monitor finds a program: as the standard library does, which takes longer to load.
+
+And how it takes its orders.
+"""
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from sandbox.linux.kernel import in_memory
+from sandbox.linux.monitor import _take_orders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,3 +77,17 @@ def test_a_program_is_found_as_by_execvpe(
         for how in ("ours", "theirs")
     }
     assert found == {"ours": status, "theirs": status}
+
+
+def test_orders_have_no_end_that_is_too_far() -> None:
+    """A message that holds them would be cut, or refused: a folder for each of 20,000 is 1 MB."""
+    wanted = [
+        ("write", f"/srv/a folder with a long name/\udcff={number}") for number in range(20_000)
+    ]
+    text = b"".join(os.fsencode(f"{name}={words}") + b"\0" for name, words in wanted)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    orders = in_memory("orders", text)
+    with ours, theirs:
+        socket.send_fds(ours, [b"o"], [orders])
+        os.close(orders)
+        assert _take_orders(theirs) == wanted
