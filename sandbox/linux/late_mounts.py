@@ -47,9 +47,8 @@ def mount_all(kernel: ctypes.CDLL, paths: Iterable[tuple[str, bool]]) -> None:
     how = _OpenHow(flags=os.O_PATH | os.O_CLOEXEC, mode=0, resolve=_RESOLVE_NO_SYMLINKS)
     read_only = _MountAttr(attr_set=_MOUNT_ATTR_RDONLY)
     for path, is_read_only in paths:
-        place = _call(
-            kernel, path, _OPENAT2, _AT_FDCWD, path.encode(), ctypes.byref(how), ctypes.sizeof(how)
-        )
+        name, size = os.fsencode(path), ctypes.sizeof(how)  # not all names are UTF-8
+        place = _call(kernel, path, _OPENAT2, _AT_FDCWD, name, ctypes.byref(how), size)
         try:
             flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH | _AT_RECURSIVE
             tree = _call(kernel, path, _OPEN_TREE, place, b"", flags)

@@ -32,7 +32,8 @@ def workspace(ordinary: Person) -> Iterator[Path]:
     """In memory: thousands of files on a disk take longer than all that is tested."""
     folder = Path(tempfile.mkdtemp(prefix="netproxy-test-", dir="/dev/shm"))
     for number in range(_COUNT):
-        repository = folder / f"d{number % 40}" / f"r{number}" / ".git"
+        name = "name that isn't UTF-8 \udcff" if number == _COUNT - 1 else f"r{number}"
+        repository = folder / f"d{number % 40}" / name / ".git"
         (repository / "hooks").mkdir(parents=True)
         (repository / "config").write_text("[core]\n")
     for path in (folder, *folder.rglob("*")):
