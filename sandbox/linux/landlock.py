@@ -59,8 +59,12 @@ def make_ruleset(version: int, writable: "list[str]") -> int:
             kind = os.fstat(descriptor).st_mode
         except OSError:  # closed by the caller
             continue
-        if stat.S_ISREG(kind) or stat.S_ISCHR(kind):
+        if not stat.S_ISREG(kind) and not stat.S_ISCHR(kind):
+            continue
+        try:
             _allow(ruleset, descriptor, f"descriptor {descriptor}")
+        except OSError:  # a file that is nowhere (memfd_create(2), nsfs): Landlock holds none there
+            continue
     return ruleset
 
 

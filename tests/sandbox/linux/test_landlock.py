@@ -60,6 +60,14 @@ os.close(told)
 os.wait()
 print(os.read(ready, 65536).decode())
 """
+_STREAM = """
+import ctypes, os, sys
+assert ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS, as bwrap does
+sys.path.insert(0, {folder!r})
+import landlock
+landlock.enforce(landlock.make_ruleset(landlock.version(), []))
+os.close(os.open("/dev/stdin", os.O_RDONLY))
+"""
 _MUST_WORK = ("write", "rename", "link", "truncate", "remove", "device", "stderr", "read")
 _MUST_NOT = ("outside", "create", "folder", "cut", "gone", "carried", "memory")
 
@@ -87,6 +95,20 @@ def test_only_below_its_folders_is_anything_written(person: Person, base: Path) 
     assert {said[name] for name in _MUST_NOT} <= {"EACCES", "EXDEV"}, said
     assert said["signal"] == ("EPERM" if landlock.version() >= landlock.SCOPES else "OK")
     assert (outside / "file").read_text() == "kept"
+
+
+@needs_landlock
+@pytest.mark.parametrize("kind", ["memory", "namespace"])
+def test_what_no_rule_can_be_made_for_needs_none(kind: str) -> None:
+    """Such as what a caller gives as input from memory: a run with it starts, and can read it."""
+    here = (
+        os.memfd_create("input") if kind == "memory" else os.open("/proc/self/ns/net", os.O_RDONLY)
+    )
+    script = _STREAM.format(folder=str(Path(landlock.__file__).parent))
+    words = [sys.executable, "-I", "-S", "-B", "-c", script]
+    done = subprocess.run(words, stdin=here, capture_output=True, check=False)
+    os.close(here)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_what_the_kernel_refuses_is_an_error() -> None:
