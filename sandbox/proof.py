@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import stat
 import struct
 from typing import TYPE_CHECKING
 
@@ -133,11 +134,21 @@ def _closed_paths(plan: Plan) -> Iterator[tuple[str, str]]:
     """One that stays read-only, which the caller may write if there is such a one; one hidden."""
     kept = [mount.path for mount in plan.mounts if mount.access is Access.READ]
     kept.sort(key=lambda path: (path == "/", not os.access(path, os.W_OK)))
-    if kept:
-        yield "protected", kept[0]
+    protected = next(filter(_is_held_by_mounts, kept), None)
+    if protected is not None:
+        yield "protected", protected
     hidden = next((mount.path for mount in plan.mounts if mount.access is Access.HIDDEN), None)
     if hidden is not None:
         yield "hidden", hidden
+
+
+def _is_held_by_mounts(path: str) -> bool:
+    """What is written into a FIFO or a device is on no file system, read-only or not."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116  # text
+    except OSError:
+        return True
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _read(outcome: str) -> Attempt:

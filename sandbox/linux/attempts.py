@@ -118,11 +118,11 @@ def _write(path: str) -> None:
         os.mkdir(made)  # noqa: PTH102  # as above
         os.rmdir(made)  # noqa: PTH106  # as above
     else:
-        os.close(os.open(path, os.O_WRONLY))
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))  # a FIFO would wait for a reader
 
 
 def _read(path: str) -> None:
-    os.close(os.open(path, os.O_RDONLY))
+    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
 
 
 def _have_capability() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import resource
 import socket
 from dataclasses import replace
@@ -19,6 +20,7 @@ from sandbox.proof import Prover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PLAN = Plan(
     mounts=(
@@ -107,6 +109,22 @@ def test_a_plan_that_closes_nothing_has_nothing_to_try() -> None:
     prover = Prover(Plan(mounts=mounts, working_directory="/", identities={}))
     assert told(prover).keys().isdisjoint({"root", "protected", "hidden"})
     prover.close()
+
+
+def test_what_no_mount_holds_is_not_tried(tmp_path: Path) -> None:
+    """Whoever opened a FIFO there waited for a reader, and a read-only mount keeps nobody out."""
+    os.mkfifo(tmp_path / ".agents")
+    (tmp_path / ".git").mkdir()
+    kept = tuple(Mount(Access.READ, f"{tmp_path}/{name}") for name in (".agents", ".git"))
+    prover = Prover(Plan(mounts=kept, working_directory="/", identities={}))
+    assert told(prover)["protected"] == [f"{tmp_path}/.git"]
+    prover.close()
+    only = Prover(Plan(mounts=kept[:1], working_directory="/", identities={}))
+    assert "protected" not in told(only)
+    only.close()
+    attempts._read(f"{tmp_path}/.agents")
+    with pytest.raises(OSError, match="No such device"):
+        attempts._write(f"{tmp_path}/.agents")
 
 
 def test_where_all_failed_that_must_it_held(prover: Prover, listeners: Listeners) -> None:
