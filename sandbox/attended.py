@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sandbox.process import Fence
 
 _MESSAGE_BYTES = 64
+_UNREPORTED = Signalled(signal=signal.SIGKILL.value, unreported=True)
 
 
 class Attended:
@@ -52,7 +53,7 @@ class Attended:
             if self._control.fileno() in ready:
                 ending = self._reported()
             elif self._process_end in ready:  # something killed it from outside
-                ending = Signalled(signal=signal.SIGKILL.value)
+                ending = _UNREPORTED
             else:
                 continue
             if ending is not None:
@@ -81,7 +82,7 @@ class Attended:
             message = b""
         if not message:  # the monitor is gone, or pretends to be: nobody would report the end
             self._fence.kill()
-            return Signalled(signal=signal.SIGKILL.value)
+            return _UNREPORTED
         report = self._reports.read(message)
         if isinstance(report, Stopped):
             self._stop_ourselves(report.signal)

@@ -86,6 +86,5 @@ class RemoteCommand:
         self._loop.remove_reader(self._init)
         resolve(self._gone)
         # What the launcher has to say of it is on its way.
-        self._loop.call_later(
-            GRACE_SECONDS, partial(self.reported, Signalled(signal=signal.SIGKILL.value))
-        )
+        ending = Signalled(signal=signal.SIGKILL.value, unreported=True)
+        self._loop.call_later(GRACE_SECONDS, partial(self.reported, ending))

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,8 +25,6 @@ from tests.support.people import ordinary_user
 from tests.support.sites import Site, named
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.people import Person
 
 # Looks for the socket of launchers by every way that has a name.
@@ -255,6 +254,36 @@ def test_rubbish_harms_nobody(me: Person, base: Path) -> None:
         assert office.gateways() == 1
     assert {kind for kind, _ in heard.values()} == {"failed"}
     assert {each: why for each, (_, why) in heard.items() if RUBBISH[each] not in why} == {}
+
+
+def children_of(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(child) for child in text.split()]
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2], ids=["bwrap", "init", "monitor"])
+def test_a_sandbox_that_is_killed_from_outside_is_no_end_of_the_command(
+    me: Person, base: Path, depth: int
+) -> None:
+    """Nobody knows how the command ended, and 137 would say that it was killed itself."""
+    office = Office(me, base)
+    with office.gateway("--ask", "never"):
+        with office.begin("--ask", "never", command=("sh", "-c", "echo up; sleep 30")) as running:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "up\n"
+            sandbox = next(
+                pid
+                for pid in children_of(running.pid)
+                if Path(f"/proc/{pid}/comm").read_text() == "bwrap\n"
+            )
+            for _ in range(depth):
+                (sandbox,) = children_of(sandbox)
+            os.kill(sandbox, signal.SIGKILL)
+            _, said = running.communicate(timeout=30)
+        assert office.gateways() == 1
+    assert (running.returncode, said.count("the sandbox was killed, or its monitor: ")) == (125, 1)
+    (exited,) = office.events("netproxy.run.exited")
+    assert exited["process.exit.code"] == 125
 
 
 def test_a_launcher_that_sleeps_saves_no_command_from_its_denial(me: Person, base: Path) -> None:

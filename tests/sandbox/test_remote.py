@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 FAMILY = "trap 'echo told; exit 3' TERM; echo up; while :; do sleep 0.01; done"
+KILLED = Signalled(signal=signal.SIGKILL, unreported=True)
 DEAF = "trap '' TERM; echo up; while :; do sleep 0.01; done"
 
 
@@ -67,7 +68,7 @@ def test_who_does_not_listen_is_killed_after_the_grace() -> None:
         clock = FairClock()
         command.terminate()
         await command.end(lambda _: None)
-        assert await command.ended == Signalled(signal=signal.SIGKILL)
+        assert await command.ended == KILLED
         assert clock() < 0.3
 
     with_family(DEAF, story)
@@ -76,7 +77,7 @@ def test_who_does_not_listen_is_killed_after_the_grace() -> None:
 def test_what_was_killed_from_outside_has_ended() -> None:
     async def story(command: RemoteCommand, family: subprocess.Popen[str]) -> None:
         os.kill(family.pid, signal.SIGKILL)
-        assert await command.ended == Signalled(signal=signal.SIGKILL)
+        assert await command.ended == KILLED
 
     with_family(DEAF, story)
 
