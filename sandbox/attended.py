@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox.config import FAILURE_SECONDS
+from sandbox.linux.wake_up import awake_at
 from sandbox.model import Ending, Signalled
 from sandbox.reports import Reports, Stopped
 
@@ -28,9 +30,13 @@ _UNREPORTED = Signalled(signal=signal.SIGKILL.value, unreported=True)
 class Attended:
     """A command that runs, without a terminal of its own. `watch`, then `finish`."""
 
-    def __init__(self, fence: Fence) -> None:
-        """Let the command run. Returns when its process exists; raises what `Fence.begin` does."""
+    def __init__(self, fence: Fence, *, timeout_seconds: float | None) -> None:
+        """Let the command run. Returns when its process exists; raises what `Fence.begin` does.
+
+        The time-out is the gateway's to keep: we only sleep through none.
+        """
         begun = fence.begin()
+        self._ends_at = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._fence = fence
         self._control = begun.control
         self._reports = Reports()
@@ -92,7 +98,10 @@ class Attended:
     def _stop_ourselves(self, number: int) -> None:
         """Stop as the command did, so that the shell sees it, and continue it with us."""
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+        with awake_at(self._ends_at):
+            os.kill(os.getpid(), number)
         signal.signal(signal.SIGTSTP, handler)
+        if self._ends_at is not None and time.monotonic() >= self._ends_at:
+            return  # it is ended in a moment, and not continued for that
         with suppress(OSError):
             self._control.send(b"b")

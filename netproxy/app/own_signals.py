@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Self
 
 from netproxy.app.hang_up import FORWARDED, HangUp
+from sandbox.linux.wake_up import awake_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +28,20 @@ class OwnSignals:
     so that the shell's job control works.
     """
 
-    def __init__(self, command: Command, request_reload: Callable[[], None]) -> None:
-        """Make it in a running loop."""
+    def __init__(
+        self,
+        command: Command,
+        request_reload: Callable[[], None],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Make it in a running loop. The time-out is kept elsewhere: we only sleep through none."""
         self._command = command
         self._request_reload = request_reload
         self._hang_up = HangUp()
         self._looks: list[asyncio.TimerHandle] = []
         self._loop = asyncio.get_running_loop()
+        self._ends_at = None if timeout_seconds is None else time.monotonic() + timeout_seconds
 
     def __enter__(self) -> Self:
         self._command.on_stop = self._stopped
@@ -78,17 +87,20 @@ class OwnSignals:
         self._stop_ourselves(number)
         if relay is not None:
             relay.resume()
+        if self._ends_at is not None and time.monotonic() >= self._ends_at:
+            return  # it is ended in a moment, and not continued for that
         self._command.go_on(foreground=relay is not None and relay.is_foreground())
 
     def _stop_ourselves(self, number: int) -> None:
-        """Returns when somebody continued us.
+        """Returns when somebody continued us, or the run's time is up.
 
         A stop from the terminal stops the whole job, as the terminal would; SIGSTOP, or any stop of
         a command that has no terminal, was meant for one process.
         """
         self._loop.remove_signal_handler(signal.SIGTSTP)
-        if number == signal.SIGSTOP or self._command.relay is None:
-            os.kill(os.getpid(), number)
-        else:
-            os.killpg(os.getpgrp(), number)
+        with awake_at(self._ends_at):
+            if number == signal.SIGSTOP or self._command.relay is None:
+                os.kill(os.getpid(), number)
+            else:
+                os.killpg(os.getpgrp(), number)
         self._loop.add_signal_handler(signal.SIGTSTP, self._command.signal, signal.SIGTSTP)

@@ -319,7 +319,9 @@ class _Execution:
         screen = RelayScreen()
         command = await fence.release()
         listeners = replace(listeners, calls=fence.calls, places=self._doors.places)
-        signals = OwnSignals(command, run.reload_wanted.set)
+        signals = OwnSignals(
+            command, run.reload_wanted.set, timeout_seconds=self._settings.timeout_seconds
+        )
         async with Reception(listeners, lambda: self._gateway(run, listeners, screen)) as reception:
             screen.relay = command.relay
             if command.relay is not None:

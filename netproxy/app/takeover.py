@@ -172,7 +172,12 @@ class Takeover:
         async with asyncio.timeout(_BUILD_SECONDS):
             request = await line.expect("run")
             offer = await self._considered(peer, request)
-            order = {"launch": offer.launch, "bwrap": offer.blueprint.bwrap, "said": offer.said}
+            order = {
+                "launch": offer.launch,
+                "bwrap": offer.blueprint.bwrap,
+                "said": offer.said,
+                "timeout_seconds": offer.settings.timeout_seconds,
+            }
             await line.say("build", order)
             built = await line.expect("built")
         listeners: Listeners = built["listeners"]

@@ -16,7 +16,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ import pytest
 
 from sandbox.linux import landlock
 from tests.support.at_terminal import Terminal
+from tests.support.handing import Office
 from tests.support.runs import NETPROXY, Netproxy
 
 if TYPE_CHECKING:
@@ -168,6 +169,20 @@ def test_a_command_that_stops_itself_stops_no_bystander(netproxy: Netproxy) -> N
         with suppress(ProcessLookupError):
             os.killpg(bystander.pid, signal.SIGKILL)
     assert said == b"on\n"
+
+
+@pytest.mark.parametrize("is_served", [False, True], ids=["own gateway", "handed over"])
+def test_a_command_that_stops_itself_gets_no_more_time(
+    me: Person, base: Path, *, is_served: bool
+) -> None:
+    """Its stop is ours as well, and whoever is stopped sees no time-out come."""
+    office = Office(me, base)
+    script = "(sleep 4; echo survived) & kill -STOP $$; echo went on"
+    with office.gateway("--ask", "never") if is_served else nullcontext():
+        done = office.run("--ask", "never", "--timeout", "1", command=["sh", "-c", script])
+        assert (done.status, done.out) == (124, "")
+        assert "it did not end within 1 s (--timeout)" in done.err
+        assert office.gateways() == 1
 
 
 def test_a_daemon_that_never_stops_writing_does_not_keep_us(netproxy: Netproxy) -> None:
