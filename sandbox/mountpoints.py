@@ -201,7 +201,7 @@ def _make(part: Part) -> bool:
 
 
 def _make_file(path: str, content: bytes) -> None:
-    draft = f"{path}.{os.getpid()}"
+    draft = f"{path}.{os.urandom(8).hex()}"  # nobody can have left one of that name
     new = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.write(new, content)

@@ -155,6 +155,17 @@ def test_what_somebody_puts_in_one_makes_it_his(
     assert sweep(parts) == (), "the mark is gone, too"
 
 
+def test_drafts_that_somebody_left_are_no_hindrance(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    """A command may guess the number of the next run's process, or leave one for each there is."""
+    (tmp_path / f"commondir.{os.getpid()}").touch()
+    points.claim(parts)
+    assert set(points.paths) == {part.path for part in parts}
+    points.release()
+    assert names(tmp_path) == [f"commondir.{os.getpid()}"]
+
+
 def test_what_was_left_behind_is_taken_over_or_swept(
     points: MountPoints, parts: list[Part], tmp_path: Path
 ) -> None:
