@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from netproxy.app.inbox import OpenInbox
     from netproxy.app.reception import Run
     from netproxy.app.rule_file import Load
+    from netproxy.app.sandbox_settings import SandboxSettings
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
     from netproxy.transport.server import ProxyServer
@@ -103,6 +104,7 @@ def run(settings: Settings, environ: Mapping[str, str], load: Load) -> int:
 
 
 def _work(settings: Settings, environ: Mapping[str, str], load: Load, log: RunLog) -> int:
+    _refuse_unenforceable(settings.sandbox)
     if settings.sandbox.dry_run:
         from netproxy.app.dry_run import show
 
@@ -117,6 +119,13 @@ def _work(settings: Settings, environ: Mapping[str, str], load: Load, log: RunLo
     ):
         doors = Doors(exposed=exposed, places=places)
         return _Execution(settings, environ, load, log, control, inbox, doors).perform()
+
+
+def _refuse_unenforceable(sandbox: SandboxSettings) -> None:
+    """Of a run that is only to be shown (--dry-run), too."""
+    refuse_unenforceable(sandbox.limits, is_root=os.getuid() == 0, is_fenced=not sandbox.no_sandbox)
+    if not sandbox.no_sandbox:
+        refuse_ways_out()
 
 
 def say(text: str) -> None:
@@ -197,16 +206,11 @@ class _Execution:
     def _blueprint(self) -> Blueprint:
         """What the command will see, and who enforces it."""
         sandbox = self._settings.sandbox
-        refuse_unenforceable(
-            sandbox.limits, is_root=os.getuid() == 0, is_fenced=not sandbox.no_sandbox
-        )
         if sandbox.no_sandbox:
             from sandbox.tree import become_subreaper
 
             self._say(_NO_SANDBOX)
             become_subreaper()
-        else:
-            refuse_ways_out()
         blueprint = draw(self._settings, self._environ)
         for note in blueprint.plan.notes if blueprint.plan is not None else ():
             self._say(f"warning: {note}")

@@ -89,8 +89,11 @@ def test_the_processes_of_others_do_not_count(ordinary: Person, base: Path) -> N
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root's are not counted")
-def test_for_root_processes_cannot_be_limited_and_that_is_said(me: Person, base: Path) -> None:
-    done = Netproxy(me, base).run("--limit", "processes=20", command=["echo", "ran"])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["run", "only shown"])
+def test_for_root_processes_cannot_be_limited_and_that_is_said(
+    me: Person, base: Path, more: tuple[str, ...]
+) -> None:
+    done = Netproxy(me, base).run("--limit", "processes=20", *more, command=["echo", "ran"])
     assert (done.status, done.out) == (64, "")
     assert "--limit processes can't be enforced for root" in done.err
 
