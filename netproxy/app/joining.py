@@ -31,6 +31,7 @@ _OUTER_RUNS = frozenset({
 })  # fmt: skip
 _HONOURED = frozenset({"--timeout", "--env", "--inherit-env", "--limit"})
 _GRACE_SECONDS = "0.05"  # as `sandbox.config.GRACE_SECONDS`, for timeout(1)
+_LEAST_SECONDS = 1e-6  # that is printed; to timeout(1) 0 means no limit
 
 type Execute = Callable[[str, tuple[str, ...], Mapping[str, str]], object]
 
@@ -73,11 +74,12 @@ def _say(text: str) -> None:
 
 
 def _with_time_limit(options: RunOptions) -> tuple[str, ...]:
-    """timeout(1) says 124, too, and lets the command keep its terminal."""
+    """timeout(1) says 124, too. What has a terminal keeps it: then the command alone is ended."""
     if options.timeout_seconds is None:
         return options.command
-    limit = ("timeout", "--foreground", f"--kill-after={_GRACE_SECONDS}")
-    return (*limit, f"{options.timeout_seconds:f}", *options.command)
+    keeps = ("--foreground",) if any(map(os.isatty, (0, 1, 2))) else ()
+    limit = ("timeout", *keeps, f"--kill-after={_GRACE_SECONDS}")
+    return (*limit, f"{max(options.timeout_seconds, _LEAST_SECONDS):f}", *options.command)
 
 
 def _limit(options: RunOptions) -> None:

@@ -93,6 +93,25 @@ def test_a_time_limit_is_anothers_work() -> None:
     words, _ = joined("--timeout", "1.5", "--", "sleep", "9")
     assert words[0] == "timeout"
     assert words[-3:] == ("1.500000", "sleep", "9")
+    assert joined("--timeout", "0.0000001", "--", "true")[0][-2] == "0.000001", "0 is no limit"
+
+
+def test_a_time_limit_ends_what_the_command_left_as_well() -> None:
+    """Where there is no terminal, which another process group would lose."""
+    line = ["--timeout", "0.2", "--", "sh", "-c", "sleep 60 & wait; true"]
+    script = (
+        "import os; from netproxy.app.cli.run_options import given_flags, parse_run;"
+        "from netproxy.app.joining import join;"
+        f"join(parse_run({line}), given_flags({line}), os.environ)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,  # read to its end: all that may write there is gone
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 124, done.stderr
 
 
 def test_a_limit_is_set_and_never_raised() -> None:
