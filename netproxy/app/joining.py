@@ -7,6 +7,7 @@ where it can't be enforced from here.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -58,6 +59,8 @@ def join(
     _say(f"this is inside a netproxy run: the command joins it, under its rules{said}")
     words = _with_time_limit(options)
     try:
+        if not words[0]:  # no program, and execve(2) of Python's takes no empty name
+            raise FileNotFoundError(errno.ENOENT, "")
         _limit(options)
         _give_back_signals()
         execute(words[0], words, _environment(options, environ))

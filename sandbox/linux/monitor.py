@@ -16,6 +16,7 @@ It is trusted no more than the command: after `s` nothing it says gives it anyth
 
 import _signal as signals  # type: ignore[import-not-found]  # CPython's own; signal and socket import enum, which takes longer than all of this
 import _socket
+import errno
 import fcntl
 import os
 import sys
@@ -232,14 +233,19 @@ def _start(
 
 
 def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
-    """As `os.execvpe` has it, which imports `warnings` first. Raises OSError, or never returns."""
+    """As `os.execvpe` has it, which imports `warnings` first, and knows no scripts without `#!`.
+
+    Raises OSError, or never returns.
+    """
+    if not argv[0]:  # execve(2) would find the folders of PATH, and Python takes no empty name
+        raise FileNotFoundError(errno.ENOENT, "")
     if b"/" in argv[0]:
-        os.execve(argv[0], argv, environment)
+        _execute_file(argv[0], argv, environment)
     denied: OSError | None = None
     missing: OSError | None = None
     for folder in environment.get(b"PATH", os.defpath.encode()).split(b":"):
         try:
-            os.execve(os.path.join(folder, argv[0]), argv, environment)  # noqa: PTH118  # it takes longer
+            _execute_file(os.path.join(folder, argv[0]), argv, environment)  # noqa: PTH118  # it takes longer
         except (FileNotFoundError, NotADirectoryError) as error:
             missing = error
         except OSError as error:
@@ -247,6 +253,16 @@ def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
     problem = denied or missing
     assert problem is not None, "there is one folder at least"
     raise problem
+
+
+def _execute_file(path: bytes, argv: list[bytes], environment: dict[bytes, bytes]) -> None:
+    """A script that names no interpreter is the shell's, as execvp(3) and every shell have it."""
+    try:
+        os.execve(path, argv, environment)
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+    os.execve(b"/bin/sh", [b"/bin/sh", path, *argv[1:]], environment)
 
 
 def _answered_outside(orders: list[tuple[str, str]]) -> "list[_Rights]":

@@ -133,6 +133,12 @@ def test_a_limit_is_set_and_never_raised() -> None:
     assert done.returncode == -signal.SIGPIPE
 
 
+def test_an_empty_name_is_no_program(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in a shell; a name that is a variable without a value is the usual cause."""
+    assert join(parse_run(["--", "", "x"]), (), ENVIRON) == 127
+    assert capsys.readouterr().err.endswith("netproxy run: : command not found\n")
+
+
 @pytest.mark.parametrize(
     ("number", "status", "why"),
     [(errno.ENOENT, 127, "command not found"), (errno.EACCES, 126, "cannot be executed")],

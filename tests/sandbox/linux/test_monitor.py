@@ -79,6 +79,24 @@ def test_a_program_is_found_as_by_execvpe(
     assert found == {"ours": status, "theirs": status}
 
 
+@pytest.mark.parametrize("words", [("./plain",), ("plain", "none:.:b")], ids=["path", "name"])
+def test_a_script_that_names_no_interpreter_is_the_shells(
+    folder: Path, words: tuple[str, ...]
+) -> None:
+    """And no other one further down is taken for it."""
+    for place, status in ((folder, 203), (folder / "b", 204)):
+        (place / "plain").write_text(f'[ -e "$0" ] && exit {status}\n')
+        (place / "plain").chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", EXECUTE, "ours", *words], cwd=folder, check=False)
+    assert done.returncode == 203
+
+
+def test_no_program_has_an_empty_name(folder: Path) -> None:
+    """As in a shell, which says 127."""
+    words = [sys.executable, "-c", EXECUTE, "ours", "", "a:b"]
+    assert subprocess.run(words, cwd=folder, check=False).returncode == 2
+
+
 def test_orders_have_no_end_that_is_too_far() -> None:
     """A message that holds them would be cut, or refused: a folder for each of 20,000 is 1 MB."""
     wanted = [
