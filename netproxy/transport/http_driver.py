@@ -50,10 +50,14 @@ class HttpConnection(ExpressConnection):
     @override
     async def _serve(self, rest: Served | None = None) -> None:
         try:
-            while await (rest or self._serve_one()) and not self._is_retiring:
-                rest = None
-                self._is_first = False
-                if not self._client.unread:
+            while await (rest or self._serve_one()):
+                rest, self._is_first = None, False
+                is_more = bool(self._client.unread)
+                if is_more:
+                    await asyncio.sleep(0)  # who pipelines without an end is one of many clients
+                if self._is_retiring:
+                    return
+                if not is_more:
                     self._may_rest = True
                     return
         except ClientProtocolError as problem:

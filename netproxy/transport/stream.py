@@ -6,6 +6,7 @@ one round it. `unread` keeps bytes that were read too early for whoever reads ne
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 from netproxy.transport.readiness import BROKEN, READABLE, WRITABLE, Readiness
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterator
 
     from netproxy.transport.sockets import Socket
@@ -28,6 +28,7 @@ class Stream:
 
     __slots__ = (
         "_events",
+        "_is_hurried",
         "_limit",
         "_on_gone",
         "_on_stir",
@@ -46,6 +47,7 @@ class Stream:
         self.unread = b""
         self._limit = limit
         self._events = 0
+        self._is_hurried = False  # the last read had not to wait
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self._on_gone: Callable[[], None] | None = None
@@ -65,8 +67,14 @@ class Stream:
         """Wait for bytes; b"" is the end. Raises `OSError`.
 
         A peer that was answered only just now has sent nothing yet: looking first is for nothing.
+        A peer so fast that nobody ever waits for it must not stop all others: they have their turn
+        between two such reads. Nothing is read yet then that a cancelled wait would take along.
         """
+        if self._is_hurried:
+            self._is_hurried = False
+            await asyncio.sleep(0)
         data = self.receive_now() if looks_first or self.unread else None
+        self._is_hurried = data is not None
         while data is None:
             self._reader = self.readiness.loop.create_future()
             self._want(self._events | READABLE)
@@ -110,6 +118,7 @@ class Stream:
     def rest(self, on_stir: Callable[[], None]) -> None:
         """Say once when there is something to read, be it bytes or the end."""
         self._on_stir = on_stir
+        self._is_hurried = False
         self._want(READABLE)
 
     def wake(self) -> bool:

@@ -11,6 +11,7 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.fair_clock import FairClock
-from tests.support.origins import Recorder, origin, read_all
+from tests.support.origins import Recorder, origin, read_all, read_head
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 
@@ -40,6 +41,9 @@ ASKED = b"GET http://refused.test/ HTTP/1.1\r\nHost: refused.test\r\nConnection:
 # Alone it is a millisecond. What others of the machine take is not counted (`FairClock`).
 WORST_SECONDS = 1.0
 GROWTH_BYTES = 48 << 20
+CHUNKS = b"1\r\nx\r\n" * 11_000
+# Of an attack that nothing ends but the test.
+LONGEST_SECONDS = 4.0
 PAGE_BYTES = resource.getpagesize()
 
 
@@ -185,6 +189,80 @@ def test_a_chunk_that_never_ends(target: Target, endless: bytes) -> None:
                 client.sendall(endless)
         target.notices_nothing()
         target.grew_little()
+
+
+@contextmanager
+def endless(client: socket.socket, sent: bytes) -> Iterator[None]:
+    """A client that sends this again and again meanwhile, and reads all that comes."""
+
+    def sends() -> None:
+        with suppress(OSError):
+            while sent and not is_over.is_set():
+                client.sendall(sent)
+            is_over.wait()
+            client.shutdown(socket.SHUT_RDWR)
+
+    def reads() -> None:
+        with suppress(OSError):
+            while client.recv(1 << 20):
+                pass
+
+    is_over = threading.Event()
+    # Whatever the gateway does, the test comes to an end.
+    late = threading.Timer(LONGEST_SECONDS, is_over.set)
+    threads = [late, threading.Thread(target=sends), threading.Thread(target=reads)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        late.cancel()
+        is_over.set()
+        for thread in threads:
+            thread.join(20)
+
+
+def test_an_upload_as_fast_as_it_is_read_stops_nobody(target: Target) -> None:
+    """Nothing in it ever has to be waited for."""
+
+    def reads(connection: socket.socket) -> None:
+        while connection.recv(1 << 20):
+            pass
+
+    with origin(reads) as far, target.attacks() as client:
+        authority = b"127.0.0.1:%d" % far.port
+        client.sendall(
+            b"POST http://%s/ HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n"
+            % (authority, authority)
+        )
+        with endless(client, CHUNKS):
+            target.notices_nothing(1.0)
+        target.grew_little()
+
+
+def test_an_answer_as_fast_as_it_is_read_stops_nobody(target: Target) -> None:
+    def sends(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with endless(connection, CHUNKS):
+            is_measured.wait(LONGEST_SECONDS)
+
+    is_measured = threading.Event()
+    with origin(sends) as far, target.attacks() as client:
+        authority = b"127.0.0.1:%d" % far.port
+        asked = b"GET http://%s/ HTTP/1.1\r\nHost: %s\r\n\r\n" % (authority, authority)
+        with endless(client, b""):
+            client.sendall(asked)
+            target.notices_nothing(1.0)
+        is_measured.set()
+        target.grew_little()
+
+
+def test_refused_requests_one_upon_the_other_stop_nobody(target: Target) -> None:
+    asked = b"GET http://refused.test/ HTTP/1.1\r\nHost: refused.test\r\n\r\n"
+    with target.attacks() as client, endless(client, asked * 700):
+        target.notices_nothing(1.0)
+    target.grew_little()
 
 
 STORM = """
