@@ -182,6 +182,9 @@ class ExpressConnection(Connection):
         if found is None:
             return False
         known, self._path = found
+        # What was written for its origin names the address, and nobody's rule is about that.
+        if services.meant(known.destination) != known.destination:
+            return False
         if self._door is not None and (
             # Who shows for the first time whose it is changes to a run with another name in Via.
             self._identity is None or not self._is_let_in(shown_secret(known.head.fields))

@@ -122,6 +122,28 @@ def test_programs_that_know_of_no_proxy_reach_a_name(
     assert sorted(answered) == sorted(hosts)
 
 
+# A program that looks a name up itself, and then has the proxy connect it to what it got.
+BY_ADDRESS = """
+import socket, sys
+where = f"{socket.gethostbyname(sys.argv[1])}:{sys.argv[2]}"
+for _ in range(2):
+    client = socket.create_connection(("127.0.0.1", 3128), 10)
+    client.sendall(f"GET http://{where}/ HTTP/1.1\\r\\nHost: {where}\\r\\n\\r\\n".encode())
+    print(client.recv(12).decode())
+"""
+
+
+def test_a_proxy_that_is_asked_for_the_address_of_a_name_takes_it_for_the_name(
+    netproxy: Netproxy,
+) -> None:
+    options = ("--ask", "never", *named(HOST))
+    with Site() as site:
+        command = [sys.executable, "-I", "-c", BY_ADDRESS, HOST, str(site.port)]
+        done = netproxy.run(*options, "--allow", f"{HOST}:{site.port}", command=command)
+    assert (done.status, done.out) == (0, "HTTP/1.1 200\n" * 2), done
+    assert {each["server.address"] for each in netproxy.decisions()} == {HOST}
+
+
 def test_a_person_is_asked_about_the_name(me: Person, base: Path) -> None:
     netproxy = Netproxy(me, base)
     with Site() as site:

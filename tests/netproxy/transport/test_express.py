@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.connection.credentials import Credentials, Identity
+from netproxy.connection.fake_names import FakeNames
 from netproxy.model import CloseReason, OnDenial, Reason, Source, Verdict
 from netproxy.policy.destinations import parse_destination
 from netproxy.transport.http_driver import HttpConnection
 from otel.events import ConnectionClosed, ConnectionOpened, Event, PolicyDecision
-from tests.support.fakes import FakeAudit, FakePolicy, answer, judgement
+from tests.support.fakes import FakeAudit, FakePolicy, FakeResolver, answer, judgement
 from tests.support.late_loops import JumpingLoop, jump
 from tests.support.origins import Keeper, Origin, origin, read_all, read_head, reset, resets
 from tests.support.parents import HttpParent, parent, through
@@ -104,6 +105,24 @@ def test_between_two_requests_there_is_neither_task_nor_timer() -> None:
         assert read_until(client, b"hi").endswith(b"hi")
         eventually(lambda: near.call(lambda: is_resting(near)))
         assert near.call(lambda: only(near).task) is None
+
+
+def test_an_address_that_stands_for_a_name_is_judged_as_the_name() -> None:
+    """Also when it was asked for before, and came alone and whole."""
+    told, names = Teller(), FakeNames()
+    literal = socket.inet_ntoa(names.address("a.test"))
+    setting = Setting(resolver=FakeResolver(a__test=[("127.0.0.1",)]), names=names)
+    with origin(told) as far, proxy(setting) as near:
+        for is_next in (False, True):
+            with near.http() as client:
+                client.sendall(ask(f"{literal}:{far.port}"))
+                if is_next:
+                    eventually(lambda: len(told.heads) > 1)
+                    told.go(HI)
+                assert read_until(client, b"hi").endswith(b"hi")
+        near.settle()
+        assert {event.server_address for event in near.audit.of(PolicyDecision)} == {"a.test"}
+        assert all(b"Host: a.test:%d\r\n" % far.port in head for head in told.heads)
 
 
 def test_the_first_request_of_a_client_needs_none_either() -> None:
