@@ -187,7 +187,7 @@ class HttpConnection(ExpressConnection):
         except ClientProtocolError as problem:
             # The decision about this request is on record; what is wrong is its body.
             if not exchange.has_answered:
-                asked = _asked(head, request.connection_id, request.destination)
+                asked = self._asked(head, request.connection_id, request.destination)
                 await self._farewell(answers.malformed(problem.status, str(problem), asked))
             return False
         finally:
@@ -206,18 +206,18 @@ class HttpConnection(ExpressConnection):
 
     async def _unauthenticated(self, head: RequestHead) -> bool:
         decision = self._turned_away(Overload.CREDENTIALS, self._client_address)
-        asked = _asked(head, ConnectionId(new_id("c")), None)
+        asked = self._asked(head, ConnectionId(new_id("c")), None)
         return await self._answer(answers.unauthenticated(decision, asked), asked)
 
     @override
     async def _refuse(self, head: RequestHead, request: Request, decision: Decision) -> bool:
-        asked = _asked(head, request.connection_id, request.destination)
+        asked = self._asked(head, request.connection_id, request.destination)
         return await self._answer(answers.refusal(decision, asked), asked)
 
     async def _fail(
         self, head: RequestHead, request: Request, failure: Failure, message: str
     ) -> bool:
-        asked = _asked(head, request.connection_id, request.destination)
+        asked = self._asked(head, request.connection_id, request.destination)
         return await self._answer(answers.failure(failure, message, asked), asked)
 
     async def _invalid(
@@ -255,24 +255,25 @@ class HttpConnection(ExpressConnection):
             await self._farewell(answer)
         return asked.keeps_alive
 
+    def _asked(
+        self, head: RequestHead, connection_id: ConnectionId, destination: Destination | None
+    ) -> answers.Asked:
+        """After a refusal only a plain request without a body leaves all in a known state.
 
-def _asked(
-    head: RequestHead, connection_id: ConnectionId, destination: Destination | None
-) -> answers.Asked:
-    """After a refusal only a plain request without a body leaves the connection in a known state.
-
-    What follows a refused CONNECT, or an offer that was not taken, may be of another protocol:
-    never read as a request (CVE-2025-64763).
-    """
-    keeps_alive = (
-        head.keep_alive
-        and not head.is_connect
-        and not head.wants_websocket
-        and head.framing == NO_BODY
-    )
-    return answers.Asked(
-        request_id=connection_id,
-        destination=destination,
-        method=head.method,
-        keeps_alive=keeps_alive,
-    )
+        What follows a refused CONNECT, or an offer that was not taken, may be of another protocol:
+        never read as a request (CVE-2025-64763). Whoever came over a limit is not taken in later:
+        it has to come again, and must not keep a place until it does.
+        """
+        keeps_alive = (
+            head.keep_alive
+            and self._overload is None
+            and not head.is_connect
+            and not head.wants_websocket
+            and head.framing == NO_BODY
+        )
+        return answers.Asked(
+            request_id=connection_id,
+            destination=destination,
+            method=head.method,
+            keeps_alive=keeps_alive,
+        )

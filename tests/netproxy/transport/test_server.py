@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -417,6 +418,27 @@ def test_one_runs_connections_count_for_all() -> None:
         near.server._crowd.count -= 1
         assert requested(near, count=1) == [502]
         assert near.server._crowd.count == 0
+
+
+def test_who_is_turned_away_is_told_to_come_again_by_a_new_connection() -> None:
+    """By the old one the answer would stay what it was, and the place be taken."""
+    setting = Setting(
+        policy=FakePolicy(Verdict.DENY),
+        limits=replace(LIMITS, connections_per_run=1, refusals_per_run=2),
+    )
+    with proxy(setting) as near, ExitStack() as stack:
+        holder = stack.enter_context(near.http())
+        eventually(lambda: bool(near.server.connections))
+        for _ in range(4):
+            other = stack.enter_context(near.http())
+            other.sendall(b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            answer = read_all(other)
+            assert answer.startswith(b"HTTP/1.1 429 ")
+            assert b"\r\nConnection: close\r\n" in answer
+            other.close()
+        holder.close()
+        near.settle()
+        assert requested(near, count=1) == [403]
 
 
 def test_who_is_turned_away_and_says_nothing_does_not_keep_the_others_out() -> None:
