@@ -163,12 +163,11 @@ class Connection(Attempt):
             self._identity = who
         return who is not None
 
-    def _record_stray(self, stray: Stray, message: str) -> None:
+    def _record_stray(self, stray: Stray, message: str) -> Decision:
         """Put what can't be read on record; of somebody who showed no secret it is only counted."""
         if self._overload is not None or (self._door is not None and self._identity is None):
-            self._turned_away(self._overload or Overload.CREDENTIALS, stray.client_address)
-        else:
-            self._services.gate.refuse_malformed(stray, message)
+            return self._turned_away(self._overload or Overload.CREDENTIALS, stray.client_address)
+        return self._services.gate.refuse_malformed(stray, message)
 
     @property
     def _head_seconds(self) -> float:

@@ -230,7 +230,7 @@ class HttpConnection(ExpressConnection):
             method=head.method,
             host=head.authority,
         )
-        decision = self._services.gate.refuse_malformed(stray, str(problem))
+        decision = self._record_stray(stray, str(problem))
         asked = answers.Asked(
             request_id=connection_id, destination=None, method=head.method, keeps_alive=False
         )

@@ -18,7 +18,13 @@ import pytest
 from netproxy.connection.gate import Gate
 from netproxy.model import ApprovalId, OnDenial, Reason, Verdict
 from netproxy.transport import HappyEyeballs, ListenerKind, ProxyServer, Readiness
-from otel.events import ClientsTurnedAway, ConnectionClosed, ConnectionOpened, DialRefused
+from otel.events import (
+    ClientsTurnedAway,
+    ConnectionClosed,
+    ConnectionOpened,
+    DialRefused,
+    PolicyDecision,
+)
 from tests.support.fakes import (
     FakeApprover,
     FakeAudit,
@@ -439,6 +445,17 @@ def test_who_is_turned_away_is_told_to_come_again_by_a_new_connection() -> None:
         holder.close()
         near.settle()
         assert requested(near, count=1) == [403]
+
+
+def test_who_is_turned_away_is_counted_whatever_it_asks_for() -> None:
+    setting = Setting(limits=replace(LIMITS, connections_per_run=1))
+    with proxy(setting) as near, near.http():
+        eventually(lambda: bool(near.server.connections))
+        with near.http() as other:
+            other.sendall(b"GET http://127.1/ HTTP/1.1\r\nHost: 127.1\r\n\r\n")
+            assert read_all(other).startswith(b"HTTP/1.1 429 ")
+        assert turned_away(near) == [("connections_per_run", 1)]
+        assert near.audit.of(PolicyDecision) == []
 
 
 def test_who_is_turned_away_and_says_nothing_does_not_keep_the_others_out() -> None:
