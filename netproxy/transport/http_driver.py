@@ -132,8 +132,9 @@ class HttpConnection(ExpressConnection):
         if head.is_connect:
             return await self._connect(head, request)
         # An origin that does not read content takes it for the next request (CL.0): whatever that
-        # brings must find nobody else here.
-        shared = lane(destination, decision) if head.framing == NO_BODY else None
+        # brings must find nobody else here. A tunnel is on record as a connection of its own.
+        is_shared = head.framing == NO_BODY and not head.wants_websocket
+        shared = lane(destination, decision) if is_shared else None
         # Only what may be sent twice goes where earlier ones went: an origin may have closed that.
         begun = self._resumed(head, shared) if head.is_repeatable else None
         return await self._forward(head, request, shared, begun)

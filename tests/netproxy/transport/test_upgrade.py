@@ -10,7 +10,7 @@ import pytest
 
 from netproxy.model import ApprovalId, CloseReason, OnDenial, Reason, Source, Verdict
 from netproxy.policy.destinations import parse_destination
-from otel.events import ConnectionClosed, PolicyDecision
+from otel.events import ConnectionClosed, ConnectionOpened, PolicyDecision
 from tests.support.fakes import judgement
 from tests.support.late_loops import JumpingLoop, jump
 from tests.support.origins import PATIENCE_SECONDS, echo, origin, read_all, read_head
@@ -56,6 +56,30 @@ def switched(near: Proxy, port: int, *, early: bytes = b"") -> tuple[socket.sock
     client = near.http()
     client.sendall(offer(port) + early)
     return client, read_until(client, b"\r\n\r\n")
+
+
+def test_the_tunnel_goes_by_a_connection_of_its_own() -> None:
+    """Not where plain requests went: its opening is on record."""
+
+    def site(connection: socket.socket) -> None:
+        while b"Upgrade: websocket" not in (head := read_head(connection)[0]):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        heads.append(head)
+        connection.sendall(SWITCH)
+        echo(connection)
+
+    heads: list[bytes] = []
+    with origin(site) as far, proxy() as near:
+        with near.http() as client:
+            client.sendall(offer(far.port, "Accept: */*"))
+            assert read_until(client, b"hi").endswith(b"hi")
+            client.sendall(offer(far.port))
+            assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 101 ")
+        near.settle()
+        asked = [each.connection_id for each in near.audit.of(PolicyDecision)]
+        assert [each.connection_id for each in near.audit.of(ConnectionOpened)] == asked
+    assert far.accepted == 2
+    assert b"Connection: Upgrade\r\n" in heads[0]
 
 
 def test_it_is_asked_for_taken_and_then_a_tunnel() -> None:
