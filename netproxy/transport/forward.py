@@ -61,8 +61,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_answer", "_client", "_head", "_is_reused", "_is_sent", "_lane", "_may_wait", "_onward",
-        "_origin", "_ready", "_services", "failure", "is_complete", "is_stale", "received", "sent",
+        "_answer", "_client", "_head", "_is_reused", "_lane", "_may_wait", "_onward", "_origin",
+        "_ready", "_services", "failure", "is_complete", "is_sent", "is_stale", "received", "sent",
         "switched", "upstream",
     )  # fmt: skip
 
@@ -98,8 +98,8 @@ class Exchange:
         self._answer: Answer | None = None  # once its head is read
         self._ready = b""  # of it, for the client
         # All of the request, once its head is. Nearly always it is this very one.
-        self._is_sent = head.framing is NO_BODY or head.framing == NO_BODY
-        self._may_wait = not self._is_sent and head.expects_continue  # for a 100
+        self.is_sent = head.framing is NO_BODY or head.framing == NO_BODY
+        self._may_wait = not self.is_sent and head.expects_continue  # for a 100
 
     async def run(self) -> None:
         """Carry both, from where they stand, to their end.
@@ -108,7 +108,7 @@ class Exchange:
         """
         try:
             await self._send_head()
-            if self._is_sent:
+            if self.is_sent:
                 await self._respond()
             else:
                 await self._respond_while_uploading()
@@ -254,7 +254,7 @@ class Exchange:
             end = last_chunk(body.trailers, self._head.trailers)
             if not await self._uploaded(end):
                 return
-        self._is_sent = True
+        self.is_sent = True
 
     async def _uploaded(self, data: bytes) -> bool:
         try:
@@ -297,7 +297,7 @@ class Exchange:
             answer, self._ready = final_answer(
                 self._head,
                 head,
-                is_sent=self._is_sent,
+                is_sent=self.is_sent,
                 limits=services.limits,
                 via=services.pseudonym,
                 date=http_date(),

@@ -201,9 +201,12 @@ class HttpConnection(ExpressConnection):
         if exchange.failure is not None:
             failure, message = exchange.failure
             return await self._fail(head, request, failure, message)
-        if exchange.is_complete and head.keep_alive and not exchange.keeps_alive:
-            await self._farewell(b"")  # it may have sent more than is read
-        return exchange.keeps_alive
+        if exchange.keeps_alive:
+            return True
+        # Whoever goes on sending, or has sent more than is read, gets the answer all the same.
+        if exchange.is_complete and (head.keep_alive or not exchange.is_sent):
+            await self._farewell(b"")
+        return False
 
     async def _unauthenticated(self, head: RequestHead) -> bool:
         decision = self._turned_away(Overload.CREDENTIALS, self._client_address)

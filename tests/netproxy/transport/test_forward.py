@@ -268,6 +268,30 @@ def test_an_origin_that_answers_before_the_upload_is_over() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "fields"),
+    [("POST {url} HTTP/1.1", ()), ("POST {url} HTTP/1.1", ("Connection: close",)),
+     ("POST {url} HTTP/1.0", ())],
+    ids=["kept", "close", "1.0"],
+)  # fmt: skip
+def test_a_client_that_goes_on_sending_after_the_answer_is_not_reset(
+    line: str, fields: tuple[str, ...]
+) -> None:
+    """RFC 9112 section 9.6: a reset may take along the answer that it has not read yet."""
+
+    def refuses(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")
+
+    with origin(refuses) as far, proxy() as near, near.http() as client:
+        client.sendall(get(far.port, "Content-Length: 1000000", *fields, line=line))
+        eventually(lambda: bool(near.audit.of(ConnectionClosed)))
+        for _ in range(20):
+            client.sendall(b"x" * 1000)
+            time.sleep(0.005)
+        assert read_all(client).endswith(b"\r\n\r\nno")
+
+
+@pytest.mark.parametrize(
     ("response", "status", "error"),
     [
         (b"", 502, b"connection_terminated"),
