@@ -62,7 +62,7 @@ class Connection(Attempt):
         self._client_address = client_address
         self._door = door
         self._identity: Identity | None = None
-        self._is_idle = False  # between two requests
+        self._is_idle = False  # it may ask for something, and has begun with nothing
         self._is_retiring = False
         self._on_closed = on_closed
         self._relay: Relay | None = None
@@ -135,7 +135,7 @@ class Connection(Attempt):
     def retire(self) -> None:
         """Finish what was begun, and serve nothing more."""
         self._is_retiring = True
-        if self._is_idle:
+        if self._is_idle and self._client.is_silent():
             self.cut(CloseReason.FINISHED)
 
     def join(

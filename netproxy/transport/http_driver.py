@@ -86,28 +86,31 @@ class HttpConnection(ExpressConnection):
 
     async def _awaited_head(self, reader: RequestReader, *, is_first: bool) -> RequestHead | None:
         limits = self._services.limits
-        is_idle = not is_first and reader.is_empty
+        is_between = not is_first and reader.is_empty
+        self._is_idle = reader.is_empty
         try:
-            if is_idle:
-                self._is_idle = True
+            if is_between:
                 async with asyncio.timeout(limits.keep_alive_seconds):
                     data = await self._client.receive(looks_first=False)
-                self._is_idle = is_idle = False
+                self._is_idle = is_between = False
                 head = reader.receive(data) if data else None
                 if not isinstance(head, NeedData):
                     self._client.unread = reader.unread
                     return head
             async with asyncio.timeout(self._head_seconds):
                 while data := await self._client.receive():
+                    self._is_idle = False
                     head = reader.receive(data)
                     if not isinstance(head, NeedData):
                         self._client.unread = reader.unread
                         return head
         except TimeoutError:
-            if is_idle:
+            if is_between:
                 return None
             seconds = self._head_seconds
             raise ClientProtocolError(f"no request within {seconds:g} s", status=408) from None
+        finally:
+            self._is_idle = False
         return None
 
     async def _handle(self, head: RequestHead) -> bool:

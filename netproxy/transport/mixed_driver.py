@@ -101,8 +101,10 @@ class MixedConnection(Connection):
 
     @override
     async def _serve(self) -> None:
+        self._is_idle = True
         async with asyncio.timeout(self._head_seconds):
             data = await self._client.receive()
+        self._is_idle = False
         self._client.unread = data
         self._heir = _speaks(data)(
             self._services,
@@ -113,6 +115,8 @@ class MixedConnection(Connection):
             door=self._door,
         )
         self._heir.start()
+        if self._is_retiring:
+            self._heir.retire()
 
     @override
     def _set_up(self) -> None:

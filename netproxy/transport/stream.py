@@ -124,6 +124,10 @@ class Stream:
     def wake(self) -> bool:
         """Rest no more. False if something came that was not told of yet."""
         self._on_stir = None
+        return self.is_silent()
+
+    def is_silent(self) -> bool:
+        """Nothing came that was not told of yet, be it bytes or the end."""
         try:
             self.socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:

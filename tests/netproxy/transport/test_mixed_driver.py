@@ -156,3 +156,41 @@ def test_curl_is_told_that_socks4_is_not_served(socks: str) -> None:
         )
     assert done.returncode == 97  # CURLE_PROXY
     assert b"91" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["http", "mixed"])
+def test_a_client_that_asked_for_nothing_holds_up_no_end(kind: str) -> None:
+    """One that has begun to ask is served, and then no more."""
+    with origin(lambda far: far.sendall(PAGE)) as far, proxy(setting()) as near:
+        with getattr(near, kind)() as silent, getattr(near, kind)() as begun:
+            asked = request(far.port)
+            begun.sendall(asked[:1])
+            eventually(lambda: idle(near) == [False, True])
+            near.call(near.server.retire)
+            assert read_all(silent) == b""
+            begun.sendall(asked[1:])
+            assert read_all(begun).endswith(b"\r\n\r\npage")
+        near.settle()
+
+
+def request(port: int) -> bytes:
+    return f"GET http://a.test:{port}/ HTTP/1.1\r\nHost: a.test:{port}\r\n\r\n".encode()
+
+
+def idle(near: Proxy) -> list[bool]:
+    """For each client whether it is known to have asked for nothing."""
+    return near.call(lambda: sorted(each._is_idle for each in near.server.connections))
+
+
+def test_what_is_on_its_way_when_all_are_to_end_is_served() -> None:
+    with origin(lambda far: far.sendall(PAGE)) as far, proxy(setting()) as near:
+        with near.mixed() as client:
+            eventually(lambda: bool(near.server.connections))
+
+            def asks_and_retires() -> None:
+                client.sendall(request(far.port))
+                near.server.retire()
+
+            near.call(asks_and_retires)
+            assert read_all(client).endswith(b"\r\n\r\npage")
+        near.settle()
