@@ -44,6 +44,7 @@ class Connection(Attempt):
         "_on_closed",
         "_relay",
         "_upstream",
+        "accepted_at",
     )
 
     def __init__(  # noqa: PLR0913 a client, where it came in, and what is known of it
@@ -58,6 +59,7 @@ class Connection(Attempt):
     ) -> None:
         """Take the client over. Over a limit it is read, answered no, and counted."""
         super().__init__(services, overload=overload)
+        self.accepted_at = services.readiness.loop.time()  # in its seconds
         self._client = client
         self._client_address = client_address
         self._door = door

@@ -97,7 +97,8 @@ class HttpConnection(ExpressConnection):
                 if not isinstance(head, NeedData):
                     self._client.unread = reader.unread
                     return head
-            async with asyncio.timeout(self._head_seconds):
+            began = self.accepted_at if is_first else self._services.readiness.loop.time()
+            async with asyncio.timeout_at(began + self._head_seconds):
                 while data := await self._client.receive():
                     self._is_idle = False
                     head = reader.receive(data)

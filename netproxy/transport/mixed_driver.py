@@ -114,6 +114,7 @@ class MixedConnection(Connection):
             on_closed=lambda _: self._on_closed(self),
             door=self._door,
         )
+        self._heir.accepted_at = self.accepted_at
         self._heir.start()
         if self._is_retiring:
             self._heir.retire()

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,7 @@ from netproxy.model import ApprovalId, CloseReason, Reason, Verdict
 from netproxy.protocol.socks5 import SOCKS4_REFUSED
 from otel.events import ConnectionClosed, PolicyDecision
 from tests.support.fakes import FakeApprover, FakePolicy, FakeResolver, answer
+from tests.support.late_loops import JumpingLoop, jump
 from tests.support.origins import echo, origin, read_all
 from tests.support.proxies import LIMITS, Proxy, Setting, eventually, proxy
 
@@ -98,6 +100,19 @@ def test_a_client_that_says_nothing(end: str) -> None:
             client.close()
         near.settle()
     assert near.audit.events == []
+
+
+def test_the_first_byte_gives_no_more_time_for_the_head() -> None:
+    """It is counted from accept, as where it is known before which protocol a client speaks."""
+    limits = replace(LIMITS, head_seconds=100.0)
+    setting = Setting(limits=limits, loop_factory=JumpingLoop)
+    with proxy(setting) as near, near.mixed() as client:
+        eventually(lambda: idle(near) == [True])
+        near.call(partial(jump, 60.0))
+        client.sendall(b"G")
+        eventually(lambda: idle(near) == [False])
+        near.call(partial(jump, 60.0))
+        assert read_all(client).startswith(b"HTTP/1.1 408 ")
 
 
 def test_socks4_and_tls_are_refused_in_their_own_way() -> None:
