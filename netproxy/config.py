@@ -83,6 +83,9 @@ class Limits:
     # A tunnel or a plain request without a byte. HAProxy's and envoy's hour: ssh sends keep-alives
     # more often.
     idle_seconds: float = 3600.0
+    # A client that said its end may only have half-closed, and wait for its answer. nginx and squid
+    # don't wait at all; an origin that says nothing for so long answers nobody who is still there.
+    half_closed_seconds: float = 10.0
     # Longer than a working day, so that a forgotten tunnel ends some day; squid has the same.
     lifetime_seconds: float = 24 * 3600.0
     # Of a TLS client's first message. Go's and rustls' servers take no longer one; most have 2 KiB.

@@ -95,14 +95,26 @@ class ExpressConnection(Connection):
     def expire(self, now: float) -> None:
         limits, exchange = self._services.limits, self._running
         if exchange is not None:
+            quiet_seconds = now - self._quiet_since(exchange, now)
             if now - exchange.upstream.opened_at >= limits.lifetime_seconds:
                 self.cut(CloseReason.LIFETIME)
-            elif now - self._quiet_since(exchange, now) >= limits.idle_seconds:
+            elif quiet_seconds >= limits.idle_seconds:
                 self.cut(CloseReason.IDLE)
+            elif self._is_deserted(exchange, quiet_seconds):
+                self.cut(CloseReason.RESET)
         elif self._rest_began is None:
             super().expire(now)
         elif now - self._rest_began >= limits.keep_alive_seconds:
             self._leave()
+
+    def _is_deserted(self, exchange: Exchange, quiet_seconds: float) -> bool:
+        """Whether nobody waits for the answer any more; while none comes, nothing else tells."""
+        try:
+            is_over = self._client.is_over()
+        except OSError:
+            return True
+        is_silent = quiet_seconds >= self._services.limits.half_closed_seconds
+        return is_over and is_silent and not exchange.has_answered
 
     def _quiet_since(self, exchange: Exchange, now: float) -> float:
         """Since when no byte was exchanged, as far as the sweep knows, which looks now and then."""

@@ -136,6 +136,13 @@ class Stream:
             return False
         return False
 
+    def is_over(self) -> bool:
+        """The peer has said its end, and nothing before that is left. Raises `OSError`."""
+        try:
+            return not self.unread and not self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+
     def shut_writing(self) -> None:
         """Say that nothing more comes, so that the peer reads an end and not a reset."""
         try:

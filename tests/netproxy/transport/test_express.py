@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -423,6 +423,51 @@ def test_an_origin_that_falls_silent_holds_nobody_for_ever(
         with pytest.raises(ConnectionResetError):
             client.recv(1)
     assert near.audit.of(ConnectionClosed)[1].close_reason == reason
+
+
+@contextmanager
+def asking(near: Proxy, far: Origin, told: Teller) -> Iterator[socket.socket]:
+    """A client whose first request is at the origin, with a task."""
+    told.heads.append(b"")  # so that it says nothing by itself
+    with near.http() as client:
+        client.sendall(ask(at(far)))
+        eventually(lambda: len(told.heads) == 2)
+        eventually(lambda: near.call(lambda: only(near)._running is not None))
+        yield client
+
+
+@pytest.mark.parametrize("begun", [asking, under_way], ids=["with-task", "without"])
+@pytest.mark.parametrize("leave", [socket.socket.close, reset])
+def test_a_client_that_left_holds_no_place_while_its_origin_is_silent(
+    leave: Callable[[socket.socket], None],
+    begun: Callable[[Proxy, Origin, Teller], AbstractContextManager[socket.socket]],
+) -> None:
+    told, setting = Teller(), Setting(loop_factory=JumpingLoop)
+    with origin(told) as far, proxy(setting) as near, begun(near, far, told) as client:
+        leave(client)
+
+        def is_gone() -> bool:
+            near.call(partial(jump, 20.0))
+            return not near.server.connections
+
+        eventually(is_gone)
+    assert near.audit.of(ConnectionClosed)[-1].close_reason == "reset"
+
+
+@pytest.mark.parametrize("begun", [asking, under_way], ids=["with-task", "without"])
+def test_a_client_that_half_closed_gets_its_answer(
+    begun: Callable[[Proxy, Origin, Teller], AbstractContextManager[socket.socket]],
+) -> None:
+    """It has to begin soon, and may then take its time."""
+    told, setting = Teller(), Setting(loop_factory=JumpingLoop)
+    with origin(told) as far, proxy(setting) as near, begun(near, far, told) as client:
+        client.shutdown(socket.SHUT_WR)
+        near.call(partial(jump, 20.0))
+        told.go(HI[:-1])
+        assert read_until(client, b"\r\n\r\nh")
+        go_by(near, 20.0)
+        told.go(b"i")
+        assert read_all(client) == b"i"
 
 
 def test_nor_does_one_that_never_answers_a_clients_first_request() -> None:
