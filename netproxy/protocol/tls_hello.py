@@ -1,8 +1,10 @@
 """What a TLS client says before anything is encrypted: the name it wants, ALPN, and ECH.
 
 Reads the ClientHello only (RFC 8446 section 4.1.2), in whatever records and pieces it comes, and
-keeps every byte as it came. What it is worth: a client may leave the name out, hide it (ECH), or
-start TLS later inside another protocol, and none of that shows here.
+keeps every byte as it came. It is read as loosely as some server reads it, and what begins as one
+and makes no sense has not shown its name: else it would hide one. What it is worth: a client may
+leave the name out, hide it (ECH), or start TLS later inside another protocol, and none of that
+shows here.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from typing import Final
 from netproxy.protocol.buffer import NEED_DATA, NeedData
 from otel.values import dataclass
 
-HANDSHAKE: Final = 22  # ContentType (RFC 8446 section 5.1): the first byte of any TLS client
+_ALERT: Final = 21  # ContentType (RFC 8446 section 5.1)
+_HANDSHAKE: Final = 22
+_RECORD_TYPES: Final = range(20, 24)  # change_cipher_spec first, application_data last
 _CLIENT_HELLO: Final = 1  # HandshakeType (section 4)
-_MAJOR_VERSION: Final = 3  # of every version since SSL 3.0
+# It is 3 since SSL 3.0, which OpenSSL insists on. Go takes anything below this one.
+_MAJOR_VERSIONS: Final = range(0x10)
 _RECORD_HEADER: Final = 5  # type, version, length
-_RECORD_BYTES: Final = 2**14  # TLSPlaintext.length; no fragment of a handshake is empty
+_ALERT_BYTES: Final = 2
 _HANDSHAKE_HEADER: Final = 4  # type, length
 _RANDOM: Final = 32
 _SERVER_NAME: Final = 0  # RFC 6066 section 3
@@ -32,7 +37,7 @@ class Hello:
     server_names: tuple[bytes, ...]  # as sent; a well-formed hello has one at most
     alpn: tuple[bytes, ...]
     has_ech: bool
-    is_whole: bool  # False: it was too long or too slow, so there may be more in it
+    is_whole: bool  # False: it was too long, slow or broken, so there may be more in it
     is_ended: bool = False  # and nothing more comes of it
 
 
@@ -48,6 +53,11 @@ class NotTls:
 NOT_TLS: Final = NotTls()
 
 type Outcome = Hello | NotTls | NeedData
+
+
+def may_begin(first: int) -> bool:
+    """Tell whether TLS may begin with this byte."""
+    return first in _RECORD_TYPES
 
 
 class HelloReader:
@@ -70,7 +80,7 @@ class HelloReader:
             if isinstance(record, NeedData):
                 break
             if isinstance(record, NotTls):
-                return record
+                return self.give_up() if self._message else record
             self._message += record
             if (outcome := self._judged()) is not NEED_DATA:
                 return outcome
@@ -78,9 +88,11 @@ class HelloReader:
 
     def give_up(self, *, is_ended: bool = False) -> Hello:
         """Say what could be read: nothing more is waited for, or (`is_ended`) comes."""
-        begun = self.held[self._next + _RECORD_HEADER : self._end]
+        begun = self.held[self._next : self._end]
+        is_more_of_it = begun[:1] == bytes((_HANDSHAKE,))
+        message = self._message + (begun[_RECORD_HEADER:] if is_more_of_it else b"")
         found = _Fields()
-        found.read(bytes(self._message + begun)[_HANDSHAKE_HEADER:])
+        found.read(bytes(message[_HANDSHAKE_HEADER:]))
         return found.hello(is_whole=False, is_ended=is_ended)
 
     @property
@@ -92,21 +104,22 @@ class HelloReader:
         """Take the next record out, once all of it is there."""
         rest = self._end - self._next
         header = bytes(self.held[self._next : self._next + min(rest, _RECORD_HEADER)])
-        if header[0] != HANDSHAKE or (len(header) > 1 and header[1] != _MAJOR_VERSION):
+        if header[0] not in _RECORD_TYPES or (len(header) > 1 and header[1] not in _MAJOR_VERSIONS):
             return NOT_TLS
         if rest < _RECORD_HEADER:
             return NEED_DATA
-        length = int.from_bytes(header[3:])
-        if not 0 < length <= _RECORD_BYTES:
-            return NOT_TLS
         begin = self._next + _RECORD_HEADER
-        # The first byte of a message says that it is none of ours before the rest is there.
-        if begin < self._end and not self._message and self.held[begin] != _CLIENT_HELLO:
+        end = begin + int.from_bytes(header[3:])
+        if header[0] != _HANDSHAKE and not _is_passed_over(header[0], end - begin):
             return NOT_TLS
-        if self._end < begin + length:
+        # The first byte of a message says that it is none of ours before the rest is there.
+        is_first = header[0] == _HANDSHAKE and begin < min(end, self._end) and not self._message
+        if is_first and self.held[begin] != _CLIENT_HELLO:
+            return NOT_TLS
+        if self._end < end:
             return NEED_DATA
-        self._next = begin + length
-        return bytes(self.held[begin : self._next])
+        self._next = end
+        return bytes(self.held[begin:end]) if header[0] == _HANDSHAKE else b""
 
     def _judged(self) -> Outcome:
         if len(self._message) < _HANDSHAKE_HEADER:
@@ -117,13 +130,16 @@ class HelloReader:
         return _read(bytes(self._message[_HANDSHAKE_HEADER:end]))
 
 
-def _read(body: bytes) -> Hello | NotTls:
-    """Read a whole message. One that is broken is TLS to nobody, but for a name that it showed."""
+def _is_passed_over(kind: int, length: int) -> bool:
+    """Tell which records servers skip before a hello and in it: empty ones, and warnings (Go)."""
+    return length == 0 or (kind == _ALERT and length == _ALERT_BYTES)
+
+
+def _read(body: bytes) -> Hello:
+    """Read a whole message. Where it is broken, some server may read more in it than we do."""
     found = _Fields()
     is_sound = found.read(body)
-    if not is_sound and not found.server_names:
-        return NOT_TLS
-    return found.hello(is_whole=True)
+    return found.hello(is_whole=is_sound)
 
 
 class _Fields:
@@ -147,10 +163,8 @@ class _Fields:
 
     def read(self, body: bytes) -> bool:
         """Return whether it is sound to its end."""
-        if body[:1] != bytes((_MAJOR_VERSION,)):
-            return False
         part = _Part(body)
-        part.take(2 + _RANDOM)  # legacy_version first
+        part.take(2 + _RANDOM)  # legacy_version first: servers take nearly any
         for size in (1, 2, 1):  # session id, cipher suites, compression methods
             part.vector(size)
         if part.ended_well():

@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netproxy.connection.server_names import shown_name
+from netproxy.protocol import host_field, tls_hello
 from netproxy.protocol.buffer import NEED_DATA
-from netproxy.protocol.host_field import Asked, HostReader, may_begin
-from netproxy.protocol.tls_hello import HANDSHAKE, Hello, HelloReader
+from netproxy.protocol.host_field import Asked, HostReader
+from netproxy.protocol.tls_hello import Hello, HelloReader
 from otel.events import TlsObserved
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ class FirstBytes:
         """
         limits = self._services.limits
         if self._reader is None:
-            if data[0] == HANDSHAKE:
+            if tls_hello.may_begin(data[0]):
                 self._reader = HelloReader(limit=limits.hello_bytes)
-            elif self._may_ask is not None and may_begin(data[0]):
+            elif self._may_ask is not None and host_field.may_begin(data[0]):
                 self._reader = HostReader(limit=limits.hello_bytes)
             else:
                 return data

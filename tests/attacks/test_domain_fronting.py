@@ -15,7 +15,7 @@ import pytest
 from netproxy.model import OnDenial, Reason, Sni, Verdict
 from otel.events import ConnectionClosed, PolicyDecision, TlsObserved
 from tests.support.fakes import FakePolicy, FakeResolver
-from tests.support.hellos import extension, hello, names, records
+from tests.support.hellos import extension, hello, names, record, records
 from tests.support.origins import origin, read_all
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
 
@@ -99,6 +99,16 @@ FORMS = {
     "ended in the middle": [hello(names(b"hidden.test"), extension(21, bytes(99)))[:-50]],
     "behind a name of ECH": [hello(names(b"hidden.test"), extension(0xFE0D, b"\0"))],
     "past the limit": [hello(names(b"hidden.test"), extension(21, bytes(5_000)))],
+    "behind an empty record": [record(22, b""), HIDDEN],
+    "behind an empty change_cipher_spec": [record(20, b"") + HIDDEN],
+    "behind a warning": [record(21, b"\x01\x5a") + HIDDEN],
+    "around an empty record": [
+        record(22, HIDDEN[5:40]) + record(22, b"") + record(22, HIDDEN[40:])
+    ],
+    "in a record of another version": [record(22, HIDDEN[5:], b"\x02\0")],
+    "of another version": [record(22, HIDDEN[5:9] + b"\x04\x03" + HIDDEN[11:])],
+    "broken before the name": [hello(extension(16, b"\0\xff"), b"\0\0\0\xff")],
+    "broken off by another record": [HIDDEN[:3] + b"\0\x04" + HIDDEN[5:9] + b"\x17\x03\x03\0\x01x"],
     "behind the limit": [hello(extension(21, bytes(5_000)), names(b"hidden.test"))],
 }
 
@@ -166,6 +176,7 @@ PASSING = {
     "in many pieces": [bytes((byte,)) for byte in records(HONEST, 1, 1, 1)],
     "no TLS": [b"SSH-2.0-x\r\n", HIDDEN],
     "TLS that comes later": [b"EHLO x\r\nSTARTTLS\r\n", HIDDEN],
+    "no TLS behind an empty record": [record(22, b""), b"SSH-2.0-x\r\n"],
     "nearly TLS": [b"\x16", b"\x03", b"\x01", b"\0\x01", b"\x09"],
     "a hello that ends too soon": [HONEST[:-1]],
     "a first byte alone": [b"\x16"],

@@ -30,4 +30,9 @@ def records(message: bytes, *sizes: int) -> bytes:
         cut.append(message[:size])
         message = message[size:]
     cut += [message[at : at + 16384] for at in range(0, len(message), 16384)]
-    return b"".join(b"\x16\x03\x01" + len(part).to_bytes(2) + part for part in cut if part)
+    return b"".join(record(22, part) for part in cut if part)
+
+
+def record(kind: int, part: bytes, version: bytes = b"\x03\x01") -> bytes:
+    """One TLS record (RFC 8446 section 5.1)."""
+    return bytes((kind,)) + version + len(part).to_bytes(2) + part

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.protocol.buffer import NEED_DATA
-from netproxy.protocol.tls_hello import NOT_TLS, Hello, HelloReader, Outcome
-from tests.support.hellos import extension, hello, names, records
+from netproxy.protocol.tls_hello import NOT_TLS, Hello, HelloReader, Outcome, may_begin
+from tests.support.hellos import extension, hello, names, record, records
 from tests.support.loops import PATIENCE_SECONDS
 
 LIMIT = 64 * 1024
@@ -124,13 +124,13 @@ def test_one_wrong_byte_is_no_accident(place: int, value: int) -> None:
         b"G",
         b"SSH-2.0-",
         b"\x80\x2e\x01\x03\x01",
-        b"\x16\x02",
-        b"\x16\x03\x01\0\0",
-        b"\x16\x03\x01\x40\x01",
+        b"\x16\x10",
+        b"\x18\x03",
+        b"\x16\x03\x01\0\0G",
         b"\x16\x03\x01\0\x05\x02",
-        b"\x16\x03\x01\0\x01\x01\x15",
-        records(b"\x01\0\0\x02\x03\x03"),
-        records(b"\x01\0\0\0"),
+        b"\x14\x03\x01\0\x01",
+        b"\x15\x03\x01\0\x03",
+        b"\x17\x03\x01\0\x01",
     ],
 )
 def test_what_is_no_hello_is_known_at_once(begun: bytes) -> None:
@@ -171,12 +171,94 @@ def test_every_name_counts(extensions: list[bytes], shown: tuple[bytes, ...]) ->
         b"\xff",
     ],
 )
-def test_a_broken_hello_is_no_tls_unless_it_showed_a_name(broken: bytes) -> None:
+def test_a_broken_hello_shows_what_can_be_read_and_may_hide_more(broken: bytes) -> None:
     shown = read(hello(names(b"a.test"), broken))
     assert isinstance(shown, Hello)
     assert b"a.test" in shown.server_names
-    alone = read(hello(broken))
-    assert alone is NOT_TLS or (isinstance(alone, Hello) and alone.server_names)
+    for found in (shown, read(hello(broken))):
+        assert isinstance(found, Hello)
+        assert not found.is_whole
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        record(22, b"\x01") + b"\x80",
+        record(22, b"\x01") + record(23, b"x"),
+        record(22, b"\x01") + record(22, b"x", b"\x99\x01"),
+        records(b"\x01\0\0\x02\x03\x03"),
+        records(b"\x01\0\0\0"),
+    ],
+)
+def test_what_begins_as_one_and_makes_no_sense_has_shown_no_name(begun: bytes) -> None:
+    assert read(begun) == Hello(server_names=(), alpn=(), has_ech=False, is_whole=False)
+
+
+SENT = hello(names(b"a.test"))
+# What servers skip: OpenSSL 3 and BoringSSL empty records, Go warnings.
+skipped = st.sampled_from(
+    [*(record(kind, b"") for kind in range(20, 24)), record(21, b"\x01\x5a"), record(22, b"")]
+)
+# OpenSSL 3 takes any minor one, Go any below 0x1000.
+versions = st.sampled_from([b"\x03\x00", b"\x03\xff", b"\x02\x00", b"\x00\x00", b"\x0f\xff"])
+
+
+@given(st.data(), versions, st.binary(min_size=2, max_size=2))
+def test_what_servers_skip_or_overlook_hides_no_name(
+    data: st.DataObject, version: bytes, legacy_version: bytes
+) -> None:
+    """Between the pieces of a hello in any records, which come in any pieces."""
+    message = SENT[5:9] + legacy_version + SENT[11:]
+    cuts = data.draw(st.lists(st.integers(1, len(message) - 1), max_size=4, unique=True))
+    sent = b""
+    for a, b in itertools.pairwise([0, *sorted(cuts), len(message)]):
+        sent += b"".join(data.draw(st.lists(skipped, max_size=3)))
+        sent += record(22, message[a:b], version)
+    edges = data.draw(st.lists(st.integers(0, len(sent)), max_size=12))
+    parts = [sent[a:b] for a, b in itertools.pairwise([0, *sorted(edges), len(sent)])]
+    assert read(*parts) == PLAIN
+
+
+def openssl_saw(sent: bytes) -> list[str | None]:
+    """The names that the server in this Python's TLS library was asked for."""
+    seen: list[str | None] = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sni_callback = lambda _socket, name, _context: seen.append(name)
+    incoming = ssl.MemoryBIO()
+    server = context.wrap_bio(incoming, ssl.MemoryBIO(), server_side=True)
+    incoming.write(sent)
+    with suppress(ssl.SSLError):
+        server.do_handshake()
+    return seen
+
+
+REAL = of_python("a.test", [])
+OPENSSL_TAKES = {
+    "behind an empty handshake record": record(22, b"") + REAL,
+    "behind an empty change_cipher_spec": record(20, b"") + REAL,
+    "behind many": record(22, b"") * 31 + REAL,
+    "around an empty one": record(22, REAL[5:50]) + record(22, b"") + record(22, REAL[50:]),
+    "in SSL 3.0's records": record(22, REAL[5:], b"\x03\0"),
+    "in a later version's records": record(22, REAL[5:], b"\x03\xff"),
+    "of a later version": record(22, REAL[5:9] + b"\x04\x03" + REAL[11:]),
+    "of no version that there is": record(22, REAL[5:9] + b"\xff\xff" + REAL[11:]),
+}
+
+
+@pytest.mark.parametrize("sent", OPENSSL_TAKES.values(), ids=list(OPENSSL_TAKES))
+def test_the_name_that_openssl_reads_is_read(sent: bytes) -> None:
+    assert openssl_saw(sent) == ["a.test"]
+    assert read(sent) == Hello(server_names=(b"a.test",), alpn=(), has_ech=False, is_whole=True)
+
+
+def test_a_record_may_be_longer_than_it_should() -> None:
+    message = hello(extension(21, bytes(16_384)), names(b"a.test"))
+    message = message[5:16_389] + message[16_394:]
+    assert read(record(22, message)) == PLAIN
+
+
+def test_where_it_may_begin() -> None:
+    assert [each for each in range(256) if may_begin(each)] == [20, 21, 22, 23]
 
 
 def test_past_the_limit_it_says_what_it_saw() -> None:
@@ -203,6 +285,13 @@ def test_what_takes_too_long_says_what_it_saw() -> None:
     assert (found.server_names, found.is_whole) == ((b"a.test",), False)
     assert not found.is_ended
     assert HelloReader(limit=LIMIT).give_up(is_ended=True).is_ended
+
+
+def test_who_gives_up_in_what_is_skipped_reads_none_of_it() -> None:
+    reader = HelloReader(limit=LIMIT)
+    sent = records(SENT, 60)
+    assert reader.receive(sent[:65] + b"\x15\x03\x01\0\x02\0") is NEED_DATA
+    assert reader.give_up() == HelloReader(limit=LIMIT).give_up()
 
 
 def test_its_words_are_shown_as_they_are_written() -> None:
