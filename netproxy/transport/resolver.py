@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.errors import DestinationUnreachable, Failure
@@ -24,6 +26,7 @@ _THREADS = 16
 # Only so many are tried before the time to connect is over, and whoever owns a name could point it
 # at thousands: one request must not become a scan.
 _ADDRESSES = 32
+_HOSTS_FILE = Path("/etc/hosts")
 
 type _Entry = tuple[
     int, int, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
@@ -32,9 +35,37 @@ type Entries = Sequence[_Entry]
 type Lookup = Callable[[str], Entries]
 
 
-def system_lookup(host: str) -> Entries:
-    """Ask getaddrinfo for both families, whatever addresses this host has (no AI_ADDRCONFIG)."""
-    return socket.getaddrinfo(host, None, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=0)
+def system_lookup(host: str, hosts_file: Path = _HOSTS_FILE) -> Entries:
+    """Ask getaddrinfo for both families, whatever addresses this host has (no AI_ADDRCONFIG).
+
+    The name that was allowed, and none that a search list makes of it (RFC 1535): a dot at its end
+    says that it is whole. glibc finds no such name in the hosts file, so it is looked for here.
+    """
+    if "." not in host:
+        return _asked(host)
+    return _in_hosts_file(host, hosts_file) or _asked(f"{host}.")
+
+
+def _asked(host: str, flags: int = 0) -> Entries:
+    return socket.getaddrinfo(
+        host, None, family=socket.AF_UNSPEC, type=socket.SOCK_STREAM, flags=flags
+    )
+
+
+def _in_hosts_file(host: str, hosts_file: Path) -> list[_Entry]:
+    """Read it as hosts(5) says: an address, its names, and comments."""
+    try:
+        text = hosts_file.read_bytes().lower()
+    except OSError:
+        return []
+    found: list[_Entry] = []
+    name = host.encode()
+    for line in text.splitlines() if name in text else ():
+        address, *names = line.partition(b"#")[0].split() or [b""]
+        if name in names:
+            with suppress(OSError, UnicodeError):  # a line that getaddrinfo skips as well
+                found += _asked(address.decode(), socket.AI_NUMERICHOST)
+    return found
 
 
 class SystemResolver:

@@ -41,12 +41,14 @@ for name in sys.argv[1:]:
 """
 
 
-def asked_about(folder: Path, *options: str, names: tuple[str, ...]) -> set[str]:
+def asked_about(
+    folder: Path, *options: str, names: tuple[str, ...], resolv_conf: str = ""
+) -> set[str]:
     """The names that a name server was asked about while a command asked for `names`."""
     if why := world.can_enter():
         pytest.skip(why)
     resolv = folder / "resolv.conf"
-    resolv.write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    resolv.write_text(f"nameserver 127.0.0.1\noptions timeout:1 attempts:1\n{resolv_conf}")
     script = f'{_SET_UP.format(resolv=resolv)} && exec "$@"'
     program = [sys.executable, "-m", "tests.attacks.test_early_lookup", str(folder)]
     done = subprocess.run(
@@ -82,6 +84,17 @@ def test_the_name_server_would_have_heard_of_it(base: Path) -> None:
     options = ("--on-denial", "block", "--ask", "never", "--allow", "good.site.example")
     seen = asked_about(base, *options, names=("good.site.example", "secret.site.example"))
     assert {name.partition(".site.example")[0] for name in seen} == {"good"}
+
+
+def test_an_allowed_name_is_not_asked_about_below_another_one(base: Path) -> None:
+    """Where that one's owner could answer it (RFC 1535). Its search list is a Kubernetes pod's."""
+    seen = asked_about(
+        base,
+        *("--on-denial", "block", "--ask", "never", "--allow", "good.site.example"),
+        names=("good.site.example",),
+        resolv_conf="search corp.example\noptions ndots:5\n",
+    )
+    assert seen == {"good.site.example"}
 
 
 class _NameServer:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.errors import DestinationUnreachable, Failure
-from netproxy.transport.resolver import SystemResolver, addresses_of
+from netproxy.transport.resolver import SystemResolver, addresses_of, system_lookup
 from tests.support.loops import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from netproxy.transport.resolver import Entries, Lookup
 
@@ -66,6 +67,41 @@ def test_a_lookup() -> None:
 def test_the_systems_resolver_answers() -> None:
     resolver = SystemResolver(hosts={}, timeout_seconds=PATIENCE_SECONDS)
     assert "127.0.0.1" in asyncio.run(resolver.resolve("localhost"))
+
+
+HOSTS = b"""
+127.0.0.1 localhost
+# 192.0.2.9 hosted.invalid
+192.0.2.1\tHosted.Invalid  alias.invalid # other.invalid
+2001:db8::1 hosted.invalid
+nonsense hosted.invalid
+\xff hosted.invalid \xfe
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("hosted.invalid", ("192.0.2.1", "2001:db8::1")),
+        ("alias.invalid", ("192.0.2.1",)),
+    ],
+)
+def test_the_hosts_file_comes_first(host: str, expected: tuple[str, ...], tmp_path: Path) -> None:
+    hosts_file = tmp_path / "hosts"
+    hosts_file.write_bytes(HOSTS)
+    assert addresses_of(system_lookup(host, hosts_file)) == expected
+
+
+@pytest.mark.parametrize("host", ["other.invalid", "osted.invalid", "d.invalid"])
+def test_what_the_hosts_file_does_not_name_is_asked_elsewhere(host: str, tmp_path: Path) -> None:
+    hosts_file = tmp_path / "hosts"
+    for content in (HOSTS, None):
+        if content is None:
+            hosts_file.unlink()
+        else:
+            hosts_file.write_bytes(content)
+        with pytest.raises(socket.gaierror):  # RFC 6761 section 6.4: nobody has such a name
+            system_lookup(host, hosts_file)
 
 
 @pytest.mark.parametrize(
