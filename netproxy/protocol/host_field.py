@@ -20,7 +20,10 @@ _METHODS: Final = (
     b"PROPFIND", b"PROPPATCH", b"MKCOL", b"COPY", b"MOVE", b"LOCK", b"UNLOCK", b"REPORT", b"SEARCH",
     b"MERGE", b"CHECKOUT", b"MKACTIVITY", b"ACL", b"BIND", b"LINK", b"UNLINK", b"PURGE", b"QUERY",
 )  # fmt: skip
-_FIRST: Final = frozenset(b"\r\n") | {method[0] for method in _METHODS}
+# RFC 9112 section 3 lets servers take more than one space around and between the words of a request
+# line; the last ones are what Python's `str.split` takes besides, and so its http.server.
+_SPACE: Final = b" \t\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\xa0"
+_FIRST: Final = frozenset(_SPACE + b"\n") | {method[0] for method in _METHODS}
 _BEGUN: Final = frozenset(method[:end] for method in _METHODS for end in range(len(method) + 1))
 _METHOD: Final = b"(?:%b)" % b"|".join(_METHODS)
 _AUTHORITY: Final = re.compile(rb"(?i:https?)://([^/?#]*)")
@@ -31,12 +34,13 @@ _LINE_BYTES: Final = 16 * 1024
 @cache
 def _going_on() -> re.Pattern[bytes]:
     """A line that may become a request's. Compiled when there is one: it takes 0.5 ms."""
-    return re.compile(rb"%b[ \t][^\r\n\0]*\r?" % _METHOD)
+    return re.compile(rb"%b[%b][^\n\0]*" % (_METHOD, _SPACE))
 
 
 @cache
 def _request() -> re.Pattern[bytes]:
-    return re.compile(rb"%b[ \t]+(\S+)[ \t]+(?i:HTTP)/\d\S*" % _METHOD)
+    """One that some server takes; one repetition before the version, as lines may be long."""
+    return re.compile(rb"%b[%b](.*)[%b](?i:HTTP)/\d.*" % (_METHOD, _SPACE, _SPACE), re.DOTALL)
 
 
 class Asked(NamedTuple):
@@ -84,7 +88,7 @@ class HostReader:
         self.held += data
         end = min(len(self.held), self._limit)
         while (line_end := self.held.find(b"\n", self._looked_to, end)) >= 0:
-            line = bytes(self.held[self._at : line_end]).rstrip(b" \t\r")
+            line = bytes(self.held[self._at : line_end]).removesuffix(b"\r")
             self._at = self._looked_to = line_end + 1
             if (outcome := self._line(line)) is not NEED_DATA:
                 return outcome
@@ -103,12 +107,14 @@ class HostReader:
     def _line(self, line: bytes) -> Outcome:
         """Read one. Empty ones may come first (RFC 9112 section 2.2), and one ends the head."""
         if self._hosts is None:
-            return self._request_line(line) if line else NEED_DATA
-        if not line:
+            said = line.strip(_SPACE)
+            return self._request_line(said) if said else NEED_DATA
+        if not line:  # what is nearly empty ends it for some servers only
             return Asked(tuple(self._hosts), is_whole=True)
-        name, colon, value = line.partition(b":")
-        if colon and name.strip().lower() == b"host":
-            self._hosts.append(value.strip())
+        for field in line.split(b"\r"):  # Python's http.server ends a field there
+            name, colon, value = field.partition(b":")
+            if colon and name.strip().lower() == b"host":
+                self._hosts.append(value.strip())
         return NEED_DATA
 
     def _request_line(self, line: bytes) -> Outcome:
@@ -116,7 +122,7 @@ class HostReader:
         request = _request().fullmatch(line)
         if request is None:
             return NOT_HTTP
-        absolute = _AUTHORITY.match(request[1])
+        absolute = _AUTHORITY.match(request[1].strip(_SPACE))
         self._hosts = [] if absolute is None else [absolute[1]]
         return NEED_DATA
 
@@ -124,4 +130,5 @@ class HostReader:
 def _is_beginning(line: bytes) -> bool:
     if len(line) > _LINE_BYTES:
         return False
-    return line.rstrip(b"\r") in _BEGUN or _going_on().fullmatch(line) is not None
+    said = line.lstrip(_SPACE)
+    return said in _BEGUN or _going_on().fullmatch(said) is not None

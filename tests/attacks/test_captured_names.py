@@ -59,6 +59,32 @@ def test_an_address_means_what_its_own_run_was_told(netproxy: Netproxy) -> None:
     ]
 
 
+def test_a_request_for_another_host_is_cut_however_its_line_is_written(netproxy: Netproxy) -> None:
+    """In each way that the site's own server takes (RFC 9112 section 3)."""
+    lines = (
+        b"GET / HTTP/1.0",
+        b"GET\x0b/ HTTP/1.0",
+        b"GET /\rHTTP/1.0",
+        b" GET / HTTP/1.0",
+        b"GET / HTTP/1.0\x0b",
+        b"GET\xa0/ HTTP/1.0\r\n ",
+        b"GET / HTTP/1.0\r\nX: y\rHost: other.example",
+    )
+    said = "(c := socket.create_connection(('site.example', {port}))).sendall({head}) or c.recv(15)"
+    with Site() as site:
+        heads = [line + b"\r\nHost: %b\r\n\r\n" for line in lines]
+        mine, others = (
+            [f"{said.format(port=site.port, head=head % host)}.decode()" for head in heads]
+            for host in (b"site.example", b"other.example")
+        )
+        rules = ("--allow", f"tcp://site.example:{site.port}")
+        options = (*rules, "--allow-private", "127.0.0.0/8", "--resolve", "site.example=127.0.0.1")
+        answers = attempts(netproxy, *mine[:-1], *others, options=options)
+        assert [answers[each] for each in mine[:-1]] == ["HTTP/1.1 200 OK"] * len(mine[:-1])
+        assert {answers[each] for each in others} == {"ECONNRESET"}
+        assert len(site.visits) == len(mine[:-1])
+
+
 def test_a_flood_of_names_fills_neither_memory_nor_journal_and_leads_nobody_astray() -> None:
     """More names than there is room for; the first one's address is still held by somebody."""
     names = FakeNames()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler
+from io import BufferedReader, BytesIO
+from typing import Any, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +26,16 @@ def read(data: bytes, *, limit: int = LIMIT) -> Outcome:
     [
         (SOUND, (b"a.test:8080",)),
         (b"\r\n\nGET / HTTP/1.1\nhost:a.test\n\n", (b"a.test",)),
-        (b"GET  /\tHTTP/1.1 \r\nHOST \t: a.test\t\r\n \r\n", (b"a.test",)),
+        (b"GET  /\tHTTP/1.1 \r\nHOST \t: a.test\t\r\n\r\n", (b"a.test",)),
+        (b"GET\x0b/ HTTP/1.1\r\nHost: b.test\r\n\r\n", (b"b.test",)),
+        (b"GET /\rHTTP/1.1\r\nHost: b.test\r\n\r\n", (b"b.test",)),
+        (b" GET / HTTP/1.1\r\nHost: b.test\r\n\r\n", (b"b.test",)),
+        (b" \n\x0cGET / HTTP/1.1\x0b\r\nHost: b.test\r\n\r\n", (b"b.test",)),
+        (b"GET\xa0/\x85HTTP/1.1\x1c\r\nHost: b.test\r\n\r\n", (b"b.test",)),
+        (b"GET /a b HTTP/1.1 \r\r\nHost: b.test\r\n\r\n", (b"b.test",)),
+        (b"GET \x0bhttp://b.test\x0b HTTP/1.1\r\n\r\n", (b"b.test",)),
+        (b"GET / HTTP/1.1\r\n \r\n\r\r\nHost: b.test\r\n\r\n", (b"b.test",)),
+        (b"GET / HTTP/1.1\r\nX: y\rHost: b.test\r\n\r\n", (b"b.test",)),
         (b"REPORT / http/1.1\r\nHost: a.test\r\n\r\n", (b"a.test",)),
         (b"GET HTTP://b.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n", (b"b.test", b"a.test")),
         (b"GET / HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n", (b"a.test", b"b.test")),
@@ -52,6 +65,8 @@ def test_a_request(head: bytes, hosts: tuple[bytes, ...]) -> None:
         b"GETS",
         b"get / HTTP/1.1\r\nHost: a.test\r\n\r\n",
         b"GET /\0",
+        b"GE\r",
+        b" x",
         b"GET " + b"a" * 20_000,
     ],
 )
@@ -60,7 +75,18 @@ def test_what_is_none_is_not_waited_for(said: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [b"G", b"GET", b"GET ", b"\r\nGET / HTTP/1.1\r", b"GET / HTTP/1.1\r\nHo"]
+    "said",
+    [
+        b"G",
+        b"GET",
+        b"GET ",
+        b"\x0b",
+        b" GE",
+        b"GET\r",
+        b"GET /\rH",
+        b"\r\nGET / HTTP/1.1\r",
+        b"GET / HTTP/1.1\r\nHo",
+    ],
 )
 def test_what_may_become_one_is(said: bytes) -> None:
     assert read(said) is NEED_DATA
@@ -87,8 +113,41 @@ def test_past_the_limit_nothing_is_read() -> None:
 
 
 def test_where_one_may_begin() -> None:
-    assert all(may_begin(each) for each in b"GHPDCOT\r\n")
-    assert not any(may_begin(each) for each in b"\x00\x16\x05 0@\xc0\xff*xg")
+    assert all(may_begin(each) for each in b"GHPDCOT\r\n \t\x0b\x0c")
+    assert not any(may_begin(each) for each in b"\x00\x16\x050@\xc0\xff*xg")
+
+
+def http_server_saw(head: bytes) -> str | None:
+    """The host that Python's own server was asked for."""
+    seen: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def setup(self) -> None:
+            self.rfile, self.wfile = BufferedReader(BytesIO(head)), BytesIO()
+
+        def finish(self) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            seen.append(self.headers["Host"])
+
+    Handler(cast("Any", None), ("192.0.2.1", 1), cast("Any", None))
+    return seen[0] if seen else None
+
+
+spaces = st.text(st.sampled_from(" \t\x0b\x0c\r\x1c\x1d\x1e\x1f\x85\xa0"), min_size=1, max_size=3)
+
+
+@given(
+    spaces, spaces, spaces, spaces, st.sampled_from(["", "\x0b\r\n", " \r\n", "\r\r\n", "X: y\r"])
+)
+def test_what_pythons_own_server_takes_is_a_request(
+    before: str, between: str, also: str, after: str, fields: str
+) -> None:
+    line = f"{before}GET{between}/{also}HTTP/1.1{after}\r\n"
+    head = f"{line}{fields}Host: b.test\r\n\r\n".encode("latin-1")
+    if http_server_saw(head) is not None:
+        assert read(head) == Asked((b"b.test",), is_whole=True)
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(1, 50), max_size=10))
