@@ -50,10 +50,12 @@ _NEVER_NAMED: Final = frozenset(
         b"host",
         b"max-forwards",
         b"set-cookie",
-        b"transfer-encoding",
         b"via",
     }
 )
+# In an answer it is harmless, and some servers send it: the client's framing is made anew. Whoever
+# sends it in a request counts on the next reader to drop it.
+_NEVER_ASKED: Final = _NEVER_NAMED | {b"transfer-encoding"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +99,13 @@ def by_name(fields: Fields) -> Index:
     return index
 
 
-def connection_options(index: Index) -> frozenset[bytes]:
+def connection_options(index: Index, *, is_answer: bool = False) -> frozenset[bytes]:
     """What Connection lists, in lower case. Naming a field that must stay is refused."""
     if b"connection" not in index:
         return _NO_OPTIONS
     listed = b",".join(index[b"connection"]).lower().split(b",")
     options = {option.strip(b" \t") for option in listed} - {b""}
-    if bad := options & _NEVER_NAMED:
+    if bad := options & (_NEVER_NAMED if is_answer else _NEVER_ASKED):
         raise ClientProtocolError(f"Connection names {min(bad).decode()}")
     if any(not TOKEN.fullmatch(option) for option in options):
         raise ClientProtocolError("Connection holds something that is not a field name")

@@ -110,7 +110,7 @@ class ResponseReader:
 
     def _response(self, line: _StatusLine, fields: Fields) -> ResponseHead:
         index = by_name(fields)
-        options = connection_options(index)
+        options = connection_options(index, is_answer=True)
         if line.status == _SWITCHING:
             self._refuse_other_switch(line, index, options)
         framing = self._framing(line, index)

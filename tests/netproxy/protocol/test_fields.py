@@ -34,6 +34,11 @@ def test_r47_connection_may_not_name_what_routes_or_frames(option: bytes) -> Non
         connection_options(by_name(((b"Connection", b"close, " + option),)))
 
 
+def test_an_answer_may_name_its_framing() -> None:
+    fields = ((b"Connection", b"Transfer-Encoding"),)
+    assert connection_options(by_name(fields), is_answer=True) == {b"transfer-encoding"}
+
+
 @pytest.mark.parametrize(
     ("fields", "offered"),
     [

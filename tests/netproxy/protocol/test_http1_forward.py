@@ -149,6 +149,11 @@ def test_chunked_requests_stay_chunked() -> None:
         (b"HTTP/1.1 200\r\n\r\n", "GET", UNTIL_CLOSE),
         (b"HTTP/1.0 200 OK\r\n\r\n", "GET", UNTIL_CLOSE),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "GET", CHUNKED),
+        (
+            b"HTTP/1.1 200\r\nConnection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "GET",
+            CHUNKED,
+        ),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "HEAD", NO_BODY),
         (b"HTTP/1.1 204 No\r\nContent-Length: 3\r\n\r\n", "GET", NO_BODY),
         (b"HTTP/1.1 304 No\r\nContent-Length: 3\r\n\r\n", "GET", NO_BODY),
