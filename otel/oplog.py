@@ -91,7 +91,7 @@ def _made_visible(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
 
 def _console(program: str) -> list[Processor]:
     def line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-        return f"{program}: {event['event']}"
+        return f"{program}: {str(event['event']).removeprefix(_MISTAKE)}"
 
     return [line]
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from netproxy.protocol.http1 import RequestHead
 
 _STATUS = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+# A number of hops; `int` refuses more than 4,300 digits.
+_HOPS = re.compile(rb"[0-9]{1,9}")
 _INFORMATIONAL, _SWITCHING, _OK = 100, 101, 200
 _NO_CONTENT, _NOT_MODIFIED = 204, 304
 _HTTP_PORT = 80
@@ -271,7 +273,7 @@ def _max_forwards(head: RequestHead) -> list[bytes]:
     counts = head.index.get(b"max-forwards", [])
     if head.method != "OPTIONS":
         return [b"Max-Forwards: " + count for count in counts]
-    if len(counts) > 1 or any(not count.isdigit() for count in counts):
+    if len(counts) > 1 or any(not _HOPS.fullmatch(count) for count in counts):
         raise ClientProtocolError("Max-Forwards is not a number")
     if any(int(count) == 0 for count in counts):
         raise ClientProtocolError("Max-Forwards is used up; the proxy has no options", status=501)

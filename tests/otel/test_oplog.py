@@ -38,7 +38,7 @@ def test_people_read_what_they_always_read() -> None:
     assert out == (
         "netproxy serve: listening on 127.0.0.1:1 (HTTP)\n"
         "netproxy serve: warning: x\n"
-        "netproxy serve: netproxy: y\n"
+        "netproxy serve: y\n"
     )
 
 
