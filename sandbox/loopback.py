@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sandbox.linux.sock_diag import Address
 
 _TABLE, _TABLE_IPV6 = Path("/proc/net/tcp"), Path("/proc/net/tcp6")
-# A socket of IPv6 can send datagrams over IPv4, too.
+# A socket of IPv6 can speak over IPv4, too: it stands there with this before its addresses.
+_MAPPED = bytes(10) + b"\xff\xff"
 _DATAGRAM_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 _LOCAL, _REMOTE, _USER, _INODE = 1, 2, 7, 9  # columns of the table
 _STRANGERS = 32  # hung up on at a time; then whoever else the gateway serves has a turn
@@ -96,7 +97,7 @@ def is_same_user(source: tuple[str, int], client: tuple[str, int], server: tuple
     if owner is None:
         return not (client[0].startswith("127.") or client[0] == "::1")
     address, port = _spelled(source).split(":")
-    mapped = f"0000000000000000FFFF0000{address}"
+    mapped = _spelled(source, _MAPPED).split(":")[0]
     wanted = {f"{local}:{port}" for local in (address, "0" * 8, mapped, "0" * 32)}
     owners = {
         int(words[_USER]) if words[_INODE] != "0" else None
@@ -113,18 +114,19 @@ def owner_by_table(client: tuple[str, int], server: tuple[str, int]) -> int | No
 
     The kernel shows such a socket as root's, without an inode.
     """
-    wanted = [_spelled(client), _spelled(server)]
-    table = _TABLE_IPV6 if ":" in client[0] else _TABLE
-    for line in table.read_text(encoding="ascii").splitlines():
-        words = line.split()
-        if words[_LOCAL : _REMOTE + 1] == wanted:
-            return int(words[_USER]) if words[_INODE] != "0" else None
+    tables = [(_TABLE_IPV6, b"")] if ":" in client[0] else [(_TABLE, b""), (_TABLE_IPV6, _MAPPED)]
+    for table, prefix in tables:
+        wanted = [_spelled(end, prefix) for end in (client, server)]
+        for line in table.read_text(encoding="ascii").splitlines() if table.exists() else ():
+            words = line.split()
+            if words[_LOCAL : _REMOTE + 1] == wanted:
+                return int(words[_USER]) if words[_INODE] != "0" else None
     return None
 
 
-def _spelled(address: tuple[str, int]) -> str:
+def _spelled(address: tuple[str, int], prefix: bytes = b"") -> str:
     """As the tables have it: words of four bytes as numbers in the byte order of this machine."""
     host, port = address
-    packed = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    packed = prefix + socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
     words = (packed[at : at + 4] for at in range(0, len(packed), 4))
     return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words) + f":{port:04X}"

@@ -106,6 +106,26 @@ def test_a_datagram_socket_of_the_clients_own_user(tcp: Ends, local: str) -> Non
         assert is_same_user((client[0], sock.getsockname()[1]), client, server)
 
 
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"])
+def test_a_client_that_connects_from_a_socket_for_both_families_counts(
+    family: socket.AddressFamily, owner: Owner
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.socket(socket.AF_INET6) as client,
+        socket.socket(family, socket.SOCK_DGRAM) as sock,
+    ):
+        address = server.getsockname()
+        client.connect(("::ffff:127.0.0.1", address[1]))
+        accepted, end = server.accept()
+        with accepted:
+            sock.bind(("", 0))
+            assert is_same_user(("127.0.0.1", sock.getsockname()[1]), end, address)
+            assert owner(end, address) == os.getuid()
+            client.close()
+            assert owner(end, address) is None
+
+
 def test_a_socket_for_both_families_counts() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
