@@ -186,6 +186,8 @@ def _why_not_absolute(target: bytes) -> str:
         return "the target is not an http URL"
     if scheme[1].lower() == b"https":
         return "https goes through CONNECT, not in absolute form"
+    if scheme[1].lower() == b"http":
+        return "the target names no host"
     return "only http URLs are forwarded"
 
 

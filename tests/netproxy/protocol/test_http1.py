@@ -123,6 +123,7 @@ def test_limits(data: bytes, limit: int) -> None:
         pytest.param(b"/x", "whole URL", id="origin-form"),
         pytest.param(b"a.test:80", "not an http URL", id="no-scheme"),
         pytest.param(b"https://a.test/", "CONNECT", id="https"),
+        pytest.param(b"HTTP:///x", "names no host", id="no-host"),
         pytest.param(b"ftp://a.test/", "only http", id="other-scheme"),
     ],
 )
