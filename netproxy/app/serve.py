@@ -136,7 +136,10 @@ def _listen(options: ServeOptions, stack: ExitStack) -> Listening:
 def _refuse_own_listeners(
     listening: Listening, sessions: Mapping[Holder | str | None, Session]
 ) -> None:
-    """A collector can't be where we listen. Raises `InvalidSettings` that names the place."""
+    """No collector and no parent can be where we listen: each record or request would be the next.
+
+    Raises `InvalidSettings` that names the place.
+    """
     settings = [each.settings for each in sessions.values()]
     endpoints = [
         (sink.place or "--otlp", sink.endpoint)
@@ -149,6 +152,12 @@ def _refuse_own_listeners(
         for each in settings
         if each.telemetry is not None
         for collector in each.telemetry.collectors()
+    ]
+    endpoints += [
+        (f"parents.{parent.name}", parent.url)
+        for each in settings
+        if each.routes is not None
+        for parent in each.routes.parents
     ]
     if not endpoints:
         return

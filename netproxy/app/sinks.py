@@ -7,9 +7,9 @@ command can't see: never from a settings file, which ends up in listings and cop
 from __future__ import annotations
 
 import os
+import socket
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from socket import gethostname
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -99,14 +99,26 @@ def listening_there(endpoint: str, taken: Iterable[tuple[str, int]]) -> bool:
     host = (parts.hostname or "").rstrip(".").lower()
     here = _addresses_of(host)
     return any(
-        port == taken_port and (address in here or (here and address in _EVERYWHERE))
+        port == taken_port
+        and (address in here or (address in _EVERYWHERE and any(map(_is_ours, here))))
         for address, taken_port in taken
     )
 
 
+def _is_ours(address: str) -> bool:
+    """Whether this host has it: only then can a socket be bound to it (bind(2))."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
 def _addresses_of(host: str) -> frozenset[str]:
     """This host's addresses that a URL's host may mean; none for other hosts."""
-    if host in {"localhost", gethostname().lower()} or host.endswith(".localhost"):
+    if host in {"localhost", socket.gethostname().lower()} or host.endswith(".localhost"):
         return frozenset(("127.0.0.1", "::1"))
     try:
         address = ip_address(host)

@@ -61,6 +61,12 @@ class Parent:
     login: Login | None = None
     passed_by: tuple[Rule, ...] = ()  # what leaves directly nevertheless: NO_PROXY
 
+    @property
+    def url(self) -> str:
+        """Where it is, without a login."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.kind}://{host}:{self.port}"
+
 
 class Exit(Enum):
     """The ways that need no parent."""
@@ -86,7 +92,7 @@ class Route:
 class Routes:
     """All routes, in the order in which they were written. What none names leaves directly."""
 
-    __slots__ = ("_index", "_of_local", "_passed_by", "_routes", "_ways", "refuses")
+    __slots__ = ("_index", "_of_local", "_passed_by", "_routes", "_ways", "parents", "refuses")
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = tuple(routes)
@@ -98,11 +104,10 @@ class Routes:
         self._of_local = RuleIndex(
             rule for rule, way in self._ways.items() if isinstance(way, Exit) or _names_local(rule)
         )
-        self._passed_by = {
-            way.name: RuleIndex(way.passed_by)
-            for way in self._ways.values()
-            if isinstance(way, Parent)
-        }
+        self.parents = tuple(
+            dict.fromkeys(way for way in self._ways.values() if isinstance(way, Parent))
+        )
+        self._passed_by = {parent.name: RuleIndex(parent.passed_by) for parent in self.parents}
         self.refuses = Exit.REFUSE in self._ways.values()
 
     def __eq__(self, other: object) -> bool:

@@ -132,6 +132,16 @@ def test_microsocks_with_a_password(netproxy: Netproxy) -> None:
         assert "joe" not in records
 
 
+def test_a_gateway_is_not_its_own_parent(netproxy: Netproxy) -> None:
+    """Each request would come back as another one."""
+    port = free_port()
+    configure(netproxy, f"http://localhost:{port}")
+    done = netproxy("serve", "--listen", f"127.0.0.1:{port}", "--audit-dir", str(netproxy.audit))
+    assert done.status == 78
+    said = f"parents.corp: http://localhost:{port} is where this gateway listens itself"
+    assert done.err.splitlines()[-1].endswith(said)
+
+
 def test_a_command_finds_neither_the_credentials_nor_the_parents_name(netproxy: Netproxy) -> None:
     configure(netproxy, "http://127.0.0.1:9", secret="joe:hunter2\n")
     folder = netproxy.config / "netproxy"

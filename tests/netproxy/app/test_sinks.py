@@ -191,6 +191,8 @@ def test_a_client_key_is_a_secret_too(home: Path) -> None:
         pytest.param("http://127.0.0.1", ("127.0.0.1", 80), True, id="usual-port"),
         pytest.param("http://127.0.0.1:4318", ("127.0.0.1", 3128), False, id="other-port"),
         pytest.param("http://192.0.2.7:3128", ("127.0.0.1", 3128), False, id="other-host"),
+        pytest.param("http://192.0.2.7:3128", ("0.0.0.0", 3128), False, id="another-hosts"),
+        pytest.param("http://[2001:db8::7]:3128", ("::", 3128), False, id="the-same-6"),
         pytest.param("http://collector:3128", ("0.0.0.0", 3128), False, id="other-name"),
     ],
 )

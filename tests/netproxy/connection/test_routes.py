@@ -83,6 +83,16 @@ def test_what_refuses_everything_refuses_what_is_local_too() -> None:
     )
 
 
+def test_its_parents_are_said_once_and_without_a_login() -> None:
+    six = replace(CORP, name="six", host="2001:db8::1", login=Login(user="joe", password="hunter2"))
+    given = routes(("a.example", CORP), ("b.example c.example", six), ("*", Exit.DIRECT))
+    assert given.parents == (CORP, six)
+    assert [each.url for each in given.parents] == [
+        "http://10.0.0.1:3128",
+        "http://[2001:db8::1]:3128",
+    ]
+
+
 def test_two_are_equal_when_they_say_the_same() -> None:
     """A file that is read again changes nothing unless it says something else."""
     assert routes(("*", CORP)) == routes(("*", CORP))
