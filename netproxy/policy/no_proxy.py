@@ -19,7 +19,8 @@ from netproxy.policy.rules import ANY_PORT, Effect, Rule, parse_ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ENTRY = re.compile(r"(\[[^\]]+\]|[^:]+|[^:]*:[^:]*:.*?)(?::([0-9]+))?")
+# Only in brackets an address of IPv6 has a port behind it: bare, its last group looks like one.
+_ENTRY = re.compile(r"(\[[^\]]+\]|[^:]+|(?!\[)[^:]*:[^:]*:.*)(?::([0-9]+))?")
 _BETWEEN = re.compile(r"[,\s]+")
 
 

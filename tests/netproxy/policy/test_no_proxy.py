@@ -11,6 +11,7 @@ from tests.support.parents import to
 
 TEXT = (
     "example.org, .corp.example *.b.example,10.0.0.0/8,[::1],192.168.1.1 build.example:8080,local"
+    " 2001:db8::1:2 2001:db8:1:2:3:4:5:6 [2001:db8::3]:8080 2001:db8:2::/48"
 )
 
 
@@ -30,6 +31,12 @@ TEXT = (
         ("https://build.example:8080", True),
         ("https://build.example", False),
         ("https://printer.local", True),
+        ("https://[2001:db8::1:2]", True),
+        ("https://[2001:db8::1]:2", False),
+        ("https://[2001:db8:1:2:3:4:5:6]:6", True),
+        ("https://[2001:db8::3]:8080", True),
+        ("https://[2001:db8::3]", False),
+        ("https://[2001:db8:2::7]", True),
     ],
 )
 def test_it_is_read(where: str, is_listed: bool) -> None:
@@ -42,7 +49,9 @@ def test_a_star_is_everything_and_nothing_is_nothing() -> None:
     assert parse_no_proxy(" , ") == ()
 
 
-@pytest.mark.parametrize("text", ["a..b", "a:b", "10.0.0.1/8", "127.1", ":"])
+@pytest.mark.parametrize(
+    "text", ["a..b", "a:b", "10.0.0.1/8", "127.1", ":", "a.test:80:90", "[::1", "[::1]:x"]
+)
 def test_what_cannot_be_read_is_said(text: str) -> None:
     """Passed over in silence it would go through the proxy."""
     with pytest.raises(InvalidRule, match="NO_PROXY"):
