@@ -208,7 +208,10 @@ class Association:
         return self._flows.get(destination)
 
     def _deliver(self, data: bytes) -> bool:
-        return self._source is not None and self.port.send(data, self._source)
+        if self._source is not None and self.port.send(data, self._source):
+            return True
+        self._dropped += 1
+        return False
 
     def _opened(self, flow: Flow) -> None:
         self._let_through += 1

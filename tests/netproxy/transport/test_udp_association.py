@@ -101,7 +101,9 @@ def test_the_largest_datagram_arrives_whole_and_a_larger_answer_is_lost() -> Non
         assert client.receive()[2] == b"x" * most
     with peer(lambda _: b"y" * 65507) as far, proxy() as near, associated(near) as client:
         client.send("127.0.0.1", far.port, b"x")
+        eventually(lambda: near.call(lambda: dropped(near)) == 1)
         assert client.hears_nothing()
+    assert near.audit.of(AssociationClosed)[0].dropped == 1
 
 
 def test_each_destination_is_decided_on_its_own() -> None:
