@@ -9,6 +9,7 @@ A client is never told which parent there is, nor what it said; the record is.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from functools import partial
 from typing import TYPE_CHECKING, Final, override
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from netproxy.transport.sockets import Socket
 
 _END: Final = b"\r\n\r\n"
+# RFC 9110 section 15.2: others may come before the answer; 101 is one.
+_INTERIM: Final = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9]{2}[ \r]")
+_YES: Final = range(200, 300)  # RFC 9110 section 9.3.6: any of them; python-socks knows 200 only
 _TYPES: Final = {
     ParentKind.HTTP: ProxyType.HTTP,
     ParentKind.SOCKS5: ProxyType.SOCKS5,
@@ -135,6 +139,8 @@ class ParentDialer:
         try:
             await connector.connect(stream=stream, host=target, port=port)
         except BaseException as problem:
+            if _is_yes(parent, problem):
+                return None
             connected.close()
             if isinstance(problem, ReplyError | OSError | ValueError):
                 return _unreachable(parent, problem)
@@ -148,6 +154,11 @@ def _targets(parent: Parent, destination: Destination, addresses: Sequence[str])
     if parent.kind is ParentKind.SOCKS4:
         return tuple(address for address in addresses if ":" not in address)
     return addresses
+
+
+def _is_yes(parent: Parent, problem: BaseException) -> bool:
+    code = problem.error_code if isinstance(problem, ReplyError) else None
+    return parent.kind is ParentKind.HTTP and code in _YES
 
 
 def _unreachable(parent: Parent, problem: Exception) -> DestinationUnreachable:
@@ -187,10 +198,16 @@ class _Stream(AsyncSocketStream):
 
     @override
     async def read(self, max_bytes: int = 0) -> bytes:
-        """Read a whole head (RFC 9112 section 2.1). Raises `ValueError` when it has no end."""
+        """Read the answer's head (RFC 9112 section 2.1). Raises `ValueError` when it has no end."""
+        left = self._limit  # for all of them: they could be without end
+        while _INTERIM.match(head := await self._head(left)):
+            left -= len(head)
+        return head
+
+    async def _head(self, limit: int) -> bytes:
         head = b""
-        while len(head) < self._limit:
-            seen = await self._received(self._limit - len(head), socket.MSG_PEEK)
+        while len(head) < limit:
+            seen = await self._received(limit - len(head), socket.MSG_PEEK)
             end = (head + seen).find(_END, max(0, len(head) - len(_END) + 1))
             whole = len(seen) if end < 0 else end + len(_END) - len(head)
             head += self._socket.recv(whole)

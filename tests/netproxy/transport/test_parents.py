@@ -92,6 +92,27 @@ def test_an_answer_may_come_in_any_pieces_and_what_follows_is_kept(size: int) ->
             assert data == b"220 mail.test ESMTP\r\n"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 201 Created\r\n\r\n", id="201"),
+        pytest.param(b"HTTP/1.1 204 \r\nContent-Length: 5\r\n\r\n", id="204"),
+        pytest.param(b"HTTP/1.1 299\r\n\r\n", id="no-reason"),
+        pytest.param(b"HTTP/1.1 103 Early\r\nX: y\r\n\r\nHTTP/1.1 100\r\n\r\n" + OK, id="1xx"),
+    ],
+)
+def test_whatever_means_yes_is_one(answer: bytes) -> None:
+    """RFC 9110 sections 9.3.6 and 15.2; what follows is the origin's, whatever fields it has."""
+    with origin(HttpParent(answer + b"hello")) as far, proxy(setting(parent(far.port))) as near:
+        client, head = near.connect("a.test:25")
+        with client:
+            assert head.startswith(b"HTTP/1.1 200 ")
+            data = head.partition(b"\r\n\r\n")[2]
+            while len(data) < len(b"hello"):
+                data += client.recv(100)
+            assert data == b"hello"
+
+
 def test_a_parent_that_resolves_is_told_the_name_and_that_is_on_record() -> None:
     corp = HttpParent()
     with origin(corp) as far:
@@ -204,6 +225,8 @@ def test_socks4_has_no_ipv6() -> None:
         ("http", b"HTTP/1.1 403 No\r\n\r\n", 502, "destination_unavailable"),
         ("http", b"HTTP/1.1 502 Bad\r\n\r\n", 502, "destination_unavailable"),
         ("http", b"HTTP/1.1 504 Late\r\n\r\n", 504, "connection_timeout"),
+        ("http", b"HTTP/1.1 101 Switching\r\n\r\n", 502, "destination_unavailable"),
+        ("http", b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000, 502, "http_protocol_error"),
         ("http", b"hello\r\n\r\n", 502, "http_protocol_error"),
         ("http", b"\xff\xfe \x00 \x01\r\n\r\n", 502, "http_protocol_error"),
         ("socks5", bytes.fromhex("05 02 00 01 00000000 0000"), 502, "destination_unavailable"),
