@@ -196,8 +196,8 @@ class _Execution:
             outcome = self._run_fenced(blueprint, trail, journal)
             self._notices += blueprint.afterwards()
             self._look_at_export(journal)
-            self._say_closing(outcome)
             status = self._record_closing(trail, outcome)
+            self._say_closing(outcome)
             self._telemetry.close(self._exited(outcome).attributes())
             return status
         finally:
@@ -234,7 +234,7 @@ class _Execution:
             trail.record(SessionEnded(session_name=self._settings.session_name))
             trail.record(GatewayStopped(reason="run_ended"))
         except AuditUnavailable as lost:
-            self._say(
+            self._notices.append(
                 f"the command ended with {outcome.status}, which could not be recorded: {lost}"
             )
             return EXIT_OURS
