@@ -5,8 +5,8 @@ place: an empty folder (git overlooks those), or a file that says what holds wit
 bit tells it from anybody's own. Every run that needs one holds a shared lock on it; whoever can get
 the lock alone is the last, and removes it. So runs in one folder share them, whoever they belong
 to, and what a machine that failed left behind is removed by the next run there.
-Removing one takes the mount away from every sandbox: hence the lock. A janitor, a child of ours
-that does nothing, holds the locks too and removes them when we were killed.
+Removing one takes the mount away from every sandbox: hence the lock. A janitor holds the locks too
+and removes them when we were killed: `sandbox.janitor`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from otel.values import dataclass, field
 from sandbox.errors import PlanRefused
+from sandbox.janitor import Janitor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,9 +35,6 @@ _MOST_CONTENT = 2  # what a repository's `commondir` says
 # Whoever holds one alone is about to remove it, which takes microseconds.
 _PATIENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.001
-# The command's processes die with ours within milliseconds (die-with-parent); then nobody is left
-# who could make what we remove.
-_DYING_SECONDS = 0.2
 # The command could not create anything there either: it has no more rights than we.
 _OUT_OF_REACH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.ELOOP}
 _NO_ROOM = {errno.EMFILE, errno.ENFILE}
@@ -47,7 +45,7 @@ class MountPoints:
     """Those of one run. `release` them when its processes are gone; once is enough."""
 
     _held: dict[str, int] = field(default_factory=dict)  # open files, by path
-    _janitor: tuple[int, int] | None = None  # our end of its pipe, its process
+    _janitor: Janitor | None = None
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -103,26 +101,20 @@ class MountPoints:
 
     def watch_over(self) -> None:
         """Have them removed even if we are killed. Forks: before there are threads."""
-        if not self._held:
-            return
-        theirs, ours = os.pipe2(os.O_CLOEXEC)
-        child = os.fork()
-        if child == 0:
-            _wait_and_release(theirs, self._held)
-        os.close(theirs)
-        self._janitor = ours, child
+        self._janitor = Janitor(self._held.values(), lambda: _release(self._held))
+
+    def started(self, pid: int) -> None:
+        """Have that process group ended, too, if we are killed; once somebody watches over it."""
+        assert self._janitor is not None, "somebody watches over it"
+        self._janitor.started(pid)
 
     def release(self) -> None:
         """Remove them, unless another run needs them."""
         held, self._held = self._held, {}
         _release(held)
-        if self._janitor is not None:
-            (ours, child), self._janitor = self._janitor, None
-            with suppress(BrokenPipeError):
-                os.write(ours, b".")  # there is nothing left to do
-            os.close(ours)
-            with suppress(ChildProcessError):
-                os.waitpid(child, 0)
+        janitor, self._janitor = self._janitor, None
+        if janitor is not None:
+            janitor.dismiss()
 
 
 @contextmanager
@@ -254,17 +246,3 @@ def _remove(path: str, opened: int) -> None:
             raise
         # Somebody outside put something in it meanwhile: it is his.
         os.fchmod(opened, 0o755)
-
-
-def _wait_and_release(pipe: int, held: dict[str, int]) -> None:
-    """Run in the forked child; never returns. Keeps nothing of ours open but the locks."""
-    try:
-        os.setsid()
-        kept = sorted({pipe, *held.values()})
-        for before, after in zip([-1, *kept], [*kept, 1 << 20], strict=True):
-            os.closerange(before + 1, after)
-        if not os.read(pipe, 1):
-            time.sleep(_DYING_SECONDS)
-            _release(held)
-    finally:
-        os._exit(0)

@@ -102,11 +102,12 @@ class Fence:
         )
         words = bubblewrap.arguments(self.launch.plan, descriptors, directory=self.launch.directory)
         try:
+            self._points.watch_over()
             process = self._spawn([bwrap, *words], theirs, said, stderr, descriptors.all())
         finally:
             for descriptor in descriptors.all():
                 os.close(descriptor)
-        self._points.watch_over()
+        self._points.started(process.pid)
         return process
 
     def _spawn(
@@ -365,7 +366,8 @@ class Fence:
                 signal.pidfd_send_signal(self.init, signal.SIGKILL)
             else:
                 # The group: when bwrap dies between clone and the first word to its child, the
-                # child waits for that word for ever, in bwrap's own group still.
+                # child waits for that word for ever, in bwrap's own group still. When we die just
+                # then, the janitor does this.
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 

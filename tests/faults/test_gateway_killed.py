@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +105,7 @@ def gateway(run: subprocess.Popen[bytes]) -> int:
 
 def bwraps(pid: int) -> list[int]:
     """The outer bwrap, the namespace's init below it, and the monitor below that."""
-    outer = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    _janitor, outer = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[:2])
     inner = int(Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0])
     leader = int(Path(f"/proc/{inner}/task/{inner}/children").read_text().split()[0])
     return [outer, inner, leader]
@@ -147,3 +148,45 @@ def test_the_next_run_says_that_the_last_one_did_not_end_well(me: Person, base: 
         event["netproxy.previous.shutdown"] for event in netproxy.events("netproxy.gateway.started")
     ]
     assert ended == ["none", "unclean"]
+
+
+# The system's bwrap would come before any in PATH.
+_MAIN = """
+import sys
+from sandbox import host
+host._SYSTEM = ()
+from netproxy.app.cli import main
+main(sys.argv[1:])
+"""
+# Says nothing of its child, which is there already.
+_BWRAP = """#!/bin/sh
+sleep {mark} &
+exec sleep {mark}
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_is_left_of_a_sandbox_that_is_just_being_built(
+    me: Person, base: Path, number: signal.Signals
+) -> None:
+    netproxy = Netproxy(me, base)
+    mark = f"8{os.getpid()}.{number}"
+    (base / "bin").mkdir()
+    (base / "bin" / "bwrap").write_text(_BWRAP.format(mark=mark))
+    (base / "bin" / "bwrap").chmod(0o755)
+    before = seen_on_the_machine(netproxy)
+    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--", "true")
+    run = subprocess.Popen(
+        [sys.executable, "-I", "-c", _MAIN, *words],
+        cwd=netproxy.workspace,
+        env=netproxy.environment({"PATH": f"{base}/bin:{os.defpath}"}),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_for(lambda: len(processes(mark)) == 2)
+    assert (netproxy.workspace / ".vscode").exists()
+    run.send_signal(number)
+    run.communicate(timeout=PATIENCE_SECONDS)  # nobody else holds the pipe
+    wait_for(lambda: not processes(mark))
+    assert_nothing_is_left(netproxy, before)

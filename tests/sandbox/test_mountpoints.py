@@ -233,8 +233,3 @@ def test_a_janitor_removes_them_when_we_are_killed(tmp_path: Path) -> None:
         assert path.is_dir()
         run.send_signal(signal.SIGKILL)
     asyncio.run(until(lambda: not path.exists()))
-
-
-def test_without_one_there_is_no_janitor(points: MountPoints) -> None:
-    points.watch_over()
-    points.release()

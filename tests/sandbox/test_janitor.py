@@ -1,0 +1,73 @@
+"""What we can't end and remove any more because we were killed is ended and removed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import janitor
+from tests.support.loops import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The leader of a group has ended, as bwrap has, and nobody reaped it: its child waits.
+_KILLED = """
+import subprocess, sys, time
+from pathlib import Path
+from sandbox import janitor
+if sys.argv[2] == "old":
+    janitor._PROCESS_GROUP = 1 << 20  # what a kernel does not know
+mine = janitor.Janitor([], Path(sys.argv[1]).touch)
+words = ["sh", "-c", "sleep 60 & echo $!"]
+with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as leader:
+    child = leader.stdout.readline()
+    mine.started(leader.pid)
+    print(child, end="", flush=True)
+    time.sleep(60)
+"""
+
+
+def is_gone(pid: int) -> bool:
+    """Ended; where nobody reaps what lost its parent, it stays as a zombie."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("kernel", ["new", "old"])
+def test_what_waits_for_ever_is_ended_and_the_rest_released(tmp_path: Path, kernel: str) -> None:
+    words = [sys.executable, "-c", _KILLED, str(tmp_path / "released"), kernel]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        child = int(run.stdout.readline())
+        assert not is_gone(child)
+        run.send_signal(signal.SIGKILL)
+    asyncio.run(until(lambda: is_gone(child)))
+    asyncio.run(until((tmp_path / "released").exists))
+
+
+@pytest.mark.parametrize("say", [lambda _: None, lambda mine: mine.started(os.getpid())])
+def test_one_that_is_dismissed_does_nothing(
+    tmp_path: Path, say: Callable[[janitor.Janitor], None]
+) -> None:
+    mine = janitor.Janitor([], (tmp_path / "released").touch)
+    say(mine)
+    mine.dismiss()
+    assert not (tmp_path / "released").exists()
+
+
+def test_one_that_was_killed_keeps_nobody(tmp_path: Path) -> None:
+    mine = janitor.Janitor([], tmp_path.touch)
+    os.kill(mine.pid, signal.SIGKILL)
+    os.waitpid(mine.pid, 0)
+    mine.started(1)
+    mine.dismiss()
