@@ -21,6 +21,9 @@ FORWARDED = (
     signal.SIGUSR2,
     signal.SIGTSTP,
 )
+# When to look again after a signal that was none: terminal emulators (xterm, VTE) send SIGHUP first
+# and close the terminal a moment later.
+LOOK_AGAIN_SECONDS = (0.05, 0.25, 1.0)
 _TERMINAL = "/dev/tty"
 _OPEN = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
 # open(2) of a terminal that hung up, and of a session that has none any more.

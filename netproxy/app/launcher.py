@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from netproxy.app.control_socket import (
     control_sockets,
 )
 from netproxy.app.frames import Line
-from netproxy.app.hang_up import FORWARDED, HangUp
+from netproxy.app.hang_up import FORWARDED, LOOK_AGAIN_SECONDS, HangUp
 from sandbox.errors import FenceUnavailable, SandboxError
 from sandbox.host import program_paths
 from sandbox.streams import refuse_ways_out
@@ -218,23 +219,31 @@ def _close(message: tuple[str, Any] | None) -> int:
 def _signals_passed(line: Line, command: Attended) -> Iterator[None]:
     """Signals are the command's, as in `netproxy.app.own_signals`."""
     hang_up = HangUp()
+    pauses: list[float] = []  # until the next looks
 
-    def hung_up(*_: object) -> None:
+    def hung_up(number: int, _: object) -> None:
         if hang_up.has_come():
             command.signal(signal.SIGHUP)
-        else:
+            return
+        if number == signal.SIGHUP:
             with suppress(OSError):
                 line.send("reload")
+            moments = (0.0, *LOOK_AGAIN_SECONDS)
+            pauses[:] = [after - before for before, after in pairwise(moments)]
+        if pauses:
+            signal.setitimer(signal.ITIMER_REAL, pauses.pop(0))
 
     def passed(number: int, _: object) -> None:
         command.signal(number)
 
     handlers = {number: signal.signal(number, passed) for number in FORWARDED}
-    handlers[signal.SIGHUP] = signal.signal(signal.SIGHUP, hung_up)
+    for number in (signal.SIGHUP, signal.SIGALRM):
+        handlers[number] = signal.signal(number, hung_up)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

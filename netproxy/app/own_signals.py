@@ -8,7 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Self
 
-from netproxy.app.hang_up import FORWARDED, HangUp
+from netproxy.app.hang_up import FORWARDED, LOOK_AGAIN_SECONDS, HangUp
 from sandbox.linux.wake_up import awake_at
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from sandbox.command import Command
 
-# Terminal emulators (xterm, VTE) send SIGHUP first and close the terminal a moment later.
-_HANG_UP_SECONDS = (0.05, 0.25, 1.0)
 _TERMINAL_STOPS = (signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -66,7 +64,7 @@ class OwnSignals:
         for look in self._looks:
             look.cancel()
         self._looks = [
-            self._loop.call_later(seconds, self._passed_on) for seconds in _HANG_UP_SECONDS
+            self._loop.call_later(seconds, self._passed_on) for seconds in LOOK_AGAIN_SECONDS
         ]
 
     def _passed_on(self) -> bool:

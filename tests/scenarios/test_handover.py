@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -168,3 +170,31 @@ def test_a_gateway_that_may_not_wait_ends_its_runs(me: Person, base: Path) -> No
     (exited,) = office.events("netproxy.run.exited")
     assert exited["process.exit.code"] == 125
     assert exited["netproxy.cancel.cause"] == "gateway_stopped"
+
+
+# A terminal emulator that closes: it sends the signal, and is gone a moment later.
+_WINDOW = """
+import signal, subprocess, sys, time
+from pathlib import Path
+run = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+while not Path("ready").exists():
+    time.sleep(0.01)
+run.send_signal(signal.SIGHUP)
+time.sleep(0.005)
+"""
+
+
+def test_a_window_that_closes_takes_its_command_along(me: Person, base: Path) -> None:
+    """The signal is there before anything is gone: the first look finds a reload."""
+    office = Office(me, base)
+    script = "trap 'exit 9' HUP; touch ready; while :; do sleep 0.1; done"
+    with office.gateway("--ask", "never"):
+        words = ("run", "--audit-dir", str(office.audit), "--ask", "never", "--timeout", "20")
+        subprocess.run(
+            [sys.executable, "-c", _WINDOW, *office.argv(*words, "--", "sh", "-c", script)],
+            check=True, cwd=office.workspace, env=office.environment(), start_new_session=True,
+        )  # fmt: skip
+        eventually(lambda: bool(office.events("netproxy.run.exited")))
+    (exited,) = office.events("netproxy.run.exited")
+    assert exited["process.exit.code"] == 9
+    assert office.gateways() == 1
