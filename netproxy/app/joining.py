@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from netproxy.app.closing import why_not
 from otel import visible
 from sandbox.environment import joined_environment
+from sandbox.errors import PlanRefused
 from sandbox.inheritance import EnvironmentPolicy, Inherit
+from sandbox.limits import refuse_unenforceable
 from sandbox.model import NotStarted
 
 if TYPE_CHECKING:
@@ -53,6 +55,11 @@ def join(
             f"this is inside a netproxy run, whose rules hold: {', '.join(refused)} can't be "
             "enforced from here; leave it out, or give it to the outer run"
         )
+        return os.EX_USAGE
+    try:
+        refuse_unenforceable(options.sandbox.limits, is_root=os.getuid() == 0, is_fenced=True)
+    except PlanRefused as unenforceable:
+        _say(str(unenforceable))
         return os.EX_USAGE
     ignored = [flag for flag in given if flag in _OUTER_RUNS]
     said = f" (not looked at: {', '.join(ignored)})" if ignored else ""

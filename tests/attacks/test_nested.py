@@ -42,6 +42,7 @@ def test_an_inner_run_holds_what_the_outer_holds(netproxy: Netproxy) -> None:
         {inner} run --deny a.test -- echo denied; echo "deny $?"
         {inner} run --timeout 0.2 -- sleep 60; echo "timeout $?"
         {inner} run -- no-such-program; echo "missing $?"
+        {inner} run --limit processes=9 -- true; echo "limit $?"
         {inner} doctor | grep -F "joins it"
     """
     (netproxy.workspace / "shows.sh").write_text(_SHOWS)
@@ -51,7 +52,8 @@ def test_an_inner_run_holds_what_the_outer_holds(netproxy: Netproxy) -> None:
     shown = [line.strip() for line in done.out.splitlines()]
     assert shown[:4] == ["CapBnd:\t0000000000000000", "Seccomp:\t2", "lo", "403"]
     assert shown[4:9] == ["bare unset", "config 64", "deny 64", "timeout 124", "missing 127"]
-    assert "joins it" in shown[9]
+    assert shown[9] == ("limit 64" if netproxy.person.uid == 0 else "limit 0")
+    assert "joins it" in shown[10]
     assert "not looked at: --allow, --allow-private, --write, --ask, --no-sandbox" in done.err
     (denied,) = [each for each in netproxy.decisions() if each["server.address"] == "denied.test"]
     assert denied["network.policy.decision"] == "deny"

@@ -82,6 +82,13 @@ def test_whatever_is_not_known_here_is_refused() -> None:
     assert {"--deny", "--config", "--profile"} <= refused
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="others' processes are counted")
+def test_a_limit_that_would_not_hold_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["--limit", "processes=9", "--", "true"]
+    assert join(parse_run(line), given_flags(line), ENVIRON) == os.EX_USAGE
+    assert "can't be enforced for root" in capsys.readouterr().err
+
+
 def test_its_environment_can_be_less() -> None:
     words = ("--inherit-env", "none", "--env", "A", "--env", "B=2", "--", "env")
     assert joined(*words)[1] == {
