@@ -27,5 +27,10 @@ def session_id_of(settings: Settings, say: Callable[[str], None]) -> str:
     try:
         return resumed(store, name, SystemClock())
     except StoreUnavailable as lost:
-        say(f"warning: the session {name} begins anew: {lost}")
+        say(begins_anew(name, lost))
         return new_id("s")
+
+
+def begins_anew(name: str, lost: Exception) -> str:
+    """What is said of a session whose answers can't be had."""
+    return f"warning: the session {name} begins anew: {lost}"

@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
+from approvals import StoreUnavailable
 from netproxy.app.async_line import AsyncLine, LauncherLost
 from netproxy.app.closing import closing_line
 from netproxy.app.control_socket import RUNS, ControlRefused, control_folder, open_control
@@ -25,13 +26,15 @@ from netproxy.app.likeness import difference, peer_of
 from netproxy.app.policy_in_force import PolicyInForce
 from netproxy.app.proving import go_on_only_if_held
 from netproxy.app.reception import Run
+from netproxy.app.session_id import begins_anew
 from netproxy.app.settings import Ask, home_of
 from netproxy.app.supervisor import Supervisor
 from netproxy.app.taking import NotTaken, considered, own_directory
 from netproxy.app.wiring import served_run
 from netproxy.transport.sockets import EXHAUSTED, EXHAUSTED_SECONDS
-from otel import AuditError, AuditUnavailable, new_id
+from otel import AuditError, AuditUnavailable
 from otel.events import PolicyLoaded, RunExited, SessionEnded, SessionStarted
+from otel.values import replace
 from sandbox.errors import LaunchFailed, SandboxError
 from sandbox.model import Exited, NotStarted, Signalled
 from sandbox.remote import RemoteCommand
@@ -171,7 +174,7 @@ class Takeover:
         began = time.monotonic()
         async with asyncio.timeout(_BUILD_SECONDS):
             request = await line.expect("run")
-            offer = await self._considered(peer, request)
+            offer = await self._resumed(await self._considered(peer, request))
             order = {
                 "launch": offer.launch,
                 "bwrap": offer.blueprint.bwrap,
@@ -214,7 +217,7 @@ class Takeover:
         began: float,
     ) -> None:
         """From the first record of a run to the last."""
-        run = await self._run_of(offer)
+        run = self._run_of(offer)
         self.runs[run.execution_id] = run
         try:
             run.trail.record(SessionStarted(session_name=offer.settings.session_name))
@@ -237,11 +240,19 @@ class Takeover:
         closing["lines"] = (*offer.blueprint.afterwards(), *closing["lines"])
         await line.say("closing", closing)
 
-    async def _run_of(self, offer: Offer) -> Run:
-        name, settings = offer.settings.session_name, offer.settings
-        is_new = name is None or settings.ask is Ask.NEVER
-        session_id = new_id("s") if is_new else await self._shared.service.resume(name or "")
-        ids = {"session.id": session_id, "execution.id": offer.execution_id}
+    async def _resumed(self, offer: Offer) -> Offer:
+        """In the session that it names, as `netproxy.app.session_id` has it."""
+        name = offer.settings.session_name
+        if name is None or offer.settings.ask is Ask.NEVER:
+            return offer
+        try:
+            return replace(offer, session_id=await self._shared.service.resume(name))
+        except StoreUnavailable as lost:
+            return replace(offer, said=(*offer.said, begins_anew(name, lost)))
+
+    def _run_of(self, offer: Offer) -> Run:
+        settings = offer.settings
+        ids = {"session.id": offer.session_id, "execution.id": offer.execution_id}
         return Run(
             settings=settings,
             load=offer.load,
@@ -251,7 +262,7 @@ class Takeover:
             reload_wanted=asyncio.Event(),
             trail=self._trail.with_attributes(**ids, **{"sandbox.enforced": True}),
             token=CancellationToken(),
-            session_id=session_id,
+            session_id=offer.session_id,
             execution_id=offer.execution_id,
             user=self._user,
             command=shlex.join(settings.command),

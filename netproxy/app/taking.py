@@ -56,6 +56,7 @@ class Offer:
     launch: Launch
     pinned: Mapping[Path, Any]
     execution_id: str
+    session_id: str  # a new one
     said: tuple[str, ...]  # what the user is told before the command starts
 
 
@@ -110,6 +111,7 @@ def _considered(
         launch=blueprint.launch(_STREAMS, execution_id, added={}),
         pinned=blueprint.pinned(),
         execution_id=execution_id,
+        session_id=new_id("s"),
         said=tuple(f"warning: {line}" for line in (*advice(settings, now=now), *notes)),
     )
 

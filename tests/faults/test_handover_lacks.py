@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import platform
 import resource
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, override
 
 import pytest
@@ -15,8 +18,6 @@ from tests.faults.test_gateway_killed import wait_for
 from tests.support.handing import Office
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.people import Person
     from tests.support.services import Service
 
@@ -160,3 +161,18 @@ def test_a_run_without_a_record_executes_nothing_and_the_next_one_goes_on(
         wait_for(lambda: office.run("--ask", "never", command=("true",)).status == 0)
         assert office.gateways() == 1
     assert len(office.events("netproxy.audit.gap")) == 1
+
+
+def test_a_store_that_is_busy_costs_a_session_its_past_and_nothing_else(
+    me: Person, base: Path
+) -> None:
+    office = Office(me, base)
+    with office.gateway():
+        assert office.run("--session", "rel", command=("true",)).status == 0
+        with closing(sqlite3.connect(office.state / "netproxy" / "approvals.db")) as store:
+            store.execute("BEGIN EXCLUSIVE")
+            done = office.run("--session", "rel", command=("true",))
+        assert done.status == 0, done.err
+        # The first of its lines: one that waited too long for this gateway has one of its own.
+        assert done.err.startswith("netproxy run: warning: the session rel begins anew: ")
+        wait_for(lambda: len(office.events("netproxy.run.exited")) == 2)
