@@ -68,14 +68,16 @@ class Frames:
 
 
 def read_piece(connection: socket.socket, frames: Frames) -> bool:
-    """Read once into `frames`. False: the other side has hung up. Raises `OSError`."""
+    """Read once into `frames`. False: the other side hung up. Raises `OSError`, LaunchFailed."""
     # Not socket.recv_fds: it takes flags and drops them, and a program started later would inherit.
-    data, ancillary, _, _ = connection.recvmsg(
+    data, ancillary, flags, _ = connection.recvmsg(
         _PIECE_BYTES, socket.CMSG_LEN(_MOST_DESCRIPTORS * _INT_BYTES), socket.MSG_CMSG_CLOEXEC
     )
     for level, kind, rights in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             frames.feed(b"", memoryview(rights).cast("i"))
+    if flags & socket.MSG_CTRUNC:
+        raise LaunchFailed("open files were lost on their way: more may have to be open: ulimit -n")
     frames.feed(data)
     return bool(data)
 

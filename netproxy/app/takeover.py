@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shlex
 import signal
 import time
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 EXIT_OURS = 125
 # A launcher says what it wants at once, and builds a sandbox in hundredths of a second.
 _BUILD_SECONDS = 20.0
+# For runs that begin at the same moment: a message alone has some ten.
+_SPARE_FILES = 64
 # As causes in the records.
 _LOST = "launcher_lost"
 _STOPPED = "gateway_stopped"
@@ -171,6 +174,8 @@ class Takeover:
         peer = peer_of(line.connection)
         if peer.uid != os.geteuid():  # unheard: the folder is closed to all but our user
             raise NotTaken(f"user {peer.uid}")
+        if _is_short_of_files(line.connection):
+            raise NotTaken("too few files may be open here: ulimit -n")
         began = time.monotonic()
         async with asyncio.timeout(_BUILD_SECONDS):
             request = await line.expect("run")
@@ -290,6 +295,12 @@ class Takeover:
                 return await supervisor.watch()
             finally:
                 hearing.cancel()
+
+
+def _is_short_of_files(newest: socket.socket) -> bool:
+    """Its number was the lowest that was free. A run holds some, and its connections more."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return limit != resource.RLIM_INFINITY and newest.fileno() >= limit - _SPARE_FILES
 
 
 def _closing(run: Run, outcome: Outcome, cause: str | None, began: float) -> dict[str, Any]:

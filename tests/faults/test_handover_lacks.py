@@ -176,3 +176,14 @@ def test_a_store_that_is_busy_costs_a_session_its_past_and_nothing_else(
         # The first of its lines: one that waited too long for this gateway has one of its own.
         assert done.err.startswith("netproxy run: warning: the session rel begins anew: ")
         wait_for(lambda: len(office.events("netproxy.run.exited")) == 2)
+
+
+def test_without_open_files_to_spare_a_run_has_its_own_gateway(me: Person, base: Path) -> None:
+    office = Office(me, base)
+    with office.gateway("--ask", "never") as service:
+        assert office.run("--ask", "never", command=("true",)).status == 0
+        most = len(list(Path(f"/proc/{service.pid}/fd").iterdir())) + 20
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (most, most))
+        done = office.run("--ask", "never", command=("true",))
+        assert (done.status, done.err) == (0, "")
+    assert office.gateways() == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 
 import pytest
@@ -69,6 +70,22 @@ def test_two_ends_of_a_line() -> None:
         os.close(reading)
         here.close()
     assert there.fileno() == -1
+
+
+def test_files_that_were_lost_on_their_way_are_named() -> None:
+    """No number is free for them here: the kernel drops them, and says so."""
+    mine, yours = socket.socketpair()
+    line = Line(yours)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    Line(mine).send("run", {"directory": Handle(mine.fileno())})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limit[1]))
+    try:
+        with pytest.raises(LaunchFailed, match="ulimit -n"):
+            line.receive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+        line.close()
+        mine.close()
 
 
 def test_who_hangs_up_says_nothing() -> None:
