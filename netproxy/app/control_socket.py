@@ -89,7 +89,9 @@ class ControlSocket:
         self._identity = found.st_dev, found.st_ino
 
     def close(self) -> None:
-        """Hang up, and take the name away unless it is somebody else's by now."""
+        """Hang up, and take the name away unless it is somebody else's by now. Once is enough."""
+        if self.listener.fileno() < 0:
+            return
         self.listener.close()
         with suppress(OSError):
             found = self.path.lstat()

@@ -127,11 +127,11 @@ class Service:
 
     async def _take_over(self, stack: AsyncExitStack, shared: Shared) -> Takeover | None:
         """Serve runs that this user starts meanwhile; None where nobody could offer one."""
-        socket = stack.enter_context(runs_socket(self._environ, self.log))
-        if socket is None:
+        opened = stack.enter_context(runs_socket(self._environ, self.log))
+        if opened is None:
             return None
         settings = next(iter(self._sessions.values())).settings
-        takeover = Takeover(socket.listener, shared, self._trail, settings, reviewer_name())
+        takeover = Takeover(opened, shared, self._trail, settings, reviewer_name())
         self._takeover = await stack.enter_async_context(takeover)
         return self._takeover
 

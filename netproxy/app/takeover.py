@@ -85,16 +85,16 @@ class Takeover:
 
     def __init__(
         self,
-        listener: socket.socket,
+        opened: ControlSocket,
         shared: Shared,
         trail: AuditTrail,
         settings: Settings,
         user: str,
     ) -> None:
-        """`settings`: those of the gateway's first session. The listener stays the caller's."""
+        """`settings`: those of the gateway's first session."""
         self.runs: dict[str, Run] = {}
         self._launchers: set[int] = set()
-        self._listener = listener
+        self._opened = opened
         self._shared = shared
         self._trail = trail
         self._settings = settings
@@ -124,24 +124,26 @@ class Takeover:
         return any(descends_from(pid, launcher) for launcher in self._launchers)
 
     def stop_accepting(self) -> None:
-        """Leave runs that come now to gateways of their own."""
-        self._loop.remove_reader(self._listener)
+        """Leave runs that come now to gateways of their own: nobody is found here any more."""
         if self._rest is not None:
             self._rest.cancel()
+        if self._opened.listener.fileno() >= 0:
+            self._loop.remove_reader(self._opened.listener)
+            self._opened.close()
 
     async def finished(self) -> None:
         """Return when no run is left."""
         await self._idle.wait()
 
     def _listen(self) -> None:
-        self._loop.add_reader(self._listener, self._accept)
+        self._loop.add_reader(self._opened.listener, self._accept)
 
     def _accept(self) -> None:
         try:
-            connection, _ = self._listener.accept()
+            connection, _ = self._opened.listener.accept()
         except OSError as problem:
             if problem.errno in EXHAUSTED:
-                self._loop.remove_reader(self._listener)
+                self._loop.remove_reader(self._opened.listener)
                 self._rest = self._loop.call_later(EXHAUSTED_SECONDS, self._listen)
             return
         connection.setblocking(False)

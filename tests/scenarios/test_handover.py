@@ -198,3 +198,20 @@ def test_a_window_that_closes_takes_its_command_along(me: Person, base: Path) ->
     (exited,) = office.events("netproxy.run.exited")
     assert exited["process.exit.code"] == 9
     assert office.gateways() == 1
+
+
+def test_a_gateway_that_drains_is_not_found(me: Person, base: Path) -> None:
+    """Whoever waited for it would wait in vain, as long as it lets its clients finish."""
+    office = Office(me, base)
+    with office.gateway("--ask", "never", "--drain", "30") as service:
+        script = "echo up; read -r _"
+        with office.begin("--ask", "never", command=("sh", "-c", script)) as running:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "up\n"
+            service.signal()
+            eventually(lambda: not (office.sockets / "runs.sock").exists())
+            assert office.run("--ask", "never", command=("true",)).status == 0
+            assert office.gateways() == 2
+            running.communicate("\n", timeout=30)
+        assert running.returncode == 0
+        assert service.ends() == 0
