@@ -25,7 +25,7 @@ from netproxy.app.control_socket import (
 )
 from netproxy.app.frames import Line
 from netproxy.app.hang_up import FORWARDED, LOOK_AGAIN_SECONDS, HangUp
-from sandbox.errors import FenceUnavailable, SandboxError
+from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.host import program_paths
 from sandbox.streams import refuse_ways_out
 from sandbox.wire import Handle
@@ -42,6 +42,7 @@ _PATIENCE_SECONDS = 2.0
 # A record may take 2 s on a slow disk, and there are some.
 _RECORD_SECONDS = 10.0
 _GONE = "the gateway that it was run by has ended"
+_SILENT = "the gateway that it was run by does not answer"
 
 
 def handed_over(arguments: list[str], environ: Mapping[str, str]) -> int | None:
@@ -149,9 +150,12 @@ def _launch(line: Line, order: dict[str, Any]) -> int:
     except FenceUnavailable as unavailable:
         _abandon(fence)
         return _fail(f"can't build the sandbox: {unavailable}")
+    except PlanRefused as refused:
+        _abandon(fence)
+        return _fail(str(refused), os.EX_USAGE)
     except (SandboxError, OSError) as failed:
         _abandon(fence)
-        return _fail(f"the command could not be run: {failed}")
+        return _fail(f"the command could not be run: {_in_words(failed)}")
     except BaseException:
         _abandon(fence)
         raise
@@ -198,6 +202,8 @@ def _attend(line: Line, command: Attended) -> int:
 def _last_word(line: Line) -> tuple[str, Any] | None:
     try:
         return line.receive()
+    except TimeoutError:
+        return "failed", f"the command ended, which may not be on record: {_SILENT}"
     except (OSError, SandboxError):
         return None
 
@@ -253,9 +259,21 @@ def _abandon(fence: Fence | None) -> None:
         fence.abandon()
 
 
-def _fail(text: str) -> int:
+def _in_words(failed: Exception) -> str:
+    match failed:
+        case ConnectionError():
+            return _GONE
+        case TimeoutError():
+            return _SILENT
+        case _:
+            from netproxy.app.os_errors import in_words
+
+            return in_words(failed)
+
+
+def _fail(text: str, status: int = _EXIT_OURS) -> int:
     _say(text)
-    return _EXIT_OURS
+    return status
 
 
 def _say(text: str) -> None:

@@ -24,6 +24,7 @@ from netproxy.app.closing import closing_line
 from netproxy.app.control_socket import RUNS, ControlRefused, control_folder, open_control
 from netproxy.app.descent import descends_from
 from netproxy.app.likeness import difference, peer_of
+from netproxy.app.os_errors import in_words
 from netproxy.app.policy_in_force import PolicyInForce
 from netproxy.app.proving import go_on_only_if_held
 from netproxy.app.reception import Run
@@ -164,8 +165,10 @@ class Takeover:
             await self._take(line)
         except NotTaken as why:
             await line.say("own", str(why))
-        except (AuditError, SandboxError, OSError, TimeoutError) as error:
-            await line.say("failed", f"the command could not be run: {error}")
+        except TimeoutError:
+            await line.say("failed", "the command could not be run: its sandbox took too long")
+        except (AuditError, SandboxError, OSError) as error:
+            await line.say("failed", f"the command could not be run: {in_words(error)}")
         except Exception as error:  # noqa: BLE001  # a task's root: other runs go on
             self._shared.report(f"a run failed: {type(error).__name__}: {error}")
             await line.say("failed", "the command could not be run: its gateway failed")

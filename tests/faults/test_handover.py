@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -69,3 +70,37 @@ def test_a_gateway_that_says_nothing_is_not_waited_for(me: Person, base: Path) -
         assert office.run("--ask", "never", command=("true",)).status == 0
         service.signal(signal.SIGCONT)
     assert office.gateways() == 2
+
+
+def test_a_gateway_that_says_nothing_of_the_end_is_not_called_gone(me: Person, base: Path) -> None:
+    office = Office(me, base)
+    with office.gateway("--ask", "never") as service:
+        script = "echo up; read -r _"
+        with office.begin("--ask", "never", command=("sh", "-c", script)) as running:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "up\n"
+            service.signal(signal.SIGSTOP)
+            _, said = running.communicate("\n", timeout=60)
+        service.signal(signal.SIGCONT)
+    assert running.returncode == 125
+    assert said == (
+        "netproxy run: the command ended, which may not be on record: "
+        "the gateway that it was run by does not answer\n"
+    )
+
+
+def test_what_can_not_be_built_is_said_as_ever(me: Person, base: Path) -> None:
+    """Another run is about to remove a mount point, and never does."""
+    office = Office(me, base)
+    (office.workspace / ".vscode").mkdir()
+    (office.workspace / ".vscode").chmod(0o1755)
+    holder = os.open(office.workspace / ".vscode", os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    with office.gateway("--ask", "never"):
+        handed, own = (
+            office.run("--ask", "never", "--gateway", kind, command=("true",))
+            for kind in ("auto", "own")
+        )
+    os.close(holder)
+    assert (handed.status, handed.err) == (own.status, own.err)
+    assert own.status == os.EX_USAGE
