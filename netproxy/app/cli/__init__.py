@@ -24,6 +24,8 @@ VERBS = {
     "demo": "show the main job on local origins",
 }
 
+_INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
+
 _HELP = """usage: netproxy VERB [options]
 
 {verbs}
@@ -34,7 +36,10 @@ netproxy VERB --help explains a verb."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb. Returns the exit status (sysexits for our own failures)."""
     with standard_streams():
-        return _perform(sys.argv[1:] if arguments is None else arguments)
+        try:
+            return _perform(sys.argv[1:] if arguments is None else arguments)
+        except KeyboardInterrupt:  # also while a verb is imported
+            return _INTERRUPTED
 
 
 def _perform(words: list[str]) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 
 from netproxy.app.footing import unfit
@@ -23,8 +22,6 @@ def main(arguments: list[str]) -> int:
     try:
         status = handed_over(arguments, os.environ) if unfit() is None else None
         return _run(arguments) if status is None else status
-    except KeyboardInterrupt:  # before the command ran, or after it ended
-        return 128 + signal.SIGINT
     finally:
         gc.freeze()
 

@@ -16,17 +16,14 @@ from otel import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What the shell reports for a program that Ctrl-C ended: 128 + the signal.
-_INTERRUPTED = 130
-
 
 def run_verb(
     group: str, verbs: Mapping[str, str], arguments: list[str], *, options: str = "[options]"
 ) -> int:
     """Run `netproxy.app.cli.<group>_<verb>`, or say which there are. Returns the exit status.
 
-    `verbs` are what may follow, each with its summary. What the verb raises beyond an interrupt
-    and a closed pipe is the caller's.
+    `verbs` are what may follow, each with its summary. What the verb raises beyond a closed pipe
+    is the caller's.
     """
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
         stream = sys.stdout if arguments else sys.stderr
@@ -39,8 +36,6 @@ def run_verb(
         return EXIT_USAGE
     try:
         status: int = importlib.import_module(f"netproxy.app.cli.{group}_{verb}").main(rest)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     except BrokenPipeError:  # of a verb that writes to the descriptor itself
         return EXIT_PIPE_CLOSED
     return status

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from netproxy.app.cli.verbs import run_verb
+from netproxy.app.cli import main
 
 GROUPS = ("approvals", "audit", "policy", "webhook")
 
@@ -41,11 +41,14 @@ def test_an_unknown_verb_is_shown_and_made_visible(
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("words", [["demo"], ["webhook", "test"]], ids=" ".join)
+def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     def interrupted(_: list[str]) -> int:
         raise KeyboardInterrupt
 
-    module = ModuleType("webhook_test")
+    module = ModuleType("interrupted")
     module.main = interrupted  # type: ignore[attr-defined]  # a fake verb
-    monkeypatch.setitem(sys.modules, "netproxy.app.cli.webhook_test", module)
-    assert run_verb("webhook", {"test": "…"}, ["test"]) == 130
+    monkeypatch.setitem(sys.modules, f"netproxy.app.cli.{'_'.join(words)}", module)
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    assert main(words) == 130
