@@ -260,7 +260,10 @@ def test_a_project_is_taken_when_its_new_content_is_trusted(
             assert netproxy("trust", "--yes").status == 0
             assert run.says("cut") * share() < WITHIN_SECONDS
             run.says("again 403")
-            assert run.ends() == (0, "")
+            status, said = run.ends()
+    # Its mount went with the file that was replaced: the command is told of, and nothing else.
+    assert (status, said.count("\n")) == (0, 1)
+    assert f"{project.path} was put there from outside" in said
     (rejected,) = netproxy.events("netproxy.config.rejected")
     assert "changed since it was trusted" in rejected["netproxy.config.errors"][0]
 
