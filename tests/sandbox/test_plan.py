@@ -339,3 +339,29 @@ def test_a_long_plan_is_counted_for_the_record() -> None:
 def test_files_that_must_seem_our_own_are_copied_where_they_are_seen() -> None:
     spec = SandboxSpec(working_directory="/w", rules=USUAL, owned=("/etc/ssh/x.conf",))
     assert make_plan(spec).mounts[-1].access is Access.OWNED
+
+
+def test_what_a_mount_keeps_closed_would_open_without_it() -> None:
+    """Somebody outside may take a mount away: what holds around it holds there, too, then."""
+    plan = Plan(
+        mounts=(
+            Mount(Access.READ, "/"),
+            Mount(Access.HIDDEN, "/keys"),
+            Mount(Access.READ, "/srv"),
+            Mount(Access.WRITE, "/work"),
+            Mount(Access.READ, "/work/.git/config"),
+            Mount(Access.UNREADABLE, "/work/.env"),
+            Mount(Access.SPARSE, "/home"),
+            Mount(Access.HIDDEN, "/home/more"),
+            Mount(Access.LINK, "/home/link", "/elsewhere"),
+            Mount(Access.SEALED, "/home"),
+        ),
+        working_directory="/work",
+        identities={},
+    )
+    assert plan.would_open() == {
+        "/keys": Access.READ,
+        "/work/.git/config": Access.WRITE,
+        "/work/.env": Access.WRITE,
+        "/home": Access.READ,
+    }

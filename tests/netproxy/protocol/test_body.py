@@ -54,6 +54,10 @@ def test_chunks_wherever_they_are_split(parts: list[bytes]) -> None:
     assert chunked(parts) == (b"hello0123456789", True, b"next")
 
 
+def test_chunks_byte_by_byte() -> None:
+    assert chunked([BODY[at : at + 1] for at in range(len(BODY))])[:2] == (b"hello0123456789", True)
+
+
 @pytest.mark.parametrize(
     "body",
     [
