@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def name_problem(host: str, hello: Hello) -> str | None:
     """Say which name is not the canonical `host`'s. None: it has no name, or all are right.
 
-    An address has no name of its own to compare with. Where the name may still come in what nobody
+    An address has no name of its own to compare with. Where a name may still come in what nobody
     waits for, or in what we can't read, it is not known, and that is a problem, too: else a long,
-    slow or broken hello would hide it.
+    slow or broken hello would hide it, or another hello behind it.
     """
     if is_address(host):
         return None
@@ -26,7 +26,7 @@ def name_problem(host: str, hello: Hello) -> str | None:
         if not _is(host, name):
             asked = shown(name.decode("latin-1"))
             return f"the tunnel was opened for {host}, but its TLS asks for {asked}"
-    if not (hello.server_names or hello.is_whole or hello.is_ended):
+    if not (hello.is_whole or hello.is_ended):
         return (
             f"the tunnel was opened for {host}, but its TLS is too long, slow or broken to show it"
         )

@@ -194,7 +194,8 @@ class _End:
         if self.first is None:
             self.other.deliver(data)
         elif (seen := self.first.take(data, self.let_go)) is not None:
-            self.first = None
+            if self.first.is_over:
+                self.first = None
             self.other.deliver(seen)
 
     def let_go(self, *, is_ended: bool = False) -> None:

@@ -15,18 +15,21 @@ import pytest
 from netproxy.model import OnDenial, Reason, Sni, Verdict
 from otel.events import ConnectionClosed, PolicyDecision, TlsObserved
 from tests.support.fakes import FakePolicy, FakeResolver
-from tests.support.hellos import extension, hello, names, record, records
+from tests.support.hellos import RETRIED, extension, hello, names, record, records
 from tests.support.origins import origin, read_all
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
+from tests.support.tls import make_authority
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from tests.support.origins import Origin
 
 FRONT = "front.test"
 HIDDEN = hello(names(b"hidden.test"))
 HONEST = hello(names(FRONT.encode()))
+RETRIED_HELLO = hello(names(FRONT.encode()), RETRIED)  # a server may ask for another one
 
 
 class Sink:
@@ -110,6 +113,13 @@ FORMS = {
     "broken before the name": [hello(extension(16, b"\0\xff"), b"\0\0\0\xff")],
     "broken off by another record": [HIDDEN[:3] + b"\0\x04" + HIDDEN[5:9] + b"\x17\x03\x03\0\x01x"],
     "behind the limit": [hello(extension(21, bytes(5_000)), names(b"hidden.test"))],
+    "behind its own, which is over the limit": [
+        hello(names(FRONT.encode()), extension(21, bytes(5_000)))
+    ],
+    "behind its own, in the same record": [record(22, HONEST[5:] + HIDDEN[5:])],
+    "behind its own, broken off": [record(22, HONEST[5:] + b"\x01") + record(20, b"\x01")],
+    "right behind its own": [RETRIED_HELLO + HIDDEN],
+    "behind its own and a dummy": [RETRIED_HELLO + record(20, b"\x01") + HIDDEN],
 }
 
 
@@ -120,6 +130,97 @@ def test_another_name_is_cut_before_a_byte_of_it_arrives(
     with sink.listening() as listening, proxy(setting) as running:
         assert say(running, f"{FRONT}:{listening.port}", *parts) == b"cut"
         assert_refused(running, sink)
+
+
+class RetryingServer:
+    """A real one that asks whoever sends no key for another hello (RFC 8446 section 4.1.4)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked_for: list[str | None] = []
+        self._context = make_authority(folder, FRONT).server_context()
+        self._context.sni_callback = lambda _socket, name, _context: self.asked_for.append(name)
+
+    def __call__(self, connection: socket.socket) -> None:
+        self._context.wrap_socket(connection, server_side=True).close()
+
+
+def keyed_hello(host: bytes, key: bytes) -> bytes:
+    """One of TLS 1.3; a key of no bytes is none."""
+    share = b"" if not key else b"\0\x1d" + len(key).to_bytes(2) + key
+    return hello(
+        names(host),
+        RETRIED,
+        extension(10, b"\0\x02\0\x1d"),  # supported_groups: x25519
+        extension(13, b"\0\x04\x08\x04\x04\x03"),  # signature_algorithms
+        extension(51, len(share).to_bytes(2) + share),
+    )
+
+
+# Its random number says that a ServerHello is a HelloRetryRequest (RFC 8446 section 4.1.3).
+ASKS_AGAIN = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891")
+# Any number is a public key of x25519 (RFC 7748).
+SECOND = record(20, b"\x01") + keyed_hello(b"hidden.test", b"\x09" + bytes(31))
+
+
+def test_a_second_hello_which_the_server_asked_for_is_looked_at(
+    setting: Setting, tmp_path: Path
+) -> None:
+    server = RetryingServer(tmp_path)
+    with origin(server) as listening, proxy(setting) as running:
+        client, _ = running.connect(f"{FRONT}:{listening.port}")
+        with client:
+            client.sendall(keyed_hello(FRONT.encode(), b""))
+            assert ASKS_AGAIN in client.recv(65536)
+            for byte in SECOND[:-1]:
+                client.sendall(bytes((byte,)))
+            client.sendall(SECOND[-1:])
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        running.settle()
+        assert running.audit.decisions == [("allow", "allowed_by_rule"), ("deny", "sni_mismatch")]
+    assert server.asked_for == [FRONT]
+
+
+def test_where_it_is_only_recorded_the_second_is_on_record_too(
+    setting: Setting, tmp_path: Path
+) -> None:
+    setting.policy.sni = Sni.RECORD
+    server = RetryingServer(tmp_path)
+    with origin(server) as listening, proxy(setting) as running:
+        client, _ = running.connect(f"{FRONT}:{listening.port}")
+        with client:
+            client.sendall(keyed_hello(FRONT.encode(), b""))
+            assert ASKS_AGAIN in client.recv(65536)
+            client.sendall(SECOND)
+            assert client.recv(65536)[:1] == b"\x16"
+        running.settle()
+        seen = [each.server_name for each in running.audit.of(TlsObserved)]
+    assert seen == server.asked_for == [FRONT, "hidden.test"]
+
+
+def test_real_clients_that_are_asked_again_are_let_through(
+    setting: Setting, tmp_path: Path
+) -> None:
+    """The server wants another group than the client guesses first."""
+    authority = make_authority(tmp_path, FRONT)
+    context = authority.server_context()
+    context.set_ecdh_curve("secp521r1")
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secured:
+            while data := secured.recv(65536):
+                secured.sendall(data)
+
+    trusting = ssl.create_default_context(cafile=authority.bundle)
+    with origin(serve) as listening, proxy(setting) as running:
+        client, _ = running.connect(f"{FRONT}:{listening.port}")
+        with trusting.wrap_socket(client, server_hostname=FRONT) as secured:
+            secured.sendall(b"hello")
+            assert secured.recv(100) == b"hello"
+        running.settle()
+        assert running.audit.decisions == [("allow", "allowed_by_rule")]
+        (seen,) = running.audit.of(TlsObserved)  # it said the same again
+    assert seen.server_name == FRONT
 
 
 def test_what_came_with_the_connect_is_looked_at_too(setting: Setting, sink: Sink) -> None:
@@ -180,7 +281,11 @@ PASSING = {
     "nearly TLS": [b"\x16", b"\x03", b"\x01", b"\0\x01", b"\x09"],
     "a hello that ends too soon": [HONEST[:-1]],
     "a first byte alone": [b"\x16"],
-    "its own, and then over the limit": [hello(names(FRONT.encode()), extension(21, bytes(5_000)))],
+    "its own, twice": [RETRIED_HELLO, record(20, b"\x01") + RETRIED_HELLO, record(23, b"sealed")],
+    "its own, and a finished handshake": [
+        RETRIED_HELLO,
+        record(20, b"\x01") + record(22, b"\x01\0\0\x80" + bytes(36)) + record(23, b"sealed"),
+    ],
 }
 
 

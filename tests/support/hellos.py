@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 
 def extension(kind: int, body: bytes) -> bytes:
     return kind.to_bytes(2) + len(body).to_bytes(2) + body
@@ -11,6 +13,11 @@ def names(*hosts: bytes) -> bytes:
     """A server_name extension (RFC 6066 section 3)."""
     listed = b"".join(b"\0" + len(host).to_bytes(2) + host for host in hosts)
     return extension(0, len(listed).to_bytes(2) + listed)
+
+
+# What a server may answer with a request for another hello: TLS 1.3 (RFC 8446 section 4.1.4).
+RETRIED: Final = extension(43, b"\x02\x03\x04")
+EARLY_DATA: Final = extension(42, b"")
 
 
 def hello(*extensions: bytes) -> bytes:

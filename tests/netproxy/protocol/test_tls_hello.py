@@ -13,8 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netproxy.protocol.buffer import NEED_DATA
-from netproxy.protocol.tls_hello import NOT_TLS, Hello, HelloReader, Outcome, may_begin
-from tests.support.hellos import extension, hello, names, record, records
+from netproxy.protocol.tls_hello import (
+    NOT_TLS,
+    Between,
+    Hello,
+    HelloReader,
+    Outcome,
+    may_begin,
+)
+from tests.support.hellos import EARLY_DATA, RETRIED, extension, hello, names, record, records
 from tests.support.loops import PATIENCE_SECONDS
 
 LIMIT = 64 * 1024
@@ -47,9 +54,10 @@ def of_python(name: str | None, alpn: list[str]) -> bytes:
 def test_what_python_sends(alpn: list[str]) -> None:
     sent = of_python("www.example.test", alpn)
     expected = tuple(word.encode() for word in alpn)
-    assert read(sent) == Hello(
-        server_names=(b"www.example.test",), alpn=expected, has_ech=False, is_whole=True
-    )
+    found = read(sent)
+    assert isinstance(found, Hello)
+    assert found.shown == ((b"www.example.test",), expected, False, True)
+    assert found.may_be_retried
 
 
 def test_what_openssl_sends() -> None:
@@ -67,7 +75,8 @@ def test_what_openssl_sends() -> None:
             with connection:
                 found = read(connection.recv(65536))
             client.wait(PATIENCE_SECONDS)
-    assert found == Hello(server_names=(b"s.test",), alpn=(b"h2",), has_ech=False, is_whole=True)
+    assert isinstance(found, Hello)
+    assert found.shown == ((b"s.test",), (b"h2",), False, True)
 
 
 def test_without_a_name() -> None:
@@ -248,7 +257,9 @@ OPENSSL_TAKES = {
 @pytest.mark.parametrize("sent", OPENSSL_TAKES.values(), ids=list(OPENSSL_TAKES))
 def test_the_name_that_openssl_reads_is_read(sent: bytes) -> None:
     assert openssl_saw(sent) == ["a.test"]
-    assert read(sent) == Hello(server_names=(b"a.test",), alpn=(), has_ech=False, is_whole=True)
+    found = read(sent)
+    assert isinstance(found, Hello)
+    assert found.shown == PLAIN.shown
 
 
 def test_a_record_may_be_longer_than_it_should() -> None:
@@ -296,3 +307,114 @@ def test_who_gives_up_in_what_is_skipped_reads_none_of_it() -> None:
 
 def test_its_words_are_shown_as_they_are_written() -> None:
     assert repr(NOT_TLS) == "NOT_TLS"
+
+
+def of(found: Outcome) -> tuple[object, ...]:
+    assert isinstance(found, Hello)
+    return found.shown
+
+
+def test_every_hello_of_a_record_counts() -> None:
+    both = hello(names(b"a.test"), RETRIED)[5:] + hello(names(b"b.test"))[5:]
+    for sent in (record(22, both), records(both, 40), records(both, len(both) - 1)):
+        assert of(read(sent)) == ((b"a.test", b"b.test"), (), False, True)
+    begun = hello(names(b"a.test"))[5:] + b"\x01\0"
+    for sent in (record(22, begun) + record(20, b"\x01"), record(22, begun) + b"\xff"):
+        assert of(read(sent)) == ((b"a.test",), (), False, False)
+    other = record(22, hello(names(b"a.test"))[5:] + b"\x0b\0\0\0")
+    assert of(read(other)) == PLAIN.shown
+
+
+@pytest.mark.parametrize(
+    ("extensions", "may_be_retried", "has_early_data"),
+    [
+        ([], False, False),
+        ([RETRIED], True, False),
+        ([EARLY_DATA, RETRIED], True, True),
+        ([RETRIED, b"\xff"], False, False),
+    ],
+)
+def test_only_tls_1_3_asks_for_another(
+    extensions: list[bytes], *, may_be_retried: bool, has_early_data: bool
+) -> None:
+    found = read(hello(*extensions))
+    assert isinstance(found, Hello)
+    assert (found.may_be_retried, found.has_early_data) == (may_be_retried, has_early_data)
+
+
+FIRST = Hello(server_names=(), alpn=(), has_ech=False, is_whole=True, may_be_retried=True)
+EARLY = Hello(server_names=(), alpn=(), has_ech=False, is_whole=True, has_early_data=True)
+DUMMY = record(20, b"\x01")  # RFC 8446 appendix D.4
+
+
+@given(st.lists(st.sampled_from([20, 21, 23])), st.binary(max_size=40), st.data())
+def test_what_comes_between_goes_on_up_to_the_handshake(
+    kinds: list[int], part: bytes, data: st.DataObject
+) -> None:
+    """However it is cut."""
+    sent = b"".join(record(kind, part) for kind in kinds)
+    edges = data.draw(st.lists(st.integers(0, len(sent)), max_size=12))
+    between = Between(EARLY)
+    for a, b in itertools.pairwise([0, *sorted(edges), len(sent)]):
+        assert between.walk(sent[a:b]) == b - a
+    assert between.walk(DUMMY + SENT) == len(DUMMY)
+
+
+@pytest.mark.parametrize("kind", [23, 24, 0, 0x47])
+def test_nothing_is_looked_for_behind_what_no_second_hello_follows(kind: int) -> None:
+    between = Between(FIRST)
+    assert between.walk(DUMMY) == len(DUMMY)
+    assert between.walk(DUMMY + record(kind, b"x") + SENT) is None
+
+
+def test_early_data_is_walked_over_while_a_server_may_skip_it() -> None:
+    between = Between(EARLY)
+    sent = record(23, bytes(0xFFFF))
+    for _ in range(17):
+        assert between.walk(sent) == len(sent)
+    assert between.walk(record(23, b"x")) is None
+    assert Between(FIRST).walk(record(20, bytes(0xFFFF)) * 20 + SENT) == 20 * (5 + 0xFFFF)
+
+
+def second(*parts: bytes, first: Hello = FIRST, known: bytes = b"known") -> Outcome:
+    reader = HelloReader(limit=LIMIT, begins_at=len(known), between=Between(first))
+    outcome: Outcome = NEED_DATA
+    for part in (known, *parts):
+        outcome = reader.receive(part)
+        if outcome is not NEED_DATA:
+            break
+    assert reader.held.startswith(known)
+    return outcome
+
+
+def test_a_second_one_is_read_behind_what_is_known() -> None:
+    assert second(SENT) == second(*(bytes((byte,)) for byte in SENT)) == PLAIN
+    assert second(record(22, b""), DUMMY, SENT) == PLAIN
+    assert second(records(SENT, 1)[:6], DUMMY, records(SENT, 1)[6:]) == PLAIN
+    early = record(23, b"skipped")
+    assert second(record(22, b""), early, SENT, first=EARLY) == PLAIN
+    assert second(record(22, b""), early, SENT) is NOT_TLS
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        record(22, b"\x10"),  # TLS 1.2: client_key_exchange
+        record(22, b"\x14\0\0\x0c"),
+        record(22, b"\x01\x03\0\0" + bytes(36)),  # encrypted: longer than any
+        record(22, b"\x01\x02\0\0" + bytes(36)) + record(23, b"x"),
+        record(22, b"\x01\x02") + b"\xff",
+    ],
+)
+def test_what_only_begins_like_a_second_one_is_none(begun: bytes) -> None:
+    assert second(begun) is NOT_TLS
+
+
+def test_a_second_one_that_is_not_whole_has_shown_no_name() -> None:
+    reader = HelloReader(limit=100, begins_at=5, between=Between(FIRST))
+    assert reader.receive(b"known" + SENT[:60]) is NEED_DATA
+    assert reader.give_up().shown == ((), (), False, False)
+    long = hello(extension(21, bytes(200)))
+    assert HelloReader(limit=100, begins_at=5, between=Between(FIRST)).receive(
+        b"known" + long
+    ) == Hello(server_names=(), alpn=(), has_ech=False, is_whole=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from netproxy.config import Limits
 from netproxy.model import ConnectionId, Destination, Protocol, Request
 from netproxy.transport.first_bytes import FirstBytes, observed
-from tests.support.hellos import extension, hello, names
+from tests.support.hellos import EARLY_DATA, RETRIED, extension, hello, names, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +114,88 @@ def test_giving_up_returns_what_is_kept() -> None:
     looking(scenario, judged)
     assert [shown.is_whole for shown in judged.seen] == [False]
     assert judged.in_time == 0
+
+
+FIRST = hello(names(b"a.test"), RETRIED)
+OTHER = hello(names(b"b.test"))
+DUMMY = record(20, b"\x01")
+DATA = record(23, b"sealed")
+
+
+def test_a_second_hello_is_judged_where_it_says_something_else() -> None:
+    judged = Judged()
+
+    def scenario(first: FirstBytes) -> None:
+        assert first.take(FIRST, judged.too_late) == FIRST
+        assert not first.is_over
+        assert first.take(memoryview(DUMMY), judged.too_late) == DUMMY
+        assert first.take(OTHER[:9], judged.too_late) is None
+        assert first.take(OTHER[9:] + DATA, judged.too_late) == OTHER + DATA
+        assert first.is_over
+
+    looking(scenario, judged)
+    assert [shown.server_names for shown in judged.seen] == [(b"a.test",), (b"b.test",)]
+
+    def the_same(first: FirstBytes) -> None:
+        assert first.take(FIRST, judged.too_late) == FIRST
+        assert first.take(DUMMY + FIRST, judged.too_late) == DUMMY + FIRST
+        assert first.is_over
+
+    looking(the_same, judged)
+    assert len(judged.seen) == 3
+    assert judged.in_time == 0
+
+
+def test_what_comes_with_the_first_hello_is_judged_before_any_of_it_goes_on() -> None:
+    judged = Judged()
+
+    def scenario(first: FirstBytes) -> None:
+        assert first.take(FIRST + DUMMY + OTHER[:-1], judged.too_late) is None
+        assert first.take(OTHER[-1:], judged.too_late) == FIRST + DUMMY + OTHER
+
+    looking(scenario, judged)
+    assert [shown.server_names for shown in judged.seen] == [(b"a.test",), (b"b.test",)]
+
+    def late(first: FirstBytes) -> None:
+        assert first.take(FIRST + OTHER[:-1], judged.too_late) is None
+        assert first.give_up(is_ended=False) == FIRST + OTHER[:-1]
+        assert first.is_over
+
+    looking(late, judged)
+    assert [shown.is_whole for shown in judged.seen[2:]] == [True, False]
+
+
+def test_behind_what_no_second_hello_follows_nothing_is_looked_at() -> None:
+    judged = Judged()
+    key_exchange = record(22, b"\x10\0\0\0")
+    for sent in (FIRST + DATA + OTHER, FIRST + key_exchange + OTHER, SENT + OTHER):
+
+        def at_once(first: FirstBytes, sent: bytes = sent) -> None:
+            assert first.take(sent, judged.too_late) == sent
+            assert first.is_over
+
+        def in_turn(first: FirstBytes, sent: bytes = sent) -> None:
+            begun = sent.index(b"\x16", 5) if sent.startswith(SENT) else len(FIRST)
+            first.take(sent[:begun], judged.too_late)
+            if not first.is_over:
+                assert first.take(sent[begun:], judged.too_late) == sent[begun:]
+            assert first.is_over
+
+        looking(at_once, judged)
+        looking(in_turn, judged)
+    assert {shown.server_names for shown in judged.seen} == {(b"a.test",)}
+
+
+def test_a_second_hello_may_come_behind_early_data() -> None:
+    judged = Judged()
+
+    def scenario(first: FirstBytes) -> None:
+        begun = hello(names(b"a.test"), RETRIED, EARLY_DATA) + DUMMY + DATA
+        assert first.take(begun, judged.too_late) == begun
+        assert first.take(DATA + OTHER, judged.too_late) == DATA + OTHER
+
+    looking(scenario, judged)
+    assert [shown.server_names for shown in judged.seen] == [(b"a.test",), (b"b.test",)]
 
 
 def test_what_was_seen_is_worded_for_the_record() -> None:
