@@ -60,7 +60,8 @@ class _Group:
         self._leader = os.pidfd_open(pid)
 
     def end(self) -> None:
-        with suppress(ProcessLookupError):
+        # It ended with us, or is another user's by now: what is held is let go all the same.
+        with suppress(ProcessLookupError, PermissionError):
             try:
                 signal.pidfd_send_signal(self._leader, signal.SIGKILL, None, _PROCESS_GROUP)
             except OSError as error:

@@ -36,27 +36,36 @@ def read_mounts(text: bytes) -> list[Mounted]:
     return found
 
 
-def other_names(path: str, mounts: Iterable[Mounted]) -> Iterator[str]:
-    """Where else what is at an absolute path without links might be; its reader has to look.
+class Mounts:
+    """The list in the order in which many paths are asked for: hosts have thousands of mounts."""
 
-    What is mounted over such a place hides it, so that there may be something else.
-    """
-    known = list(mounts)
-    around = max(
-        (each for each in known if _is_within(path, each.point)),
-        key=lambda each: len(each.point),
-        default=None,
-    )
-    if around is None:
-        return
-    # Of those that are stacked at one point the last one is seen.
-    around = [each for each in known if each.point == around.point][-1]
-    place = _joined(around.root, path[len(around.point.rstrip("/")) :])
-    for each in known:
-        if each.device == around.device and _is_within(place, each.root):
-            other = _joined(each.point, place[len(each.root.rstrip("/")) :])
-            if other != path:
-                yield other
+    def __init__(self, mounts: Iterable[Mounted]) -> None:
+        # Of those that are stacked at one point the last one is seen.
+        self._seen_at: dict[str, Mounted] = {}
+        self._of_device: dict[bytes, list[Mounted]] = {}
+        for each in mounts:
+            self._seen_at[each.point] = each
+            self._of_device.setdefault(each.device, []).append(each)
+
+    def other_names(self, path: str) -> Iterator[str]:
+        """Where else what is at an absolute path without links might be; its reader has to look.
+
+        What is mounted over such a place hides it, so that there may be something else.
+        """
+        around = self._around(path)
+        if around is None:
+            return
+        place = _joined(around.root, path[len(around.point.rstrip("/")) :])
+        for each in self._of_device[around.device]:
+            if _is_within(place, each.root):
+                other = _joined(each.point, place[len(each.root.rstrip("/")) :])
+                if other != path:
+                    yield other
+
+    def _around(self, path: str) -> Mounted | None:
+        while path and path not in self._seen_at:
+            path = path.rpartition("/")[0]
+        return self._seen_at.get(path or "/")
 
 
 def _plain(escaped: bytes) -> str:

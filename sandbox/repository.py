@@ -14,13 +14,15 @@ from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sandbox.git_config import values
+from sandbox.git_config import values_of
 from sandbox.model import Part
 from sandbox.mountpoints import is_mount_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# What leads to more that git obeys.
+_LEADING = ("core.hookspath", "include.path", "includeif.path")
 # A configuration is a few hundred bytes.
 _MOST_BYTES = 1 << 20
 # As many of its files, and of what they name, as somebody might have who keeps them in order.
@@ -125,19 +127,19 @@ def _named(files: Iterable[str], folder: str) -> Iterator[tuple[str, bool]]:
         if file in read:
             continue
         read.add(file)
-        for name, value in values(_content(file)):
+        for name, value in values_of(_content(file), *_LEADING):
             if name == "core.hookspath":
                 yield _spelled(folder, value), True
-            elif name in {"include.path", "includeif.path"}:
+            else:
                 waiting.append(path := _spelled(os.path.dirname(file), value))  # noqa: PTH120  # text
                 yield path, False
 
 
 def _work_tree(module: str, outer: str) -> str:
     """Where a submodule's hooks run; its own folder where it does not say, or says too much."""
-    for name, value in values(_content(f"{module}/config")):
+    for _, value in values_of(_content(f"{module}/config"), "core.worktree"):
         path = _spelled(module, value)
-        if name == "core.worktree" and path.startswith(f"{outer}/"):
+        if path.startswith(f"{outer}/"):
             return path
     return module
 

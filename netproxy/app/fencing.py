@@ -18,7 +18,7 @@ from netproxy.app.places import config_home, state_home
 from otel.values import replace
 from sandbox.capture import Capture
 from sandbox.model import Right, SandboxSpec
-from sandbox.other_names import other_names, read_mounts
+from sandbox.other_names import Mounts, read_mounts
 from sandbox.plan import in_force
 
 if TYPE_CHECKING:
@@ -140,12 +140,12 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
 def _mounted_again(paths: list[str]) -> dict[str, list[str]]:
     """Where else what is at these paths is seen, because a folder around it is mounted twice."""
     try:
-        mounts = read_mounts(_MOUNTS.read_bytes())
+        mounts = Mounts(read_mounts(_MOUNTS.read_bytes()))
     except OSError:
         return {}  # no /proc, and so no sandbox either
     found: dict[str, list[str]] = {}
     for path in paths:
-        for other in other_names(path, mounts):
+        for other in mounts.other_names(path):
             with suppress(OSError):  # another mount may lie over it
                 if os.path.samestat(os.lstat(path), os.lstat(other)):
                     found.setdefault(path, []).append(os.path.realpath(other))

@@ -6,9 +6,9 @@ It needs no second process, and can meet no stranger of our number: it ends with
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
+import struct
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,17 +20,8 @@ _CLOCK_MONOTONIC, _TIMER_ABSTIME = 1, 1  # linux/time.h
 # A signal that comes before we are stopped does nothing, and it comes once.
 _LEAST_SECONDS = 0.2
 _NS = 1_000_000_000
-
-
-class _Event(ctypes.Structure):
-    """struct sigevent, whose kind 0 is SIGEV_SIGNAL; it has 64 bytes."""
-
-    _fields_ = (
-        ("value", ctypes.c_void_p),
-        ("signal", ctypes.c_int),
-        ("kind", ctypes.c_int),
-        ("rest", ctypes.c_char * 48),
-    )
+# struct sigevent: a value of ours, SIGCONT, and SIGEV_SIGNAL, which is 0; it has 64 bytes.
+_EVENT = struct.pack("Pii48x", 0, signal.SIGCONT, 0)
 
 
 @contextmanager
@@ -39,12 +30,13 @@ def awake_at(deadline: float | None) -> Iterator[None]:
     if deadline is None:
         yield
         return
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "timer_create"):  # before glibc 2.34
         libc = ctypes.CDLL("librt.so.1", use_errno=True)
     timer = ctypes.c_void_p()
-    event = _Event(signal=signal.SIGCONT)
-    _checked(libc.timer_create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(timer)))
+    _checked(libc.timer_create(_CLOCK_MONOTONIC, _EVENT, ctypes.byref(timer)))
     try:
         at = max(deadline, time.monotonic() + _LEAST_SECONDS)
         times = (ctypes.c_long * 4)(0, 0, *divmod(round(at * _NS), _NS))  # struct itimerspec
@@ -56,5 +48,7 @@ def awake_at(deadline: float | None) -> Iterator[None]:
 
 def _checked(result: int) -> None:
     if result < 0:
+        import ctypes
+
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

@@ -40,10 +40,11 @@ LATER = {
     "tomllib",
     "urllib.request",
 }
-# Needed for connections only: the command starts meanwhile (netproxy.app.reception).
-GATEWAY = {
+# Needed for connections only, or later: the command starts meanwhile (netproxy.app.reception).
+AFTER_THE_COMMAND = {
     "approvals",
     "cryptography",
+    "ctypes",
     "httptools",
     "netproxy.app.wiring",
     "netproxy.connection",
@@ -66,7 +67,7 @@ def noted(pattern, flags=0):
         print(name)
     return compiled(pattern, flags)
 re.compile = noted
-import netproxy.app.cli.run_options, netproxy.app.run, netproxy.app.wiring
+import netproxy.app.cli.run_options, netproxy.app.run, netproxy.app.wiring, sandbox.repository
 assert "netproxy.protocol.plain_response" in sys.modules
 """
 
@@ -125,11 +126,11 @@ def test_where_nobody_is_asked_no_store_is_loaded(tmp_path: Path) -> None:
     assert "approvals.store.sqlite" not in modules
 
 
-def test_the_gateway_is_not_loaded_before_the_command_runs() -> None:
+def test_what_can_wait_for_the_command_is_not_loaded_before_it_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-c", BEFORE_THE_COMMAND], capture_output=True, text=True, check=True
     )
-    assert sorted(GATEWAY & set(done.stdout.split())) == []
+    assert sorted(AFTER_THE_COMMAND & set(done.stdout.split())) == []
 
 
 def test_no_long_pattern_is_compiled_before_there_is_something_to_match() -> None:

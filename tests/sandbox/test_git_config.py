@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.git_config import values
+from sandbox.git_config import values, values_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,14 @@ def test_it_says_what_git_says(tmp_path: Path, text: str) -> None:
     pairs = [entry.partition("\n") for entry in listed.split("\0") if "\n" in entry]
     assert list(values(text)) == [
         (f"{name.partition('.')[0]}.{name.rpartition('.')[2]}", value) for name, _, value in pairs
+    ]
+
+
+@pytest.mark.parametrize("text", [*_CASES, "[remote]\nurl = core.hooksPath\n", "", "[core]\n"])
+def test_one_name_is_found_wherever_it_is(text: str) -> None:
+    name = "core.hookspath"
+    assert list(values_of(text, "include.path", name)) == [
+        found for found in values(text) if found[0] == name
     ]
 
 

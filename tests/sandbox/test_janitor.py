@@ -55,6 +55,32 @@ def test_what_waits_for_ever_is_ended_and_the_rest_released(tmp_path: Path, kern
     asyncio.run(until((tmp_path / "released").exists))
 
 
+# A group that is not ours to end.
+_REFUSED = """
+import os, subprocess, time
+from sandbox import janitor
+with subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, start_new_session=True) as theirs:
+    os.setresuid(65534, 65534, 65534)
+    mine = janitor.Janitor([1], lambda: os.write(1, b"released"))
+    mine.started(theirs.pid)
+    print(theirs.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, who has somebody else's processes")
+def test_what_it_may_not_end_keeps_nothing_from_being_released() -> None:
+    words = [sys.executable, "-c", _REFUSED]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        theirs = int(run.stdout.readline())
+        run.send_signal(signal.SIGKILL)
+        said = run.stdout.read()
+    assert not is_gone(theirs)
+    os.kill(theirs, signal.SIGKILL)
+    assert said == "released"
+
+
 @pytest.mark.parametrize("say", [lambda _: None, lambda mine: mine.started(os.getpid())])
 def test_one_that_is_dismissed_does_nothing(
     tmp_path: Path, say: Callable[[janitor.Janitor], None]

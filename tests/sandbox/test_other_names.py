@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.other_names import Mounted, other_names, read_mounts
+from sandbox.other_names import Mounted, Mounts, read_mounts
 
 ROOT = Mounted(b"254:0", "/", "/")
 DATA = Mounted(b"8:1", "/", "/data")
@@ -45,4 +45,4 @@ def test_the_kernels_lines_are_read() -> None:
     ],
 )
 def test_where_else_it_is(path: str, mounts: list[Mounted], others: list[str]) -> None:
-    assert list(other_names(path, mounts)) == others
+    assert list(Mounts(mounts).other_names(path)) == others
