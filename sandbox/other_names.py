@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from otel.values import dataclass
+from sandbox.paths import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,7 +58,7 @@ class Mounts:
             return
         place = _joined(around.root, path[len(around.point.rstrip("/")) :])
         for each in self._of_device[around.device]:
-            if _is_within(place, each.root):
+            if is_within(place, each.root):
                 other = _joined(each.point, place[len(each.root.rstrip("/")) :])
                 if other != path:
                     yield other
@@ -76,7 +77,3 @@ def _plain(escaped: bytes) -> str:
 
 def _joined(folder: str, rest: str) -> str:
     return f"{folder.rstrip('/')}{rest}".rstrip("/") or "/"
-
-
-def _is_within(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")

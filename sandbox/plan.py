@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from otel.values import dataclass
 from sandbox.errors import PlanRefused
 from sandbox.model import Right, Rule
+from sandbox.paths import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -247,14 +248,14 @@ def _refuse_impossible(
 
 def _refuse_inside_ours(path: str, hidden: tuple[str, ...]) -> None:
     for root in hidden:
-        if _is_within(path, root):
+        if is_within(path, root):
             raise PlanRefused(f"{path} lies in {root}, which is hidden from the command")
 
 
 def _refuse_kernels_own(path: str) -> None:
-    if _is_within(path, _SHARED_MEMORY) and path != _SHARED_MEMORY:
+    if is_within(path, _SHARED_MEMORY) and path != _SHARED_MEMORY:
         return
-    if any(_is_within(path, root) for root in _OF_THE_KERNEL):
+    if any(is_within(path, root) for root in _OF_THE_KERNEL):
         raise PlanRefused(f"{path} is no folder to work in: what is there belongs to the kernel")
 
 
@@ -310,11 +311,7 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _lies_in(path: str, folders: Iterable[str]) -> bool:
-    return any(path != folder and _is_within(path, folder) for folder in folders)
-
-
-def _is_within(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")
+    return any(path != folder and is_within(path, folder) for folder in folders)
 
 
 def _parents_first(paths: Iterable[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """From a profile to the rules that hold on this disk: which paths exist, and what lies in them.
 
 What the words of a profile mean is `sandbox.profile`; which folders are netproxy's own, and above
-all rules, is `netproxy.app.fencing`. Looks at the disk and changes nothing.
+all rules, is `netproxy.app.fencing`; what others obey is `netproxy.app.kept_files`. Looks at the
+disk and changes nothing.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netproxy.app.kept_files import KeptFiles
 from otel.values import dataclass, field
 from sandbox.errors import PlanRefused
-from sandbox.model import Part, Right, Rule
-from sandbox.mountpoints import is_mount_point
+from sandbox.model import Right, Rule
+from sandbox.paths import is_within
 from sandbox.plan import in_force
 from sandbox.profile import (
     DEFAULT_SCAN_DEPTH,
-    SETTINGS,
     Entry,
     Places,
     entries_of,
@@ -29,17 +30,12 @@ from sandbox.profile import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from netproxy.app.sandbox_settings import SandboxSettings
-    from sandbox.model import Identity
+    from sandbox.model import Identity, Part
     from sandbox.profile import Profile
     from sandbox.scan import Found
-
-# Below a folder that is no workspace, only what lies in it and right below is looked through.
-_NEAR_DEPTH, _NEAR_ENTRIES = 1, 5_000
-# Below home: what git obeys in every repository (git-config(1), FILES).
-_GIT_FILES = (".gitconfig", ".config/git/config")
 
 
 class FolderMissing(Exception):
@@ -99,7 +95,7 @@ def is_or_above(path: str, home: str) -> bool:
 
     Also by another name, where a folder is mounted twice.
     """
-    return _is_within(home, path) or any(
+    return is_within(home, path) or any(
         _is_same(path, str(folder)) for folder in (Path(home), *Path(home).parents)
     )
 
@@ -140,9 +136,7 @@ class _Reader:
         self._named_last = len(chain)  # the layer of what was named for this run
         self._globs: dict[str, list[Entry]] = {}
         self._opened: set[str] = set()  # as spelled
-        self._obeyed = tuple(f"{places.home}/{name}" for name in _GIT_FILES)
-        self._kept_in = list(places.workspace)  # where nothing that is obeyed can be made
-        self._kept: list[str] = []  # what others obey, and is there
+        self._kept = KeptFiles(places.home, places.workspace, self._opened)
         self._made = FileRules()
 
     def read(self, runtime: str | None) -> FileRules:
@@ -160,13 +154,17 @@ class _Reader:
             found = self._survey(root, is_written=root in writable)
             if root in writable:
                 self._open_repository(root, writable[root].layer)
-                self._keep(root, found)
+                self._kept.keep_workspace(root, found.repositories if found is not None else [])
         for path, rule in writable.items():
             if path not in self._places.workspace and not rule.is_file:
-                self._keep_near(path)
+                self._kept.keep_near(path)
         for base in list(self._globs):
             self._survey(base, is_written=False)
-        self._close()
+        held = in_force(self._made.rules)
+        for path in self._kept.read_only(held):
+            self._made.add(Right.READ, path, 0)
+        self._made.missing = self._kept.kept_out(held)
+        self._made.unborn = self._kept.unborn
         return self._made
 
     def _named(self) -> Iterator[Entry]:
@@ -199,12 +197,12 @@ class _Reader:
             self._opened.add(entry.path)
             self._made.identities[path] = identity
             self._made.add(entry.right, path, entry.layer)
-        elif os.path.lexists(entry.path) and not self._is_kept_out(entry.path):
+        elif os.path.lexists(entry.path) and not self._kept.keeps_out(entry.path):
             self._take_existing(entry)
         elif entry.layer == self._named_last:
             self._take_absent(entry)
         elif entry.right is Right.READ:
-            self._made.missing.extend(self._to_keep_out(Part(entry.path)))
+            self._kept.keep_out(entry.path)
 
     def _take_existing(self, entry: Entry) -> None:
         real = os.path.realpath(entry.path)
@@ -214,30 +212,9 @@ class _Reader:
             self._made.shortcuts[entry.path] = real
 
     def _take_absent(self, entry: Entry) -> None:
-        kept = list(self._to_keep_out(Part(entry.path)))
-        if entry.right is not Right.READ or not kept:
+        if entry.right is not Right.READ or not self._kept.keep_out(entry.path):
             option = "--read" if entry.right is Right.READ else "--hide"
             raise FolderMissing(f"{option} {entry.named}: no such file or folder")
-        self._made.missing.extend(kept)
-
-    def _to_keep_out(self, part: Part) -> Iterator[Part]:
-        """Yield it if it is where the command could make it: in a workspace."""
-        real, name = _parent_of(part.path)
-        content = part.content
-        # Nothing can be mounted below what is not there: the first folder that is missing, then.
-        while not os.path.lexists(real) or self._is_kept_out(real):
-            real, name = _parent_of(real)
-            content = None
-        # Where we may not make it the command may not, either.
-        if self._is_inside(real) and os.access(real, os.W_OK | os.X_OK):
-            yield Part(f"{real}/{name}", content)
-
-    def _is_kept_out(self, path: str) -> bool:
-        """Whether what is there only keeps a command from making it: in a workspace, like ours."""
-        return self._is_inside(_parent_of(path)[0]) and is_mount_point(path)
-
-    def _is_inside(self, folder: str) -> bool:
-        return any(_is_within(folder, root) for root in self._kept_in)
 
     def _refuse_hidden_workspace(self) -> None:
         """Where somebody happens to stand opens nothing that his profile hides."""
@@ -246,7 +223,7 @@ class _Reader:
         hidden = {rule.path for rule in rules if rule.right is Right.NONE} - opened
         for root in self._own:
             for path in hidden:
-                if _is_within(root, path):
+                if is_within(root, path):
                     raise PlanRefused(
                         f"{root} lies in {path}, which is hidden from the command; start somewhere "
                         f"else, or open it with --workspace {root}"
@@ -287,110 +264,27 @@ class _Reader:
                 if entry.right is Right.NONE:
                     self._made.add(entry.right, path, entry.layer)
                 else:
-                    self._kept.append(path)
+                    self._kept.add(path)
         return found
 
     def _open_repository(self, root: str, layer: int) -> None:
         """Let git work in a further work tree: its objects and branches are elsewhere."""
-        from sandbox.repository import common_folder, led_to, parts_of
+        from sandbox.repository import common_folder
 
         common = common_folder(root)
-        if common is None or _is_within(common, root):
+        if common is None or is_within(common, root):
             return
         path, identity = look_at(common, "repository")
         self._made.add(Right.WRITE, path, layer)
         self._made.identities[path] = identity
-        self._kept_in.append(path)
-        # Hooks run in the work tree where somebody works: a relative path of theirs leads there.
-        inside = parts_of(path, os.path.dirname(path), self._obeyed)  # noqa: PTH120  # text
-        for part in (*inside, *led_to(path, root, self._obeyed)):
-            self._keep_part(part, is_ours=True)
-
-    def _keep(self, root: str, found: Found | None) -> None:
-        """Keep what others obey from being written in a workspace root, there or not."""
-        from sandbox.repository import parts
-
-        repositories = found.repositories if found is not None else []
-        # An empty folder in its place would be a broken repository to whoever builds there.
-        if not os.path.lexists(f"{root}/.git"):
-            made = (f"{root}/.git", f"{root}/HEAD")  # with that one it is a bare repository
-            self._made.unborn.extend(path for path in made if not os.path.lexists(path))
-        for folder in repositories:
-            for part in parts(folder, self._obeyed):
-                self._keep_part(part, is_ours=True)
-        for folder in dict.fromkeys((root, *repositories)):
-            for name in SETTINGS:
-                self._keep_part(Part(f"{folder}/{name}"), is_ours=folder == root)
-
-    def _keep_near(self, root: str) -> None:
-        """The same in what is no workspace: only what git obeys, and only what is there."""
-        from sandbox.repository import parts
-        from sandbox.scan import survey
-
-        for folder in survey(root, depth=_NEAR_DEPTH, most=_NEAR_ENTRIES).repositories:
-            for part in parts(folder, self._obeyed):
-                self._keep_part(part, is_ours=False)
-
-    def _keep_part(self, part: Part, *, is_ours: bool) -> None:
-        from sandbox.scan import files_led_to
-
-        if part.path in self._opened:
-            return
-        if os.path.islink(part.path):  # noqa: PTH114  # text
-            raise PlanRefused(
-                f"{part.path} is a link that the command could turn elsewhere, and others obey "
-                f"what it leads to; put the thing itself there, or open it: --write {part.path}"
-            )
-        # What another run made has to be held by this one, too: it goes with the last that does.
-        if not os.path.lexists(part.path) or is_mount_point(part.path):
-            self._made.missing.extend(self._to_keep_out(part) if is_ours else ())
-            return
-        self._kept.append(part.path)
-        for target in files_led_to(part.path):
-            folder, name = _parent_of(target)
-            if self._is_inside(folder):
-                self._keep_part(Part(f"{folder}/{name}", b""), is_ours=is_ours)
-
-    def _close(self) -> None:
-        """Let what is kept be read-only where it could be written, and nowhere else.
-
-        A command may have made the repository that names it: that opens nothing that is hidden.
-        """
-        held = in_force(self._made.rules)
-        for path in self._kept:
-            if _right_at(held, path) is Right.WRITE:
-                self._made.add(Right.READ, path, 0)
-        # In their order; one that is held twice by us would not be let go.
-        self._made.missing[:] = {
-            part.path: part
-            for part in self._made.missing
-            if _right_at(held, part.path) is not Right.NONE
-        }.values()
+        self._kept.keep_common(path, root)
 
 
 def _top_of(cwd: str, home: str) -> str:
     """The top of the repository around a working directory below home, else that itself."""
     folder = cwd
-    while folder != home and _is_within(folder, home):
+    while folder != home and is_within(folder, home):
         if os.path.lexists(f"{folder}/.git"):
             return folder
         folder = os.path.dirname(folder)  # noqa: PTH120  # text
     return cwd
-
-
-def _parent_of(path: str) -> tuple[str, str]:
-    """Where it really lies, and what it is called there."""
-    folder, _, name = path.rpartition("/")
-    return os.path.realpath(folder or "/"), name
-
-
-def _right_at(held: Mapping[str, Rule], path: str) -> Right | None:
-    """What holds there: the rule at it, or at the nearest folder above that has one."""
-    while path and path not in held:
-        path = path.rpartition("/")[0]
-    rule = held.get(path or "/")
-    return rule.right if rule else None
-
-
-def _is_within(path: str, root: str) -> bool:
-    return path == root or path.startswith(root.rstrip("/") + "/")
