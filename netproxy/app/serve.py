@@ -17,11 +17,11 @@ from netproxy.app.advice import advice
 from netproxy.app.control_socket import control_of
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.garbage import collect_seldom
+from netproxy.app.home import home_of
 from netproxy.app.inbox import open_inbox
 from netproxy.app.listening import ListenRefused, listen
 from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, session_of_holder
-from netproxy.app.settings import home_of
 from netproxy.app.telemetry import Measures, Watched, measured, traced
 from netproxy.app.token_file import read_token_file
 from netproxy.app.trail import open_journal, record_start

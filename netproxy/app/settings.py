@@ -8,7 +8,6 @@ policy. `netproxy.app.reload` calls `load_settings` again, with the same options
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from netproxy.app import places
 from netproxy.app.approval_settings import ApprovalSettings, Surface, chosen_approvals
 from netproxy.app.audit_mode import audit_mode
 from netproxy.app.footing import working_directory
+from netproxy.app.home import home_of
 from netproxy.app.layer_files import (
     MANAGED,
     Managed,
@@ -377,15 +377,3 @@ def _evidence(document: Document | None, read: _Reader) -> EvidenceSettings:
         key=None if key is None else read.path(key, "audit", "key"),
         **document.audit_keeping,  # type: ignore[arg-type]  # whole numbers where bytes are meant
     )
-
-
-def home_of(environ: Mapping[str, str]) -> Path:
-    """Return the home folder, from the password database where the environment has none."""
-    if (home := environ.get("HOME", "")).startswith("/"):
-        return Path(home)
-    import pwd
-
-    try:
-        return Path(pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:
-        raise InvalidSettings(("HOME is not set, and this user has no home folder",)) from None

@@ -23,13 +23,14 @@ from netproxy.app.async_line import AsyncLine, LauncherLost
 from netproxy.app.closing import closing_line
 from netproxy.app.control_socket import RUNS, ControlRefused, control_folder, open_control
 from netproxy.app.descent import descends_from
+from netproxy.app.home import home_of
 from netproxy.app.likeness import difference, peer_of
 from netproxy.app.os_errors import in_words
 from netproxy.app.policy_in_force import PolicyInForce
 from netproxy.app.proving import go_on_only_if_held
 from netproxy.app.reception import Run
 from netproxy.app.session_id import begins_anew
-from netproxy.app.settings import Ask, home_of
+from netproxy.app.settings import Ask
 from netproxy.app.supervisor import Supervisor
 from netproxy.app.taking import NotTaken, considered, own_directory
 from netproxy.app.wiring import served_run

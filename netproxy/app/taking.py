@@ -17,9 +17,10 @@ from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
 from netproxy.app.cli.run_options import GatewayChoice, parse_run
 from netproxy.app.file_rules import FolderMissing
+from netproxy.app.home import home_of
 from netproxy.app.launcher import program
 from netproxy.app.places import config_home, state_home
-from netproxy.app.settings import Ask, home_of, load_settings
+from netproxy.app.settings import Ask, load_settings
 from netproxy.errors import InvalidSettings
 from netproxy.policy.origin import Layer
 from otel import new_id

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from netproxy.app.cli.approvals_command import (
     Found,
@@ -16,12 +15,9 @@ from netproxy.app.cli.approvals_command import (
     short_ids,
 )
 from netproxy.app.cli.approvals_words import clock_time, moment, seconds_of
-from netproxy.app.cli.gateways import EXIT_NO_GATEWAY, CliFailed, Gone, Refused, gateways
+from netproxy.app.cli.gateways import ask_first
 from netproxy.app.cli.printing import write
 from netproxy.app.cli.usage import UsageParser
-
-if TYPE_CHECKING:
-    from netproxy.app.cli.gateways import Document
 
 _DESCRIPTION = """\
 Tokens let programs use the HTTP API (--inbox). Each has a name, which is the reviewer's on
@@ -63,7 +59,7 @@ def _parser() -> UsageParser:
 
 def _add(options: argparse.Namespace) -> int:
     body = {"name": options.name, "permissions": options.may, "seconds": options.seconds}
-    made = _ask("POST", "/v1/tokens", body)
+    _, made = ask_first(os.environ, "POST", "/v1/tokens", body)
     if options.json:
         print_json(made)
         return 0
@@ -75,7 +71,8 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = _ask("GET", "/v1/tokens")["tokens"]
+    _, told_of = ask_first(os.environ, "GET", "/v1/tokens")
+    found = told_of["tokens"]
     if options.json:
         for told in found:
             print_json(told)
@@ -102,31 +99,16 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    gateway = gateways(os.environ)[0]
-    found = [Found(gateway, told) for told in _ask("GET", "/v1/tokens")["tokens"]]
+    gateway, told_of = ask_first(os.environ, "GET", "/v1/tokens")
+    found = [Found(gateway, told) for told in told_of["tokens"]]
     named = [one for one in found if one.document["name"] == options.id]  # no two have the same
     chosen = named[0] if named else select(found, "token_id", options.id, "token")
-    revoked = _ask("DELETE", f"/v1/tokens/{chosen.document['token_id']}")
+    _, revoked = ask_first(os.environ, "DELETE", f"/v1/tokens/{chosen.document['token_id']}")
     if options.json:
         print_json(revoked)
     else:
         write(f"revoked: {revoked['name']}")
     return 0
-
-
-def _ask(method: str, path: str, body: Document | None = None) -> Document:
-    """Ask one gateway: all that use this store know the same tokens. Raises `CliFailed`."""
-    refused: CliFailed | None = None
-    for gateway in gateways(os.environ):
-        try:
-            return gateway.ask(method, path, body)
-        except Gone:
-            continue
-        except Refused as problem:
-            if problem.problem.get("type") != "urn:netproxy:problem:no_store":
-                raise
-            refused = problem
-    raise refused or CliFailed("no gateway of yours runs here now", EXIT_NO_GATEWAY)
 
 
 def _permissions(text: str) -> list[str]:

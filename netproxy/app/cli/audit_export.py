@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import sys
@@ -48,10 +49,8 @@ def main(arguments: list[str]) -> int:
         with _opened(options.output) as file:
             for record in records:
                 file.write(spell(record) + "\n")
-    except BrokenPipeError:
-        raise  # whoever reads has had enough
     except OSError as error:
-        where = visible(str(error.filename or options.output or "standard output"))
+        where = visible(str(error.filename or options.output))
         what = error.strerror or str(error)
         sys.stderr.write(f"netproxy audit export: can't write {where}: {what}\n")
         return EXIT_CANT_WRITE
@@ -70,14 +69,11 @@ def _spelling(name: str) -> Callable[[Record], str]:
 def _opened(path: Path | None) -> Iterator[TextIO]:
     """A file that only this user may read, as the journal; JSON is UTF-8 whatever the locale."""
     if path is None or str(path) == "-":
-        sys.stdout.flush()
-        yield from _text(sys.stdout.fileno(), closes=False)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        yield sys.stdout
         return
     # O_EXCL: what is there already was not asked to be lost.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    yield from _text(descriptor, closes=True)
-
-
-def _text(descriptor: int, *, closes: bool) -> Iterator[TextIO]:
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", closefd=closes) as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         yield file

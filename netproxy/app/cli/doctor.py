@@ -105,7 +105,7 @@ def _check_footing() -> Check:
 
 
 def _check_ours() -> list[Check]:
-    from netproxy.app.settings import home_of
+    from netproxy.app.home import home_of
 
     try:
         home = home_of(os.environ)

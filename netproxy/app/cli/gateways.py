@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from netproxy.app.control_socket import ControlRefused, connect, control_folder, control_sockets
+from netproxy.app.home import home_of
 from netproxy.errors import InvalidSettings
 from otel import visible
 from otel.values import dataclass
@@ -162,8 +163,6 @@ class _Connection(http.client.HTTPConnection):
 
 def own_folder(environ: Mapping[str, str]) -> Path:
     """Where the sockets of this user's gateways lie. Raises `CliFailed` without a home."""
-    from netproxy.app.settings import home_of
-
     try:
         return control_folder(environ, home_of(environ))
     except InvalidSettings as invalid:
@@ -207,12 +206,37 @@ def ask_all(environ: Mapping[str, str], path: str) -> list[tuple[Gateway, Docume
         if isinstance(told, dict)
     ]
     if not answers:
-        refused = next((told for told in heard if isinstance(told, Refused)), None)
-        silent = next((told for told in heard if isinstance(told, Silent)), None)
-        if refused is None and silent is not None:
-            raise CliFailed(str(silent), EXIT_NO_GATEWAY)
-        raise refused or _nobody(every[0].folder)
+        raise _unanswered([told for told in heard if isinstance(told, Exception)], every[0].folder)
     return answers
+
+
+def ask_first(
+    environ: Mapping[str, str], method: str, path: str, body: Document | None = None
+) -> tuple[Gateway, Document]:
+    """Ask one gateway after the other, until one has what is asked for. Raises `CliFailed`."""
+    every = gateways(environ)
+    failures: list[Exception] = []
+    for gateway in every:
+        try:
+            return gateway, gateway.ask(method, path, body)
+        except Gone as gone:
+            failures.append(gone)
+        except Refused as refused:
+            if refused.problem.get("type") not in _LACKING:
+                raise
+            failures.append(refused)
+    raise _unanswered(failures, every[0].folder)
+
+
+def _unanswered(failures: list[Exception], folder: Path) -> CliFailed:
+    """Say why nobody answered, by the best reason that there is."""
+    for failure in failures:
+        if isinstance(failure, Refused):
+            return failure
+    for failure in failures:
+        if isinstance(failure, Silent):
+            return CliFailed(str(failure), EXIT_NO_GATEWAY)
+    return _nobody(folder)
 
 
 def _nobody(folder: Path) -> CliFailed:

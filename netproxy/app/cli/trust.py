@@ -16,8 +16,9 @@ from netproxy.app import places
 from netproxy.app.cli.printing import write
 from netproxy.app.cli.run_options import RunOptions
 from netproxy.app.cli.usage import EXIT_USAGE, UsageParser
+from netproxy.app.home import home_of
 from netproxy.app.project import place_of, read, spelled_place
-from netproxy.app.settings import check_project, home_of
+from netproxy.app.settings import check_project
 from netproxy.app.trust import TrustStore
 from netproxy.errors import InvalidSettings
 from otel import visible

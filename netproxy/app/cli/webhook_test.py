@@ -23,8 +23,9 @@ from approvals.webhook.transport import Problem, Transport
 from netproxy.app.cli.printing import write
 from netproxy.app.cli.run_options import RunOptions
 from netproxy.app.cli.usage import UsageParser, did_you_mean
+from netproxy.app.home import home_of
 from netproxy.app.reviewer_settings import secret_keys, url_problem
-from netproxy.app.settings import home_of, load_settings
+from netproxy.app.settings import load_settings
 from netproxy.app.webhooks import network_of
 from netproxy.errors import InvalidRule, InvalidSettings
 from netproxy.policy.addresses import parse_private_block
