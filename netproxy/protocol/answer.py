@@ -69,7 +69,7 @@ class Answer:
         try:
             content = body.receive(data) if data else b""
         except ClientProtocolError:
-            self._break_off()
+            self.break_off()
             return b""
         ready = framed(content, self._framing) if content else b""
         return ready + self._finish() if body.is_finished else ready
@@ -78,8 +78,18 @@ class Answer:
         """Return what is left to say after the origin closed."""
         if isinstance(self._body, CloseReader):
             return self._finish()
-        self._break_off()
+        self.break_off()
         return b""
+
+    def break_off(self) -> None:
+        """Say that what is missing never comes: the client's connection ends, and shows it."""
+        self.is_over = True
+        self.keeps_client = False
+
+    @property
+    def seems_whole(self) -> bool:
+        """Whether the end of the client's connection is the end of it, and it was not whole."""
+        return not self.is_whole and isinstance(self._framing, UntilClose)
 
     def _finish(self) -> bytes:
         self.is_over = self.is_whole = True
@@ -87,11 +97,6 @@ class Answer:
         if isinstance(self._framing, Chunked):
             return last_chunk(self._body.trailers, self._trailers)
         return b""
-
-    def _break_off(self) -> None:
-        """What is missing must show: the client's connection ends with it."""
-        self.is_over = True
-        self.keeps_client = False
 
 
 def final_answer(  # noqa: PLR0913 the request, its answer, and what we say of ourselves

@@ -164,7 +164,7 @@ class Exchange:
     def close(self, broken_off: CloseReason | None) -> None:
         """Record what was carried, and close the connection or leave it to the next request.
 
-        `broken_off` is why, if it was us. An incomplete one must look like that to the origin.
+        `broken_off` is why, if it was us. An incomplete one must look like that to both sides.
         """
         self.upstream.failure = self.failure and self.failure[0]
         self.upstream.closed(
@@ -175,6 +175,8 @@ class Exchange:
         )
         if not self.is_complete:
             self._origin.abort()
+            if self._answer is not None and self._answer.seems_whole:
+                self._client.abort()
         elif self._may_carry_another and broken_off is None and self._lane is not None:
             self._services.pool.give(self._lane, self._origin, self.upstream)
         else:
@@ -350,9 +352,7 @@ class Exchange:
         """Begin with all that has come; where that is no whole final head, there is no answer."""
         limits, via = self._services.limits, self._services.pseudonym
         found = begun(self._head, data, limits=limits, via=via, date=http_date)
-        if found is None:
-            return b""
-        self._answer, ready = found
+        self._answer, ready = found or (None, b"")
         return ready
 
     def _pass_on(self, answer: Answer, ready: bytes) -> Step:
@@ -376,8 +376,9 @@ class Exchange:
             await self._send_ready()
             try:
                 data = await self._from_origin()
-            except OriginProtocolError:
-                data = b""
+            except OriginProtocolError:  # a reset ends nothing, also where an end would
+                answer.break_off()
+                break
             self._ready = answer.receive(data) if data else answer.end()
         await self._send_ready()
         self._finish(answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from netproxy.errors import DestinationUnreachable, Failure
 from otel.events import ConnectionClosed, ConnectionFailed, ConnectionOpened, Event
 from tests.support.fakes import FakeAudit, FakeResolver
-from tests.support.origins import echo, origin, read_all, reset
-from tests.support.proxies import Proxy, Setting, proxy
+from tests.support.origins import PATIENCE_SECONDS, echo, origin, read_all, read_head, reset
+from tests.support.proxies import Proxy, Setting, proxy, read_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +112,40 @@ def test_an_origin_that_resets_in_the_middle_of_a_tunnel() -> None:
         with client, pytest.raises(ConnectionResetError):
             client.recv(10)
         near.settle()
+    assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["reset"]
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("how", ["reset", "end"])
+def test_half_an_answer_that_ends_with_its_connection_never_looks_whole(
+    version: str, how: str
+) -> None:
+    """A client of HTTP/1.0 has nothing but that end to tell by (RFC 9112 section 8)."""
+    framing, content = {
+        "reset": (b"", b"hi"),
+        "end": (b"Transfer-Encoding: chunked\r\n", b"2\r\nhi"),
+    }[how]
+    half = threading.Event()
+
+    def breaks_off(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n" + content)
+        assert half.wait(PATIENCE_SECONDS)
+        if how == "reset":
+            reset(connection)
+
+    with origin(breaks_off) as far, proxy() as near, near.http() as client:
+        host = f"127.0.0.1:{far.port}"
+        client.sendall(f"GET http://{host}/ HTTP/{version}\r\nHost: {host}\r\n\r\n".encode())
+        answered = read_until(client, b"hi")
+        half.set()
+        if version == "1.0":
+            with pytest.raises(ConnectionResetError):
+                client.recv(100)
+        else:
+            answered += read_all(client)
+        near.settle()
+    assert answered.endswith((b"hi", b"hi\r\n"))
     assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["reset"]
 
 

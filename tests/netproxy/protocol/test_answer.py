@@ -110,6 +110,18 @@ def test_half_an_answer_ends_the_clients_connection() -> None:
     assert said(answer)[1:4] == (True, False, False)
 
 
+@pytest.mark.parametrize("data", [UNTIL_CLOSE, CHUNKS[:-9]])
+@pytest.mark.parametrize("minor", [0, 1])
+def test_one_that_was_broken_off_is_not_whole(data: bytes, minor: int) -> None:
+    answer, _ = by_the_other_reader(data, request(minor=minor))
+    answer.break_off()
+    assert said(answer)[1:4] == (True, False, False)
+    assert answer.seems_whole is (minor == 0)
+    whole, _ = by_the_other_reader(UNTIL_CLOSE, request(minor=minor))
+    whole.end()
+    assert not whole.seems_whole
+
+
 def test_so_do_malformed_chunks() -> None:
     found = first(CHUNKS[: CHUNKS.index(b"3\r\n")])
     assert found is not None
