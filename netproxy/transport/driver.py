@@ -252,6 +252,11 @@ class Connection(Attempt):
         self._relay = self._passage = None
         self._on_closed(self)
 
+    async def _part(self) -> None:
+        """Close after an answer: at once, but for what came that nobody reads any more."""
+        if not self._client.is_silent():
+            await self._farewell(b"")
+
     async def _farewell(self, answer: bytes) -> None:
         """Send the last answer so that it arrives.
 

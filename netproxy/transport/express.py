@@ -245,7 +245,7 @@ class ExpressConnection(Connection):
             self._running = None
             self._ended(exchange)
             if self._is_retiring:
-                self._leave()
+                self._go_on(self._part())
             else:
                 self._rest()
         else:

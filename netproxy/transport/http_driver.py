@@ -56,6 +56,7 @@ class HttpConnection(ExpressConnection):
                 if is_more:
                     await asyncio.sleep(0)  # who pipelines without an end is one of many clients
                 if self._is_retiring:
+                    await self._part()
                     return
                 if not is_more:
                     self._may_rest = True
@@ -208,8 +209,9 @@ class HttpConnection(ExpressConnection):
         if exchange.keeps_alive:
             return True
         # Whoever goes on sending, or has sent more than is read, gets the answer all the same.
-        if exchange.is_complete and (head.keep_alive or not exchange.is_sent):
-            await self._farewell(b"")
+        if exchange.is_complete:
+            goes_on = head.keep_alive or not exchange.is_sent
+            await (self._farewell(b"") if goes_on else self._part())
         return False
 
     async def _unauthenticated(self, head: RequestHead) -> bool:

@@ -12,7 +12,15 @@ import pytest
 
 from otel.events import ConnectionClosed, PolicyDecision
 from tests.support.late_loops import JumpingLoop, jump
-from tests.support.origins import Keeper, Recorder, origin, read_all, read_head, reset
+from tests.support.origins import (
+    PATIENCE_SECONDS,
+    Keeper,
+    Recorder,
+    origin,
+    read_all,
+    read_head,
+    reset,
+)
 from tests.support.proxies import LIMITS, Setting, eventually, proxy, read_until
 
 HI = b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\nhi"
@@ -289,6 +297,37 @@ def test_a_client_that_goes_on_sending_after_the_answer_is_not_reset(
             client.sendall(b"x" * 1000)
             time.sleep(0.005)
         assert read_all(client).endswith(b"\r\n\r\nno")
+
+
+@pytest.mark.parametrize(
+    ("is_express", "says_close"), [(False, True), (False, False), (True, False)]
+)
+def test_what_comes_behind_the_last_request_takes_no_answer_along(
+    is_express: bool, says_close: bool
+) -> None:
+    """The last by its own word, or because the gateway retires; the answer is still on its way."""
+    size = 3_000_000
+    may_answer = threading.Event()
+
+    def big(_: bytes) -> bytes:
+        assert may_answer.wait(PATIENCE_SECONDS)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size)
+
+    keeper = Keeper(lambda head: HI if b"/first" in head else big(head))
+    patient = Setting(limits=replace(LIMITS, linger_seconds=PATIENCE_SECONDS))
+    with origin(keeper) as far, proxy(patient) as near, near.http() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+        if is_express:
+            client.sendall(get(far.port).replace(b"/x", b"/first"))
+            read_until(client, b"hi")
+        client.sendall(get(far.port, *["Connection: close"] * says_close))
+        eventually(lambda: len(keeper.heads) == 1 + is_express)
+        client.sendall(get(far.port))  # nobody reads this
+        if not says_close:
+            near.call(near.server.retire)
+        may_answer.set()
+        eventually(lambda: bool(near.audit.of(ConnectionClosed)[is_express:]))
+        assert len(read_all(client).partition(b"\r\n\r\n")[2]) == size
 
 
 @pytest.mark.parametrize(
