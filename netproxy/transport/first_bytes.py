@@ -52,6 +52,11 @@ class FirstBytes:
         self._timer: asyncio.TimerHandle | None = None
         self.is_over = False  # nothing of what comes next is looked at
 
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes wait to be judged."""
+        return 0 if self._reader is None else len(self._reader.held)
+
     def take(
         self, data: bytes | memoryview, on_time: Callable[[], None]
     ) -> bytes | bytearray | memoryview | None:

@@ -75,7 +75,9 @@ class Relay:
     @property
     def bytes_taken(self) -> int:
         """Taken in from both sides, delivered or not."""
-        return self._client.taken + self._upstream.taken
+        first = self._client.first
+        held = 0 if first is None else first.held_bytes
+        return self._client.taken + self._upstream.taken + held
 
     def quiet_since(self, now: float) -> float:
         """Since when no byte was delivered, as far as those know who ask now and then."""
@@ -94,7 +96,7 @@ class Relay:
             self._client.adopt(watched)
         self._client.update()
         if early:
-            self._client.take(early)
+            self._client.take_early(early)
 
     def end(self, reason: CloseReason) -> None:
         """Close both sides now; anything but `FINISHED` is a reset to both."""
@@ -188,6 +190,14 @@ class _End:
             self.other.deliver(means.buffer[:count])
         else:
             self.take(means.buffer[:count])
+
+    def take_early(self, data: bytes) -> None:
+        """Deliver what came from here before there was a tunnel: it counts like the rest."""
+        limit = self._means.tunnel_bytes
+        if limit is not None and len(data) > limit:
+            self.relay.end(CloseReason.BYTE_LIMIT)
+        else:
+            self.take(data)
 
     def take(self, data: bytes | memoryview) -> None:
         """Deliver what came from here, but for first bytes that wait."""

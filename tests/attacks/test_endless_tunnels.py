@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from otel.events import ConnectionClosed
+from tests.support.hellos import extension, hello, names
 from tests.support.origins import echo, origin, read_all
 from tests.support.proxies import LIMITS, Setting, proxy
 
@@ -19,6 +20,7 @@ QUIET = replace(LIMITS, idle_seconds=0.16)
 PATIENT = replace(LIMITS, idle_seconds=1.0)
 SHORT = replace(LIMITS, lifetime_seconds=0.16)
 SMALL = 3_000_000
+TINY = 1000
 
 
 def test_a_tunnel_without_a_byte_is_cut() -> None:
@@ -80,6 +82,37 @@ def test_not_a_byte_more_than_the_limit_reaches_the_origin(splice_after: int) ->
     assert closed.close_reason == "byte_limit"
     assert closed.bytes_sent <= SMALL
     assert sum(arrived) <= SMALL  # nothing at all, where the reset overtook it
+
+
+OPENING = hello(names(b"a.test"), extension(21, bytes(TINY)))
+
+
+@pytest.mark.parametrize(
+    ("early", "parts"),
+    [
+        (bytes(TINY + 1), []),
+        (b"", [OPENING[at : at + TINY // 4] for at in range(0, len(OPENING), TINY // 4)]),
+        (OPENING[:99], [OPENING[99 : TINY - 9], OPENING[TINY - 9 :]]),
+    ],
+    ids=["with the request", "in a hello that is looked at", "in both"],
+)
+def test_neither_does_what_comes_before_the_tunnel_moves(early: bytes, parts: list[bytes]) -> None:
+    limits = replace(LIMITS, tunnel_bytes=TINY)
+    arrived = []
+    with (
+        origin(lambda connection: arrived.append(len(read_all(connection)))) as sink,
+        proxy(Setting(limits=limits)) as running,
+    ):
+        client, _ = running.connect(f"127.0.0.1:{sink.port}", early=early)
+        with client, suppress(ConnectionResetError, BrokenPipeError):
+            for part in parts:
+                client.sendall(part)
+            client.recv(1)
+        running.settle()
+    (closed,) = running.audit.of(ConnectionClosed)
+    assert closed.close_reason == "byte_limit"
+    assert closed.bytes_sent <= TINY
+    assert sum(arrived) <= TINY
 
 
 def test_exactly_the_limit_is_no_more_than_the_limit() -> None:

@@ -165,6 +165,19 @@ def test_what_comes_with_the_first_hello_is_judged_before_any_of_it_goes_on() ->
     assert [shown.is_whole for shown in judged.seen[2:]] == [True, False]
 
 
+def test_what_waits_is_counted_until_it_goes_on() -> None:
+    judged = Judged()
+
+    def scenario(first: FirstBytes) -> None:
+        counted = [first.held_bytes]
+        for part in (FIRST[:9], FIRST[9:], DUMMY + OTHER[:9], OTHER[9:]):
+            first.take(part, judged.too_late)
+            counted.append(first.held_bytes)
+        assert counted == [0, 9, 0, len(DUMMY) + 9, 0]
+
+    looking(scenario, judged)
+
+
 def test_behind_what_no_second_hello_follows_nothing_is_looked_at() -> None:
     judged = Judged()
     key_exchange = record(22, b"\x10\0\0\0")
