@@ -189,7 +189,7 @@ class Connection(Attempt):
     async def _tunnel(self, upstream: Upstream, greeting: bytes) -> None:
         """Say that it is open, then get out of the way."""
         try:
-            await self._client.send(greeting)
+            await self._tell(greeting)
         except BaseException:
             upstream.socket.close()
             upstream.closed(self._broken_off, sent=0, received=0)
@@ -209,6 +209,13 @@ class Connection(Attempt):
         except Exception:
             relay.end(CloseReason.RESET)
             raise
+
+    async def _tell(self, answer: bytes) -> None:
+        """Answer; who reads nothing of what it asked for is hung up on in the end."""
+        rest = self._client.send_now(answer) if answer else answer
+        if rest:  # rarely: what was answered before is still not read
+            async with asyncio.timeout(self._services.limits.idle_seconds):
+                await self._client.send(rest)
 
     def _first_bytes(self) -> FirstBytes:
         """Make what looks at the first bytes of a tunnel."""

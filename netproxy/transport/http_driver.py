@@ -260,7 +260,7 @@ class HttpConnection(ExpressConnection):
 
     async def _answer(self, answer: bytes, asked: answers.Asked) -> bool:
         if asked.keeps_alive:
-            await self._client.send(answer)
+            await self._tell(answer)
         else:
             await self._farewell(answer)
         return asked.keeps_alive

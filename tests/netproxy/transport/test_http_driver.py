@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.connection.credentials import Credentials, Identity
-from netproxy.model import ApprovalId, CloseReason, Reason, Verdict
+from netproxy.model import ApprovalId, CloseReason, OnDenial, Reason, Verdict
 from netproxy.transport import HappyEyeballs
 from otel.events import (
     ClientsTurnedAway,
@@ -23,7 +23,15 @@ from otel.events import (
     Event,
     PolicyDecision,
 )
-from tests.support.fakes import FakeApprover, FakeAudit, FakePolicy, FakeResolver, FakeToken, answer
+from tests.support.fakes import (
+    FakeApprover,
+    FakeAudit,
+    FakePolicy,
+    FakeResolver,
+    FakeToken,
+    answer,
+    judgement,
+)
 from tests.support.origins import PATIENCE_SECONDS, Recorder, echo, origin, read_all, reset
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
 
@@ -188,6 +196,17 @@ def test_a_refusal_closes_and_cancels_and_is_read_even_after_early_bytes() -> No
     assert body(answered)["reason"] == "proxy_disabled"
     assert near.audit.decisions == [("deny", "denied_by_rule"), ("deny", "proxy_disabled")]
     assert near.token.is_cancelled
+
+
+def test_who_reads_no_refusal_and_goes_on_asking_is_hung_up_on() -> None:
+    setting = Setting(limits=replace(LIMITS, idle_seconds=0.2))
+    setting.policy.default = judgement(Verdict.DENY, on_denial=OnDenial.BLOCK)
+    ask = b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"
+    with proxy(setting) as near, near.http() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            client.sendall(ask * 300_000)
+        near.settle()
 
 
 def test_nothing_is_resolved_before_it_is_allowed() -> None:
