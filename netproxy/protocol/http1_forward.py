@@ -226,7 +226,7 @@ def response_head(
         lines.append(_TO_WEBSOCKET)
     if response.is_final:
         # RFC 9110 section 6.6.1: a recipient with a clock adds the Date that an origin left out.
-        if b"date" not in response.index:
+        if b"date" not in response.index or b"date" in response.options:
             lines.append(f"Date: {date}".encode("ascii"))
         if not may_keep_length:
             lines += _framing_lines(framing, is_declared=response.status != _NO_CONTENT)

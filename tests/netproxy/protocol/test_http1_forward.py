@@ -261,6 +261,11 @@ def test_a_response_as_the_client_sees_it() -> None:
 def test_r60_a_date_that_is_there_stays() -> None:
     lines = sent(response(b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 0\r\n\r\n"), NO_BODY)
     assert [line for line in lines if line.startswith("Date")] == ["Date: then"]
+    lines = sent(
+        response(b"HTTP/1.1 204 No Content\r\nDate: then\r\nConnection: date\r\n\r\n"), NO_BODY
+    )
+    (date,) = [line for line in lines if line.startswith("Date")]
+    assert date != "Date: then"
 
 
 def test_a_head_response_keeps_the_length_of_what_was_not_sent() -> None:
