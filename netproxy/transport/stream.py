@@ -7,6 +7,7 @@ one round it. `unread` keeps bytes that were read too early for whoever reads ne
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from contextlib import contextmanager
@@ -138,6 +139,9 @@ class Stream:
 
     def is_over(self) -> bool:
         """The peer has said its end, and nothing before that is left. Raises `OSError`."""
+        # A reset comes behind what was sent before it, which nobody may be reading.
+        if code := self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(code, os.strerror(code))
         try:
             return not self.unread and not self.socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:

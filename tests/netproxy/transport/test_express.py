@@ -436,8 +436,14 @@ def asking(near: Proxy, far: Origin, told: Teller) -> Iterator[socket.socket]:
         yield client
 
 
+def reset_behind_more(client: socket.socket) -> None:
+    """What was sent before a reset is still there to be read, and nobody reads it."""
+    client.sendall(b"GET ")
+    reset(client)
+
+
 @pytest.mark.parametrize("begun", [asking, under_way], ids=["with-task", "without"])
-@pytest.mark.parametrize("leave", [socket.socket.close, reset])
+@pytest.mark.parametrize("leave", [socket.socket.close, reset, reset_behind_more])
 def test_a_client_that_left_holds_no_place_while_its_origin_is_silent(
     leave: Callable[[socket.socket], None],
     begun: Callable[[Proxy, Origin, Teller], AbstractContextManager[socket.socket]],
