@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
+# The peer has said its end, also where bytes that came before are left.
+ENDED: Final = select.EPOLLRDHUP
 # Reported whether asked for or not; whoever waits learns the error from the system call.
 BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
 

@@ -13,7 +13,7 @@ import struct
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from netproxy.transport.readiness import BROKEN, READABLE, WRITABLE, Readiness
+from netproxy.transport.readiness import BROKEN, ENDED, READABLE, WRITABLE, Readiness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,6 +115,7 @@ class Stream:
             yield
         finally:
             self._on_gone = None
+            self._want(self._events & ~ENDED)
 
     def rest(self, on_stir: Callable[[], None]) -> None:
         """Say once when there is something to read, be it bytes or the end."""
@@ -189,6 +190,9 @@ class Stream:
 
     def _ready(self, events: int) -> None:
         unclaimed = 0
+        if events & (ENDED | BROKEN) and self._events & ENDED and self._on_gone is not None:
+            unclaimed |= ENDED
+            self._on_gone()
         if events & (READABLE | BROKEN) and self._events & READABLE:
             unclaimed |= self._readable()
         if events & (WRITABLE | BROKEN) and self._events & WRITABLE:
@@ -205,7 +209,8 @@ class Stream:
         if self._on_gone is None or self._reader is not None:
             return _wake(self._reader, READABLE)
         room = self._limit - len(self.unread)
-        if room <= 0:
+        if room <= 0:  # the kernel has the rest, but for the end
+            self._want(self._events | ENDED)
             return READABLE
         try:
             data = self.socket.recv(room)

@@ -290,13 +290,14 @@ def asking(near: Proxy, approver: FakeApprover, authority: str) -> socket.socket
     return client
 
 
+@pytest.mark.parametrize("early", [0, LIMITS.relay_bytes // 2, LIMITS.relay_bytes * 3 // 2])
 @pytest.mark.parametrize("how", ["close", "end", "reset"])
-def test_a_client_that_leaves_takes_its_question_with_it(how: str) -> None:
+def test_a_client_that_leaves_takes_its_question_with_it(how: str, early: int) -> None:
     approver = FakeApprover()
     setting = Setting(policy=FakePolicy(Verdict.ASK, dialable=LOOPBACK), approver=approver)
     with origin(echo) as far, proxy(setting) as near:
         client = asking(near, approver, f"127.0.0.1:{far.port}")
-        client.sendall(b"early")
+        client.sendall(bytes(early))
         if how == "reset":
             reset(client)
         elif how == "end":
