@@ -268,13 +268,17 @@ class Connection(Attempt):
         """Send the last answer so that it arrives.
 
         Closing with unread bytes makes the kernel send a reset, which may overtake the answer: so
-        half-close, and read on until the client has closed too, for a limited time.
+        half-close, and read on until the client has closed too, for a limited time. Who sends
+        nothing more is closed then: the kernel delivers the rest as slowly as it is read.
         """
+        is_said = False
         try:
             async with asyncio.timeout(self._services.limits.linger_seconds):
                 await self._client.send(answer)
                 self._client.shut_writing()
+                is_said = True
                 while await self._client.receive():
                     pass
         except TimeoutError:
-            self._client.abort()
+            if not (is_said and self._client.is_silent()):
+                self._client.abort()

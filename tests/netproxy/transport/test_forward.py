@@ -330,6 +330,23 @@ def test_what_comes_behind_the_last_request_takes_no_answer_along(
         assert len(read_all(client).partition(b"\r\n\r\n")[2]) == size
 
 
+def test_a_slow_client_is_not_reset_for_being_slow() -> None:
+    """It has all of the answer but what the kernel still has to deliver, and sends nothing."""
+    size = 3_000_000
+
+    def answers_early(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 413 No\r\nContent-Length: %d\r\n\r\n" % size)
+        connection.sendall(bytes(size))
+
+    limits = replace(LIMITS, linger_seconds=0.1)
+    with origin(answers_early) as far, proxy(Setting(limits=limits)) as near, near.http() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+        client.sendall(get(far.port, "Content-Length: 9", line="POST {url} HTTP/1.1"))
+        near.settle()
+        assert len(read_all(client).partition(b"\r\n\r\n")[2]) == size
+
+
 @pytest.mark.parametrize(
     ("response", "status", "error"),
     [
