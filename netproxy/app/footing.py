@@ -12,7 +12,7 @@ from pathlib import Path
 # A run holds some forty at its start: journal, fence, listeners, event loop; each mount of a file
 # of ours, and each connection, takes more.
 _FEWEST_FILES = 64
-_GONE = "the working directory is gone; change to one that is there"
+GONE = "the working directory is gone; change to one that is there"
 
 
 def unfit() -> str | None:
@@ -22,7 +22,7 @@ def unfit() -> str | None:
         os.stat(".")  # noqa: PTH116  # only whether it works
         os.stat(os.getcwd())  # noqa: PTH109, PTH116  # the same
     except FileNotFoundError:
-        return _GONE
+        return GONE
     except OSError as error:
         return f"the working directory can't be entered ({error.strerror}); change to another"
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -42,4 +42,4 @@ def working_directory() -> Path:
     except FileNotFoundError:
         from netproxy.errors import InvalidSettings  # 15 ms, and a run that is handed over has none
 
-        raise InvalidSettings((_GONE,)) from None
+        raise InvalidSettings((GONE,)) from None

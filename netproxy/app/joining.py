@@ -7,7 +7,6 @@ where it can't be enforced from here.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from sandbox.environment import joined_environment
 from sandbox.errors import PlanRefused
 from sandbox.inheritance import EnvironmentPolicy, Inherit
 from sandbox.limits import refuse_unenforceable
+from sandbox.linux import monitor
 from sandbox.model import NotStarted
 
 if TYPE_CHECKING:
@@ -36,14 +36,21 @@ _HONOURED = frozenset({"--timeout", "--env", "--inherit-env", "--limit"})
 _GRACE_SECONDS = "0.05"  # as `sandbox.config.GRACE_SECONDS`, for timeout(1)
 _LEAST_SECONDS = 1e-6  # that is printed; to timeout(1) 0 means no limit
 
-type Execute = Callable[[str, tuple[str, ...], Mapping[str, str]], object]
+type Execute = Callable[[tuple[str, ...], Mapping[str, str]], object]
+
+
+def execute(words: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    """As the outer run's command was, by its `PATH` and with its scripts without `#!`."""
+    # A variable without a name is left out there, too: see `sandbox.launch`.
+    variables = {os.fsencode(name): os.fsencode(environment[name]) for name in environment if name}
+    monitor.execute([os.fsencode(word) for word in words], variables)
 
 
 def join(
     options: RunOptions,
     flags: Iterable[str],
     environ: Mapping[str, str],
-    execute: Execute = os.execvpe,
+    execute: Execute = execute,
 ) -> int:
     """Execute the command as it is. Returns only when it can't be: what to exit with.
 
@@ -66,11 +73,9 @@ def join(
     _say(f"this is inside a netproxy run: the command joins it, under its rules{said}")
     words = _with_time_limit(options)
     try:
-        if not words[0]:  # no program, and execve(2) of Python's takes no empty name
-            raise FileNotFoundError(errno.ENOENT, "")
         _limit(options)
         _give_back_signals()
-        execute(words[0], words, _environment(options, environ))
+        execute(words, _environment(options, environ))
     except OSError as error:
         ending = NotStarted(errno=error.errno or 0)
         _say(f"{words[0]}: {why_not(ending)}")

@@ -225,14 +225,14 @@ def _start(
         control.sendmsg([b"s"], prepare())
         os.set_inheritable(control.fileno(), False)
         _close_all_but(control.fileno())
-        _execute(*command)
+        execute(*command)
     except OSError as error:
         control.send(b"e%d" % (error.errno or 0))
     finally:
         os._exit(_EXEC_FAILED)
 
 
-def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
+def execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
     """As `os.execvpe` has it, which imports `warnings` first, and knows no scripts without `#!`.
 
     Raises OSError, or never returns.

@@ -9,6 +9,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
+from netproxy.app.footing import GONE
 from netproxy.errors import InvalidDestination, InvalidRule
 from otel.values import dataclass
 
@@ -49,7 +50,11 @@ def _expose(text: str) -> Expose:
 def _unix(text: str) -> str:
     from netproxy.policy.forwards import parse_unix
 
-    return _checked(parse_unix, os.path.abspath(text))  # noqa: PTH100  # the text that is asked for
+    try:
+        path = os.path.abspath(text)  # noqa: PTH100  # the text that is asked for
+    except FileNotFoundError:
+        raise argparse.ArgumentTypeError(GONE) from None
+    return _checked(parse_unix, path)
 
 
 def _checked[Value](parse: Callable[[str], Value], text: str) -> Value:

@@ -16,6 +16,7 @@ from netproxy.app.joining import _HONOURED, _OUTER_RUNS, join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 ENVIRON = {
     "PATH": "/bin",
@@ -34,8 +35,7 @@ def joined(*words: str) -> tuple[tuple[str, ...], dict[str, str]]:
     """The command and the environment with which it was executed."""
     found: list[tuple[tuple[str, ...], dict[str, str]]] = []
 
-    def execute(name: str, words: tuple[str, ...], environment: Mapping[str, str]) -> object:
-        assert name == words[0]
+    def execute(words: tuple[str, ...], environment: Mapping[str, str]) -> object:
         found.append((tuple(words), dict(environment)))
         raise Executed
 
@@ -158,3 +158,19 @@ def test_a_command_that_can_not_be_executed(
 
     assert join(parse_run(["nope"]), (), ENVIRON, fail) == status
     assert capsys.readouterr().err.endswith(f"netproxy run: nope: {why}\n")
+
+
+def test_it_is_executed_as_an_outer_command_is(tmp_path: Path) -> None:
+    """A script that names no interpreter is the shell's; a variable without a name is left out."""
+    script = tmp_path / "script"
+    script.write_text('echo "$0 $1 $A"\nenv | grep -c "^="\n')
+    script.chmod(0o755)
+    joins = "import sys; from netproxy.app.joining import execute; execute(tuple(sys.argv[2:]), {}"
+    for word in (str(script), "script"):
+        told = joins + " | {'': 'x', 'A': '1', 'PATH': sys.argv[1]})"
+        path = f"{tmp_path}:/usr/bin:/bin"
+        done = subprocess.run(
+            [sys.executable, "-c", told, path, word, "a b"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.stdout == f"{script} a b 1\n0\n", done.stderr

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 # Exits with what the program does, or with the number of the error.
 EXECUTE = """
 import os, sys
-from sandbox.linux.monitor import _execute
+from sandbox.linux.monitor import execute
 how, name, *path = sys.argv[1:]
 argv, environment = [os.fsencode(name)], {b"PATH": os.fsencode(path[0])} if path else {}
 try:
-    _execute(argv, environment) if how == "ours" else os.execvpe(argv[0], argv, environment)
+    execute(argv, environment) if how == "ours" else os.execvpe(argv[0], argv, environment)
 except OSError as error:
     os._exit(error.errno)
 """

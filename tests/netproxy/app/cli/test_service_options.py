@@ -51,3 +51,19 @@ def test_a_socket_is_meant_from_here() -> None:
     services = parse_run(["--unix", "/run/../run/x", "--unix", "y", "--", "true"]).sandbox.services
 
     assert services.unix == ("/run/x", str(Path.cwd() / "y"))
+
+
+def test_a_socket_beside_a_folder_that_is_gone_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Inside a run this is the first that looks."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(SystemExit) as left:
+        parse_run(["--unix", "x", "--", "true"])
+    assert left.value.code == 64
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--unix: the working directory is gone" in line
+    assert parse_run(["--unix", "/run/x", "--", "true"]).sandbox.services.unix == ("/run/x",)
