@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import select
 import signal
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox.config import FAILURE_SECONDS
-from sandbox.linux.wake_up import awake_at
+from sandbox.linux.wake_up import awake_for, has_word, stop_until_heard
 from sandbox.model import Ending, Signalled
 from sandbox.reports import Reports, Stopped
 
@@ -30,13 +29,9 @@ _UNREPORTED = Signalled(signal=signal.SIGKILL.value, unreported=True)
 class Attended:
     """A command that runs, without a terminal of its own. `watch`, then `finish`."""
 
-    def __init__(self, fence: Fence, *, timeout_seconds: float | None) -> None:
-        """Let the command run. Returns when its process exists; raises what `Fence.begin` does.
-
-        The time-out is the gateway's to keep: we only sleep through none.
-        """
+    def __init__(self, fence: Fence) -> None:
+        """Let the command run. Returns when its process exists; raises what `Fence.begin` does."""
         begun = fence.begin()
-        self._ends_at = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._fence = fence
         self._control = begun.control
         self._reports = Reports()
@@ -47,8 +42,10 @@ class Attended:
     def watch(self, other: int, heard: Callable[[], bool]) -> Ending | None:
         """Return how it ended.
 
-        `heard` is called when the descriptor `other` is readable; None when it says False.
+        `heard` is called when the descriptor `other` is readable; None when it says False. It is
+        a socket, and what comes there continues us if we are stopped.
         """
+        awake_for(other)
         poll = select.poll()
         for descriptor in (self._control.fileno(), self._process_end, other):
             poll.register(descriptor, select.POLLIN)
@@ -57,7 +54,7 @@ class Attended:
             if other in ready and not heard():
                 return None
             if self._control.fileno() in ready:
-                ending = self._reported()
+                ending = self._reported(other)
             elif self._process_end in ready:  # something killed it from outside
                 ending = _UNREPORTED
             else:
@@ -81,7 +78,7 @@ class Attended:
         self._fence.abandon()
         os.close(self._process_end)
 
-    def _reported(self) -> Ending | None:
+    def _reported(self, other: int) -> Ending | None:
         try:
             message = self._control.recv(_MESSAGE_BYTES)
         except OSError:
@@ -91,17 +88,16 @@ class Attended:
             return _UNREPORTED
         report = self._reports.read(message)
         if isinstance(report, Stopped):
-            self._stop_ourselves(report.signal)
+            self._stop_ourselves(report.signal, other)
             return None
         return report
 
-    def _stop_ourselves(self, number: int) -> None:
+    def _stop_ourselves(self, number: int, other: int) -> None:
         """Stop as the command did, so that the shell sees it, and continue it with us."""
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        with awake_at(self._ends_at):
-            os.kill(os.getpid(), number)
+        stop_until_heard(number, other)
         signal.signal(signal.SIGTSTP, handler)
-        if self._ends_at is not None and time.monotonic() >= self._ends_at:
-            return  # it is ended in a moment, and not continued for that
+        if has_word(other):
+            return  # the gateway has ended it, or has ended: it is not continued for that
         with suppress(OSError):
             self._control.send(b"b")

@@ -146,7 +146,7 @@ def _launch(line: Line, order: dict[str, Any]) -> int:
             return _fail(why)
         # A signal of this moment waits until it can be passed on.
         signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
-        command = Attended(fence, timeout_seconds=order["timeout_seconds"])
+        command = Attended(fence)
     except FenceUnavailable as unavailable:
         _abandon(fence)
         return _fail(f"can't build the sandbox: {unavailable}")

@@ -190,7 +190,6 @@ class Takeover:
                 "launch": offer.launch,
                 "bwrap": offer.blueprint.bwrap,
                 "said": offer.said,
-                "timeout_seconds": offer.settings.timeout_seconds,
             }
             await line.say("build", order)
             built = await line.expect("built")

@@ -1,12 +1,14 @@
-"""Continues this very process at a set time, should it be stopped then: nobody else would.
+"""Continues this very process at a set time or for a word, should it be stopped: nobody else would.
 
-A timer of the kernel's sends SIGCONT (timer_create(2)), which a process that runs doesn't notice.
+The kernel sends SIGCONT (timer_create(2), fcntl(2)), which a process that runs doesn't notice.
 It needs no second process, and can meet no stranger of our number: it ends with us.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
 import signal
 import struct
 import time
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _CLOCK_MONOTONIC, _TIMER_ABSTIME = 1, 1  # linux/time.h
 # A signal that comes before we are stopped does nothing, and it comes once.
 _LEAST_SECONDS = 0.2
+_F_SETSIG = 10  # linux/fcntl.h
 _NS = 1_000_000_000
 # struct sigevent: a value of ours, SIGCONT, and SIGEV_SIGNAL, which is 0; it has 64 bytes.
 _EVENT = struct.pack("Pii48x", 0, signal.SIGCONT, 0)
@@ -44,6 +47,37 @@ def awake_at(deadline: float | None) -> Iterator[None]:
         yield
     finally:
         libc.timer_delete(timer)
+
+
+def awake_for(descriptor: int) -> None:
+    """Be continued whenever something comes at this socket, its end included."""
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    # Before it is asked for: without it the signal would be SIGIO, which ends us.
+    fcntl.fcntl(descriptor, _F_SETSIG, signal.SIGCONT)
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def stop_until_heard(number: int, descriptor: int) -> None:
+    """Stop by this signal until somebody continues us; not at all if there is something to read.
+
+    After `awake_for`. What comes while we are about to stop takes back a stop that waits to be
+    delivered (signal(7)). SIGSTOP can't wait: there it is lost between two system calls.
+    """
+    if number == signal.SIGSTOP and has_word(descriptor):
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    os.kill(os.getpid(), number)
+    if has_word(descriptor):
+        os.kill(os.getpid(), signal.SIGCONT)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def has_word(descriptor: int) -> bool:
+    """Whether something is to be read there, or nothing ever will."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _checked(result: int) -> None:

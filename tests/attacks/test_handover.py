@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -292,25 +291,46 @@ def test_a_sandbox_that_is_killed_from_outside_is_no_end_of_the_command(
     assert exited["process.exit.code"] == 125
 
 
-def test_a_launcher_that_sleeps_saves_no_command_from_its_denial(me: Person, base: Path) -> None:
-    """It is ended from the gateway, before it hears of the refusal."""
+@pytest.mark.parametrize("who", ["launcher", "command"])
+def test_a_launcher_that_sleeps_saves_no_command_from_its_denial(
+    me: Person, base: Path, who: str
+) -> None:
+    """It is ended from the gateway, before it hears of the refusal; then the launcher goes on.
+
+    Where the command itself is what stopped, one that it had started is refused.
+    """
     office = Office(me, base)
-    script = 'curl -sS -o page "$0"; echo up; read -r _; curl -o page x.test; echo >heard; sleep 9'
+    script = """
+        exec 3<&0
+        curl -sS -o page "$0"
+        (read -r _ <&3; curl -o page x.test; echo >heard) &
+        echo up
+        test $1 = launcher || kill -STOP $$
+        sleep 9"""
     with Site() as site, office.gateway("--ask", "never"):
         url = f"http://site.test:{site.port}/"
         options = (*named("site.test"), "--allow", f"site.test:{site.port}", "--ask", "never")
-        with office.begin(*options, command=("sh", "-c", script, url)) as running:
+        with office.begin(*options, command=("sh", "-c", script, url, who)) as running:
             assert running.stdout is not None
-            assert running.stdin is not None
             assert running.stdout.readline() == "up\n"
-            os.kill(running.pid, signal.SIGSTOP)
-            running.stdin.write("\n")
-            running.stdin.flush()
-            deadline = time.monotonic() + 30
-            while not office.events("netproxy.run.cancelled"):
-                assert time.monotonic() < deadline
-            os.kill(running.pid, signal.SIGCONT)
-            assert running.wait(30) == 77
+            if who == "launcher":
+                os.kill(running.pid, signal.SIGSTOP)
+            assert os.waitpid(running.pid, os.WUNTRACED)[1] >> 8 == signal.SIGSTOP
+            _, said = running.communicate("\n", timeout=30)
+            assert running.returncode == 77
+            assert "x.test" in said.splitlines()[-1]
+        assert office.gateways() == 1
     assert not (office.workspace / "heard").exists()
     phases = [each["netproxy.cancel.phase"] for each in office.events("netproxy.run.cancelled")]
     assert phases == ["requested", "terminated", "killed"]
+
+
+def test_a_launcher_that_sleeps_outlives_no_gateway(me: Person, base: Path) -> None:
+    office = Office(me, base)
+    with office.gateway("--ask", "never") as service:
+        with office.begin("--ask", "never", command=("sh", "-c", "kill -STOP $$")) as running:
+            assert os.waitpid(running.pid, os.WUNTRACED)[1] >> 8 == signal.SIGSTOP
+            os.kill(service.pid, signal.SIGKILL)
+            _, said = running.communicate(timeout=30)
+            assert running.returncode == 125
+        assert "the gateway that it was run by has ended" in said

@@ -95,6 +95,8 @@ def test_every_end_is_its_own(me: Person, base: Path) -> None:
         assert office.run(*never, command=("no-such-program",)).status == 127
         late = office.run(*never, "--timeout", "0.2", command=("sleep", "20"))
         assert (late.status, "did not end within 0.2 s" in late.err) == (124, True)
+        stopped = office.run(*never, "--timeout", "0.5", command=("sh", "-c", "kill -STOP $$"))
+        assert (stopped.status, "did not end within 0.5 s" in stopped.err) == (124, True)
         script = "trap 'exit 5' TERM; echo up; while :; do sleep 0.01; done"
         with office.begin(*never, command=("sh", "-c", script)) as running:
             assert running.stdout is not None

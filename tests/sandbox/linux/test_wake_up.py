@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -39,3 +40,41 @@ def test_who_is_not_stopped_notices_nothing() -> None:
     with awake_at(began + 0.01), awake_at(None):
         time.sleep(0.05)
     assert time.monotonic() - began >= 0.05
+
+
+# Is told something by its other half after a while, or before it stops.
+_HEARS = """
+import os, signal, socket, sys, time
+from sandbox.linux.wake_up import awake_for, has_word, stop_until_heard
+number, seconds, word = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+ours, theirs = socket.socketpair()
+awake_for(ours.fileno())
+assert not has_word(ours.fileno())
+if not os.fork():
+    os.setsid()
+    ours.close()
+    time.sleep(seconds)
+    theirs.send(b"x") if word else theirs.close()
+    time.sleep(seconds)
+    os._exit(0)
+theirs.close()
+if not seconds:
+    while not has_word(ours.fileno()):
+        pass
+began = time.monotonic()
+stop_until_heard(number, ours.fileno())
+assert has_word(ours.fileno())
+assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+print(time.monotonic() - began)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN])
+@pytest.mark.parametrize(("seconds", "word"), [(0.3, "word"), (0.3, ""), (0.0, "word")])
+def test_a_word_continues_it(number: int, seconds: float, word: str) -> None:
+    """The end of the line is one, too. What was there before keeps it from stopping."""
+    words = [sys.executable, "-c", _HEARS, str(int(number)), str(seconds), word]
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=True, timeout=30, process_group=0
+    )
+    assert float(done.stdout) >= seconds - 0.1
