@@ -37,6 +37,8 @@ _PATIENCE_SECONDS = 5.0
 _RETRY_SECONDS = 0.001
 # The command could not create anything there either: it has no more rights than we.
 _OUT_OF_REACH = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.ELOOP}
+# In its place there may be anybody's pipe, that nobody writes to, or terminal.
+_LOOK = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY | os.O_CLOEXEC
 _NO_ROOM = {errno.EMFILE, errno.ENFILE}
 
 
@@ -80,7 +82,7 @@ class MountPoints:
                     raise
                 return
             try:
-                opened = os.open(part.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                opened = os.open(part.path, _LOOK)
             except FileNotFoundError:
                 continue  # it was removed just now
             except OSError as error:
@@ -88,7 +90,7 @@ class MountPoints:
                     raise
                 return  # somebody's own, and closed to us
             # The mark is missing on a file system that knows no such bit.
-            if not is_new and not os.fstat(opened).st_mode & _MARK:
+            if not is_new and not _is_marked(opened):
                 os.close(opened)
                 return  # somebody's own
             if _is_shared(opened) and _is_there(part.path, opened):
@@ -151,8 +153,8 @@ def sweep(parts: Iterable[Part]) -> tuple[str, ...]:
     removed = []
     for part in parts:
         with suppress(OSError):
-            opened = os.open(part.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            if os.fstat(opened).st_mode & _MARK:
+            opened = os.open(part.path, _LOOK)
+            if _is_marked(opened):
                 _release({part.path: opened})
                 if not os.path.lexists(part.path):
                     removed.append(part.path)
@@ -202,6 +204,11 @@ def _make_file(path: str, content: bytes) -> None:
     finally:
         os.unlink(draft)  # noqa: PTH108  # text
         os.close(new)
+
+
+def _is_marked(opened: int) -> bool:
+    mode = os.fstat(opened).st_mode
+    return bool(mode & _MARK) and (stat.S_ISDIR(mode) or stat.S_ISREG(mode))
 
 
 def _is_shared(opened: int) -> bool:

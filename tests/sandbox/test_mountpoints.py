@@ -142,6 +142,22 @@ def test_what_is_somebodys_own_stays(
     assert sweep(parts) == ()
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o1644], ids=["plain", "marked"])
+def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path: Path, mode: int) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "pipe").chmod(mode)
+    script = """
+import sys
+from sandbox.model import Part
+from sandbox.mountpoints import MountPoints, sweep
+points = MountPoints()
+points.claim([Part(sys.argv[1])])
+assert (points.paths, sweep([Part(sys.argv[1])])) == ((), ())
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "pipe")], check=True, timeout=20)
+    assert names(tmp_path) == ["pipe"]
+
+
 def test_what_somebody_puts_in_one_makes_it_his(
     points: MountPoints, parts: list[Part], tmp_path: Path
 ) -> None:
