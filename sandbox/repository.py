@@ -11,7 +11,7 @@ import os
 import stat
 from collections import deque
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from sandbox.git_config import values_of
@@ -19,7 +19,7 @@ from sandbox.model import Part
 from sandbox.mountpoints import is_mount_point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 # What leads to more that git obeys.
 _LEADING = ("core.hookspath", "include.path", "includeif.path")
@@ -28,14 +28,33 @@ _MOST_BYTES = 1 << 20
 # As many of its files, and of what they name, as somebody might have who keeps them in order.
 _MOST_FILES, _MOST_NAMED = 32, 100
 _MODULE_DEPTH = 6
+_SYSTEM = "/etc/gitconfig"
 # It names the folder that holds configuration and hooks. A repository without links has none, and
 # git fails on one that it can't read; this one says what holds without it (gitrepository-layout).
 COMMONDIR = b".\n"
 
 
+def obeyed_everywhere(home: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What git obeys in every repository of whoever has this home (git-config(1), FILES).
+
+    All of them, though git leaves some out where another one is there or a variable names one.
+    """
+    usual = (_SYSTEM, f"{home}/.gitconfig", f"{home}/.config/git/config")
+    moved = f"{environ.get('XDG_CONFIG_HOME') or '.'}/git/config"
+    named = (environ.get(name, "") for name in ("GIT_CONFIG_SYSTEM", "GIT_CONFIG_GLOBAL"))
+    # A relative one means something else wherever git is run.
+    return (*usual, *(path for path in (moved, *named) if path.startswith("/")))
+
+
 def parts(folder: str, also: tuple[str, ...] = ()) -> Iterator[Part]:
-    """Everything of the repository with its work tree at `folder`; for `also` see `led_to`."""
+    """Everything of the repository with its work tree at `folder`; for `also` see `led_to`.
+
+    Without a `.git` the folder is one itself: a bare one.
+    """
     place = f"{folder}/.git"
+    if not os.path.lexists(place):
+        yield from parts_of(folder, folder, also)
+        return
     if not os.path.isdir(place) or os.path.islink(place):  # noqa: PTH112, PTH114  # text
         # A link, or a file that names the real one: of a submodule, or of a further work tree.
         yield Part(place, b"")
@@ -108,11 +127,12 @@ def _of_one(place: str, folder: str, also: tuple[str, ...]) -> Iterator[Part]:
 def led_to(place: str, folder: str, also: tuple[str, ...] = ()) -> Iterator[Part]:
     """What the configuration of a repository leads to in its work tree, there or not.
 
-    `also` are further files that git obeys: the user's own. What lies elsewhere the command can't
-    write, or it is in a repository of its own.
+    `also` are further files that git obeys (`obeyed_everywhere`); where they lie in it they are
+    kept as well. What lies elsewhere the command can't write, or it is in a repository of its own.
     """
     files = (f"{place}/config", f"{place}/config.worktree", *also)
-    for path, is_folder in islice(dict.fromkeys(_named(files, folder)), _MOST_NAMED):
+    named = chain(((os.path.realpath(file), False) for file in also), _named(files, folder))
+    for path, is_folder in islice(dict.fromkeys(named), _MOST_NAMED):
         if path != place and path.startswith((f"{folder}/", f"{place}/")):
             # An empty file says nothing; git fails on a configuration that is a folder.
             yield Part(path, None if is_folder else b"")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 50_000
 # Whoever gives a depth waits for it, but not for ever.
 MOST_ENTRIES_ASKED = 2_000_000
+# What git takes a folder for a repository by, with no `.git` (is_git_directory in its setup.c).
+BARE = frozenset({"HEAD", "objects", "refs"})
 # Packages that somebody installed: as many as all the rest together, and no repositories.
 _INSTALLED = frozenset({"node_modules", "__pycache__", "site-packages"})
 
@@ -29,7 +31,7 @@ _INSTALLED = frozenset({"node_modules", "__pycache__", "site-packages"})
 class Found:
     """What a folder holds. Absolute paths."""
 
-    repositories: list[str] = field(default_factory=list)  # folders with a `.git`
+    repositories: list[str] = field(default_factory=list)  # with a `.git`, or bare
     matches: list[tuple[str, bool]] = field(default_factory=list)  # and whether it is a folder
     unlisted: list[str] = field(default_factory=list)  # folders whose names nobody tells us
     is_cut: bool = False  # there was more than could be looked at
@@ -83,7 +85,9 @@ def survey(
         if (most := most - len(entries)) < 0:
             found.is_cut = True
             return found
+        marks = 0
         for entry in sorted(entries, key=lambda each: each.name):
+            marks += entry.name in BARE
             name = f"{prefix}{entry.name}"
             if entry.name == ".git":
                 found.repositories.append(folder)
@@ -94,4 +98,6 @@ def survey(
                 found.matches.append((entry.path, is_folder))
             elif is_folder and left and entry.name not in skipped:
                 waiting.append((entry.path, f"{name}/", left - 1))
+        if marks == len(BARE) and found.repositories[-1:] != [folder]:
+            found.repositories.append(folder)
     return found

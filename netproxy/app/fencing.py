@@ -20,6 +20,7 @@ from sandbox.capture import Capture
 from sandbox.model import Right, SandboxSpec
 from sandbox.other_names import Mounts, read_mounts
 from sandbox.plan import in_force
+from sandbox.repository import obeyed_everywhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +44,13 @@ def sandbox_spec(
     home = home_folder(environ)
     directory, identity = look_at(Path(), "working directory")
     real_home = os.path.realpath(home)
-    said = file_rules(settings.sandbox, cwd=directory, home=real_home, runtime=_sockets())
+    said = file_rules(
+        settings.sandbox,
+        cwd=directory,
+        home=real_home,
+        obeyed=obeyed_everywhere(real_home, environ),
+        runtime=_sockets(),
+    )
     ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
     if settings.evidence.key is not None:  # who reads it can sign a history of his own
         ours.append(settings.evidence.key.parent)

@@ -28,6 +28,7 @@ from sandbox.profile import (
     placed,
     scan_depth,
 )
+from sandbox.scan import BARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,11 +61,17 @@ class FileRules:
 
 
 def file_rules(
-    sandbox: SandboxSettings, *, cwd: str, home: str, runtime: str | None = None
+    sandbox: SandboxSettings,
+    *,
+    cwd: str,
+    home: str,
+    obeyed: tuple[str, ...],
+    runtime: str | None = None,
 ) -> FileRules:
     """Apply the profile in force. Raises FolderMissing, PlanRefused, ProfileRefused.
 
-    `cwd` and `home` are real paths; `runtime` is a folder for the sockets of the user's session.
+    `cwd` and `home` are real paths, `obeyed` files that git obeys in every repository; `runtime` is
+    a folder for the sockets of the user's session.
     """
     chain = lineage(sandbox.files, known_profiles(sandbox.profiles))
     own = () if is_or_above(cwd, home) else (_top_of(cwd, home),)
@@ -75,17 +82,17 @@ def file_rules(
         workspace=tuple(dict.fromkeys((*own, *named))),
     )
     unnamed = tuple(path for path in own if path not in named)
-    return _Reader(sandbox, chain, places, unnamed).read(runtime)
+    return _Reader(sandbox, chain, places, unnamed, obeyed).read(runtime)
 
 
-def sweep_workspace(cwd: str, home: str) -> tuple[str, ...]:
+def sweep_workspace(cwd: str, home: str, obeyed: tuple[str, ...]) -> tuple[str, ...]:
     """Remove the mount points that killed runs left in a working directory's workspace."""
     from netproxy.app.sandbox_settings import SandboxSettings
     from sandbox.mountpoints import sweep
 
     try:
         # What the next run there would keep out, in all its repositories.
-        return sweep(file_rules(SandboxSettings(), cwd=cwd, home=home).missing)
+        return sweep(file_rules(SandboxSettings(), cwd=cwd, home=home, obeyed=obeyed).missing)
     except PlanRefused:
         return ()  # no run begins there
 
@@ -128,6 +135,7 @@ class _Reader:
         chain: tuple[Profile, ...],
         places: Places,
         own: tuple[str, ...],
+        obeyed: tuple[str, ...],
     ) -> None:
         self._sandbox = sandbox
         self._chain = chain
@@ -136,7 +144,7 @@ class _Reader:
         self._named_last = len(chain)  # the layer of what was named for this run
         self._globs: dict[str, list[Entry]] = {}
         self._opened: set[str] = set()  # as spelled
-        self._kept = KeptFiles(places.home, places.workspace, self._opened)
+        self._kept = KeptFiles(obeyed, places.workspace, self._opened)
         self._made = FileRules()
 
     def read(self, runtime: str | None) -> FileRules:
@@ -282,9 +290,10 @@ class _Reader:
 
 def _top_of(cwd: str, home: str) -> str:
     """The top of the repository around a working directory below home, else that itself."""
-    folder = cwd
-    while folder != home and is_within(folder, home):
-        if os.path.lexists(f"{folder}/.git"):
-            return folder
-        folder = os.path.dirname(folder)  # noqa: PTH120  # text
+    for marks in ((".git",), BARE):
+        folder = cwd
+        while folder != home and is_within(folder, home):
+            if all(os.path.lexists(f"{folder}/{name}") for name in marks):
+                return folder
+            folder = os.path.dirname(folder)  # noqa: PTH120  # text
     return cwd

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from sandbox.model import Rule
 
-# Below home: what git obeys in every repository (git-config(1), FILES).
-_GIT_FILES = (".gitconfig", ".config/git/config")
 # Below a folder that is no workspace, only what lies in it and right below is looked through.
 _NEAR_DEPTH, _NEAR_ENTRIES = 1, 5_000
 
@@ -29,9 +27,14 @@ _NEAR_DEPTH, _NEAR_ENTRIES = 1, 5_000
 class KeptFiles:
     """Collects what is to be kept, for a run that opens some workspaces."""
 
-    def __init__(self, home: str, workspaces: Iterable[str], opened: Collection[str]) -> None:
-        """`opened`: what was named to be written, as spelled; it is filled meanwhile."""
-        self._obeyed = tuple(f"{home}/{name}" for name in _GIT_FILES)
+    def __init__(
+        self, obeyed: tuple[str, ...], workspaces: Iterable[str], opened: Collection[str]
+    ) -> None:
+        """`obeyed`: files that git does in every repository.
+
+        `opened`: what was named to be written, as spelled; it is filled meanwhile.
+        """
+        self._obeyed = obeyed
         self._inside = list(workspaces)  # where nothing that is obeyed can be made
         self._opened = opened
         self._there: list[str] = []

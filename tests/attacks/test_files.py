@@ -86,9 +86,11 @@ def test_where_hooks_are_looked_for_none_can_be_made(netproxy: Netproxy) -> None
     shared = netproxy.workspace / ".gitconfig"
     git(netproxy, "config", "--file", str(shared), "core.hooksPath", "tools/git/hooks")
     git(netproxy, "config", "--file", str(shared), "include.path", "more")
+    mine = netproxy.person.owns(netproxy.config / "git") / "config"  # $XDG_CONFIG_HOME
+    git(netproxy, "config", "--file", str(mine), "core.hooksPath", "every/hook")
     said = run(
         netproxy,
-        "for hooks in tools/git/hooks 'my hooks;v1'; do"
+        "for hooks in tools/git/hooks 'my hooks;v1' every/hook; do"
         ' mkdir -p $PWD/"$hooks"; echo x > "$hooks/pre-commit"; done;'
         " echo x > .gitconfig; echo x > more; rm -f more; mv tools away; git status; echo end",
     )
@@ -96,6 +98,26 @@ def test_where_hooks_are_looked_for_none_can_be_made(netproxy: Netproxy) -> None
     assert "No commits yet" in said, "and git works"
     assert "hooksPath" in shared.read_text()
     assert {path.name for path in netproxy.workspace.iterdir()} == {".git", ".gitconfig"}
+
+
+def test_nor_in_a_bare_repository(netproxy: Netproxy) -> None:
+    """Who pushes to it from outside runs them; who stands in it obeys its settings."""
+    git(netproxy, "init", "-q", "--bare", ".")
+    git(netproxy, "init", "-q", "--bare", "mirrors/one")
+    before = (netproxy.workspace / "config").read_text()
+    said = run(
+        netproxy,
+        "for place in . mirrors/one; do (cd $place; rm -rf hooks config; mv hooks away;"
+        " mkdir hooks; echo planted > hooks/post-receive; echo planted > config;"
+        " echo planted > commondir; git config core.fsmonitor x;"
+        " git rev-parse --is-bare-repository); done; echo end",
+    )
+    assert said.count("true\n") == 2, said
+    assert "end\n" in said
+    for place in (netproxy.workspace, netproxy.workspace / "mirrors/one"):
+        assert (place / "config").read_text() == before
+        assert not (place / "hooks/post-receive").exists()
+        assert not (place / "commondir").exists()
 
 
 _BREAKS = """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.repository import COMMONDIR, common_folder, parts
+from sandbox.repository import COMMONDIR, common_folder, obeyed_everywhere, parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,6 +176,48 @@ def test_what_other_configurations_lead_to(tmp_path: Path) -> None:
     }
     assert {".worktree-hooks", ".my-hooks", "x"} <= found
     assert not [path for path in found if path.startswith("/")]
+
+
+def test_what_git_obeys_in_every_repository(tmp_path: Path) -> None:
+    """Wherever a variable says, and where git would look without it."""
+    assert obeyed_everywhere("/h", {"XDG_CONFIG_HOME": "", "GIT_CONFIG_GLOBAL": "own"}) == (
+        "/etc/gitconfig",
+        "/h/.gitconfig",
+        "/h/.config/git/config",
+    )
+    named = {
+        "XDG_CONFIG_HOME": f"{tmp_path}/x",
+        "GIT_CONFIG_GLOBAL": f"{tmp_path}/g",
+        "GIT_CONFIG_SYSTEM": f"{tmp_path}/s",
+    }
+    found = obeyed_everywhere("/h", named)[3:]
+    assert found == (f"{tmp_path}/x/git/config", f"{tmp_path}/s", f"{tmp_path}/g")
+
+
+def test_such_a_file_in_the_repository_is_kept_itself(tmp_path: Path) -> None:
+    """As those have it who keep their settings in one, by its own name and by a link."""
+    folder = repository(tmp_path / "dotfiles")
+    (folder / "gitconfig").touch()
+    (tmp_path / ".gitconfig").symlink_to(folder / "gitconfig")
+    obeyed = (f"{tmp_path}/.gitconfig", f"{folder}/git/config", f"{tmp_path}/other")
+    found = [part.path.removeprefix(f"{folder}/") for part in parts(str(folder), obeyed)]
+    assert {"gitconfig", "git/config"} <= set(found)
+    assert not [path for path in found if path.startswith("/")]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_bare_one_is_kept_and_works(tmp_path: Path) -> None:
+    """What is put there changes nothing for git."""
+    git = ["git", "-C", str(tmp_path)]
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path)], check=True)
+    shutil.rmtree(tmp_path / "hooks")
+    kept = made(tmp_path)
+    assert kept == {"hooks": None, "config": b"", "commondir": COMMONDIR}
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "commondir").write_bytes(COMMONDIR)
+    words = ("rev-parse", "--is-bare-repository", "--is-inside-work-tree")
+    done = subprocess.run([*git, *words], check=True, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["true", "false"], "")
 
 
 @pytest.mark.parametrize(

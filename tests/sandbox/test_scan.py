@@ -36,6 +36,16 @@ def test_repositories_are_found_but_not_among_installed_packages(root: Path) -> 
     assert not found.is_cut
 
 
+def test_a_folder_that_git_takes_for_a_repository_is_one(root: Path) -> None:
+    """Once, where it has a `.git` as well."""
+    for folder in ("a/b", "r", "elsewhere"):
+        for name in ("HEAD", "objects", "refs"):
+            (root / folder / name).touch()
+    (root / "elsewhere/HEAD").unlink()
+    found = survey(str(root), depth=3).repositories
+    assert found == [f"{root}/r", f"{root}/a/b", f"{root}/r/deep/s"]
+
+
 def test_what_is_wanted_is_found_everywhere_down_to_the_depth(root: Path) -> None:
     found = survey(str(root), depth=3, wanted=lambda path: path.endswith(".env"))
     names = [path.removeprefix(f"{root}/") for path, _ in found.matches]

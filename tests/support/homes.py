@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netproxy.app.file_rules import FileRules, file_rules
 from netproxy.app.sandbox_settings import SandboxSettings
 from sandbox.plan import in_force
+from sandbox.repository import obeyed_everywhere
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,12 @@ def make_home(base: Path) -> Path:
 
 
 def made(home: Path, cwd: str = "work", **said: object) -> FileRules:
-    return file_rules(SandboxSettings(**said), cwd=str(home / cwd), home=str(home))  # type: ignore[arg-type]  # a test's own words
+    return file_rules(
+        SandboxSettings(**said),  # type: ignore[arg-type]  # a test's own words
+        cwd=str(home / cwd),
+        home=str(home),
+        obeyed=obeyed_everywhere(str(home), {}),
+    )
 
 
 def rights(found: FileRules, home: Path) -> dict[str, str]:

@@ -192,8 +192,11 @@ def _check_terminal() -> Check:
 def _check_leftovers(home: Path) -> Check:
     """Mount points in the workspace here: a run that was killed with its janitor leaves them."""
     from netproxy.app.file_rules import sweep_workspace
+    from sandbox.repository import obeyed_everywhere
 
-    removed = sweep_workspace(os.path.realpath("."), os.path.realpath(home))
+    place = os.path.realpath(home)
+    obeyed = obeyed_everywhere(place, os.environ)
+    removed = sweep_workspace(os.path.realpath("."), place, obeyed)
     said = (
         f"removed what a killed run left: {', '.join(removed)}" if removed else "none left behind"
     )

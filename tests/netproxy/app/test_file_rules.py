@@ -45,7 +45,7 @@ def test_the_usual_profile(home: Path) -> None:
 @pytest.mark.parametrize("cwd", ["..", "."])
 def test_home_and_what_is_above_is_no_workspace(home: Path, cwd: str) -> None:
     folder = os.path.normpath(home / cwd)
-    found = file_rules(SandboxSettings(), cwd=folder, home=str(home))
+    found = file_rules(SandboxSettings(), cwd=folder, home=str(home), obeyed=())
     assert "write" not in rights(found, home).values()
     assert found.missing == []
 
@@ -202,6 +202,7 @@ def test_the_sockets_of_a_login_session_are_hidden(home: Path) -> None:
             SandboxSettings(files=files),
             cwd=str(home / "work"),
             home=str(home),
+            obeyed=(),
             runtime=str(home / "run"),
         )
         assert ("run" in rights(found, home)) is is_hidden
@@ -212,9 +213,9 @@ def test_what_killed_runs_left_is_swept_in_all_repositories(home: Path) -> None:
     for name in (".vscode", "deep/r/.git/hooks", "deep/r/refs", "own"):
         (home / "work" / name).mkdir()
         (home / "work" / name).chmod(0o1755)
-    swept = sweep_workspace(str(home / "work/sub"), str(home))
+    swept = sweep_workspace(str(home / "work/sub"), str(home), ())
     assert swept == ()
-    swept = sweep_workspace(str(home / "work"), str(home))
+    swept = sweep_workspace(str(home / "work"), str(home), ())
     assert {path.removeprefix(f"{home}/work/") for path in swept} == {
         ".vscode",
         "deep/r/.git/hooks",
@@ -222,4 +223,4 @@ def test_what_killed_runs_left_is_swept_in_all_repositories(home: Path) -> None:
     }
     assert (home / "work/own").is_dir()
     (home / "work/.vscode").symlink_to("own")
-    assert sweep_workspace(str(home / "work"), str(home)) == ()
+    assert sweep_workspace(str(home / "work"), str(home), ()) == ()

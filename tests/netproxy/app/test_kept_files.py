@@ -33,6 +33,21 @@ def test_what_is_there_is_kept_and_what_is_not_is_kept_out(home: Path) -> None:
     assert not {"work/.vscode", "work/deep/r/.vscode", "work/.git"} & kept_out
 
 
+@pytest.mark.parametrize("place", ["work", "work/deep/r", "work/hooks"])
+def test_a_bare_repository_is_kept_wherever_somebody_stands_in_it(home: Path, place: str) -> None:
+    """Its hooks run as soon as somebody pushes to it, what its settings name at a prompt."""
+    top = home / place.removesuffix("/hooks")
+    for name in ("objects", "refs", "hooks"):
+        (top / name).mkdir(parents=True)
+    (top / "HEAD").touch()
+    (top / "config").touch()
+    found = made(home, place if place.endswith("hooks") else "work")
+    held = {path: right for path, right in rights(found, home).items() if right == "read"}
+    below = str(top.relative_to(home))
+    assert {f"{below}/hooks", f"{below}/config"} <= set(held)
+    assert f"{below}/commondir" in missing(found, home)
+
+
 def test_below_what_is_missing_the_first_folder_is_kept_out_once(home: Path) -> None:
     """By what git is told, the user's own settings too, and by a profile."""
     (home / "work/.git").mkdir()
