@@ -45,8 +45,7 @@ def told(plan: Plan, before: Mapping[str, File]) -> Iterator[str]:
     for path, around in plan.would_open().items():
         with suppress(OSError):
             if path in kept_out:
-                # Made for the run; what somebody else made there has no such mark.
-                is_other = os.path.lexists(path) and not is_mount_point(path)
+                is_other = _is_somebodys(path)
             else:
                 is_other = _identity(path) != before.get(path)
             if is_other:
@@ -55,6 +54,14 @@ def told(plan: Plan, before: Mapping[str, File]) -> Iterator[str]:
                     f"{path} was put there from outside while the command ran, which could "
                     f"{could} it from then on: look at it"
                 )
+
+
+def _is_somebodys(path: str) -> bool:
+    """Whether something is there that lacks the mark. In this order: what is gone is nobody's.
+
+    Whoever built the sandbox may be removing it just now, and another run be making it anew.
+    """
+    return not is_mount_point(path) and os.path.lexists(path) and not is_mount_point(path)
 
 
 def _identity(path: str) -> File:

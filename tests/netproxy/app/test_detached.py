@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netproxy.app import detached
 from netproxy.app.detached import look, told
 from otel.values import replace
 from sandbox.model import Part
@@ -46,6 +47,18 @@ def test_another_file_by_that_name_is_told(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "new").rename(tmp_path / "config")
     (said,) = told(plan, before)
     assert said.startswith(f"{tmp_path}/config was put there from outside while the command ran")
+
+
+def test_what_its_launcher_removes_just_now_is_not_told(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def goes_while_it_is_looked_at(path: str) -> bool:
+        (tmp_path / path).rmdir()
+        return False
+
+    (tmp_path / "kept-out").mkdir(mode=0o1755)
+    monkeypatch.setattr(detached, "is_mount_point", goes_while_it_is_looked_at)
+    assert list(told(plan, look(plan))) == []
 
 
 def test_one_that_got_the_number_of_the_first_is_another(plan: Plan, base: Path) -> None:
