@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +36,19 @@ def test_a_signal_is_reported_as_a_shell_does(
 ) -> None:
     done = Netproxy(me, base).run("--ask", "never", command=["sh", "-c", f"kill -{name} $$"])
     assert done.status == 128 + number
+
+
+def test_a_caller_that_reaps_nobody_gets_the_status(netproxy: Netproxy) -> None:
+    """What it ignores is handed on, and the kernel then keeps no status of any child."""
+    words = netproxy.argv("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--")
+    script = "grep SigIgn /proc/self/status; (exit 4); exit $?"
+    done = subprocess.run(
+        ["sh", "-c", 'trap "" CHLD; exec "$@"', "sh", *words, "sh", "-c", script],
+        cwd=netproxy.workspace, env=netproxy.environment(), capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (4, "")
+    assert int(done.stdout.split()[1], 16) & 1 << signal.SIGCHLD - 1 == 0
 
 
 def test_streams_pass_through_untouched(netproxy: Netproxy) -> None:

@@ -7,6 +7,7 @@ fast, so nothing heavy is imported here.
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 
 from netproxy.app.standard_streams import standard_streams
@@ -35,6 +36,9 @@ netproxy VERB --help explains a verb."""
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb. Returns the exit status (sysexits for our own failures)."""
+    # Whoever ignores it (a daemon that reaps nobody) hands that on by execve(2), and then the
+    # kernel keeps no child's status: the command's is our own.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with standard_streams():
         try:
             return _perform(sys.argv[1:] if arguments is None else arguments)
