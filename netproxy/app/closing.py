@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING
 
+from sandbox.errors import PlanRefused
 from sandbox.limits import KINDS, exceeded
 from sandbox.model import NotStarted, Signalled
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from netproxy.model import Decision
     from sandbox.limits import Limit
 
+_INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
+_OURS = 125
 _WHY_NOT = {
     errno.ENOENT: "command not found",
     errno.E2BIG: "its arguments and variables together are longer than the kernel takes "
@@ -39,6 +43,17 @@ def closing_line(
         said = f"--limit {limit.name}={limit.amount}"
         return f"a program of the command reached {said} and was ended ({KINDS[limit.name].what})"
     return None
+
+
+def status_of(failure: BaseException) -> int:
+    """What a run exits with that something of ours failed in."""
+    match failure:
+        case KeyboardInterrupt():
+            return _INTERRUPTED
+        case PlanRefused():
+            return os.EX_USAGE
+        case _:
+            return _OURS
 
 
 def why_not(ending: NotStarted) -> str:

@@ -11,12 +11,13 @@ import os
 import shlex
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
-from netproxy.app.closing import closing_line
+from netproxy.app.closing import closing_line, status_of
 from netproxy.app.control_socket import control_folder, control_of
 from netproxy.app.exposing import exposed_ports
 from netproxy.app.file_rules import FolderMissing
@@ -192,13 +193,12 @@ class _Execution:
         try:
             trail = self._trail(journal)
             record_start(trail, journal, evidence)
-            trail.record(SessionStarted(session_name=settings.session_name))
-            outcome = self._run_fenced(blueprint, trail, journal)
+            outcome = self._run_recorded(blueprint, trail, journal)
             self._notices += blueprint.afterwards()
             self._look_at_export(journal)
             status = self._record_closing(trail, outcome)
             self._say_closing(outcome)
-            self._telemetry.close(self._exited(outcome).attributes())
+            self._telemetry.close(self._exited(outcome.status, outcome.cause).attributes())
             return status
         finally:
             journal.close()
@@ -227,12 +227,25 @@ class _Execution:
         self._telemetry.watch(trail, journal, self._settings.audit_directory)
         return trail
 
+    def _run_recorded(self, blueprint: Blueprint, trail: AuditTrail, journal: Journal) -> Outcome:
+        """What began on record ends there, also where something of ours fails in between."""
+        trail.record(SessionStarted(session_name=self._settings.session_name))
+        try:
+            return self._run_fenced(blueprint, trail, journal)
+        except BaseException as error:
+            with suppress(AuditUnavailable):
+                self._record_end(trail, self._exited(status_of(error)))
+            raise
+
+    def _record_end(self, trail: AuditTrail, exited: RunExited) -> None:
+        trail.record(exited)
+        trail.record(SessionEnded(session_name=self._settings.session_name))
+        trail.record(GatewayStopped(reason="run_ended"))
+
     def _record_closing(self, trail: AuditTrail, outcome: Outcome) -> int:
         """The last records; a run whose end is not on record did not end well."""
         try:
-            trail.record(self._exited(outcome))
-            trail.record(SessionEnded(session_name=self._settings.session_name))
-            trail.record(GatewayStopped(reason="run_ended"))
+            self._record_end(trail, self._exited(outcome.status, outcome.cause))
         except AuditUnavailable as lost:
             self._notices.append(
                 f"the command ended with {outcome.status}, which could not be recorded: {lost}"
@@ -362,12 +375,9 @@ class _Execution:
             inbox=self._inbox,
         )
 
-    def _exited(self, outcome: Outcome) -> RunExited:
-        return RunExited(
-            exit_code=outcome.status,
-            duration_ms=round((time.monotonic() - self._began) * 1000),
-            cause=outcome.cause,
-        )
+    def _exited(self, status: int, cause: str | None = None) -> RunExited:
+        duration_ms = round((time.monotonic() - self._began) * 1000)
+        return RunExited(exit_code=status, duration_ms=duration_ms, cause=cause)
 
     def _say_closing(self, outcome: Outcome) -> None:
         line = closing_line(

@@ -77,6 +77,9 @@ def test_nothing_is_executed(me: Person, base: Path, dies: str, said: str) -> No
     assert line.startswith(f"netproxy run: the command could not be run: {said}")
     assert not (office.workspace / "ran").exists()
     assert office.events("netproxy.run.started") == []
+    (exited,) = office.events("netproxy.run.exited")
+    assert exited["process.exit.code"] == 125
+    assert len(office.events("netproxy.session.ended")) == 1
 
 
 def test_nor_where_a_gateway_decides(me: Person, base: Path) -> None:

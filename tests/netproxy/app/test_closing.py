@@ -6,9 +6,10 @@ import signal
 
 import pytest
 
-from netproxy.app.closing import closing_line
+from netproxy.app.closing import closing_line, status_of
 from netproxy.app.supervisor import EXIT_DENIED, EXIT_TIMED_OUT, Denial, Outcome
 from netproxy.model import Decision, Destination, Protocol, Reason, Source
+from sandbox.errors import LaunchFailed, PlanRefused
 from sandbox.limits import Limit
 from sandbox.model import Exited, NotStarted, Signalled
 
@@ -16,6 +17,14 @@ _TOO_LONG = (
     "build: its arguments and variables together are longer than the kernel takes (execve(2)); "
     "give it fewer variables with --inherit-env core, or its arguments in a file"
 )
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [(KeyboardInterrupt(), 130), (PlanRefused("no"), 64), (LaunchFailed("no"), 125)],
+)
+def test_what_a_failure_of_ours_comes_to(failure: BaseException, status: int) -> None:
+    assert status_of(failure) == status
 
 
 def line(outcome: Outcome) -> str | None:
