@@ -11,7 +11,7 @@ import os
 import stat
 from collections import deque
 from contextlib import suppress
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sandbox.git_config import values_of
@@ -29,6 +29,7 @@ _MOST_BYTES = 1 << 20
 _MOST_FILES, _MOST_NAMED = 32, 100
 _MODULE_DEPTH = 6
 _SYSTEM = "/etc/gitconfig"
+_NOWHERE = "/dev/null"
 # It names the folder that holds configuration and hooks. A repository without links has none, and
 # git fails on one that it can't read; this one says what holds without it (gitrepository-layout).
 COMMONDIR = b".\n"
@@ -127,14 +128,21 @@ def _of_one(place: str, folder: str, also: tuple[str, ...]) -> Iterator[Part]:
 def led_to(place: str, folder: str, also: tuple[str, ...] = ()) -> Iterator[Part]:
     """What the configuration of a repository leads to in its work tree, there or not.
 
-    `also` are further files that git obeys (`obeyed_everywhere`); where they lie in it they are
-    kept as well. What lies elsewhere the command can't write, or it is in a repository of its own.
+    `also` are further files that git obeys (`obeyed_everywhere`). What lies elsewhere the command
+    can't write, or it is in a repository of its own; but see `led_to_everywhere`.
     """
     files = (f"{place}/config", f"{place}/config.worktree", *also)
-    named = chain(((os.path.realpath(file), False) for file in also), _named(files, folder))
-    for path, is_folder in islice(dict.fromkeys(named), _MOST_NAMED):
+    for path, is_folder in islice(dict.fromkeys(_named(files, folder)), _MOST_NAMED):
         if path != place and path.startswith((f"{folder}/", f"{place}/")):
             # An empty file says nothing; git fails on a configuration that is a folder.
+            yield Part(path, None if is_folder else b"")
+
+
+def led_to_everywhere(obeyed: tuple[str, ...]) -> Iterator[Part]:
+    """These files themselves, and what they name by itself and not in each repository anew."""
+    yield from (Part(path, b"") for path in obeyed)
+    for path, is_folder in islice(dict.fromkeys(_named(obeyed, _NOWHERE)), _MOST_NAMED):
+        if not path.startswith(f"{_NOWHERE}/"):
             yield Part(path, None if is_folder else b"")
 
 

@@ -17,19 +17,18 @@ from netproxy.app.file_rules import file_rules, look_at
 from netproxy.app.places import config_home, state_home
 from otel.values import replace
 from sandbox.capture import Capture
+from sandbox.links import links_to
 from sandbox.model import Right, SandboxSpec
 from sandbox.other_names import Mounts, read_mounts
 from sandbox.plan import in_force
 from sandbox.repository import obeyed_everywhere
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from netproxy.app.settings import Settings
 
 _MANAGED = Path("/etc/netproxy")
-# A path has at most 4096 bytes and 40 links (PATH_MAX and MAXSYMLINKS of the kernel).
-_MAX_STEPS = 40 * 4096
 _SSH_DROP_INS = Path("/etc/ssh/ssh_config.d")
 _MOUNTS = Path("/proc/self/mountinfo")
 
@@ -77,7 +76,7 @@ def sandbox_spec(
         program=program,
         protected=tuple(os.path.realpath(file) for file in files if file.exists()),
         identities={directory: identity, **said.identities},
-        links=tuple(link for path in (*ours, *files, Path(sys.prefix)) for link in _links(path)),
+        links=tuple(link for path in (*ours, *files, Path(sys.prefix)) for link in links_to(path)),
         owned=_ssh_drop_ins(),
         hosts=None if settings.sandbox.capture is Capture.OFF else _hosts_file(),
         shortcuts=said.shortcuts,
@@ -157,22 +156,3 @@ def _mounted_again(paths: list[str]) -> dict[str, list[str]]:
                 if os.path.samestat(os.lstat(path), os.lstat(other)):
                     found.setdefault(path, []).append(os.path.realpath(other))
     return found
-
-
-def _links(path: Path) -> Iterator[str]:
-    """Every symbolic link on the way that could be turned, named by the real folder around it."""
-    here, ahead = Path("/"), list(reversed(path.absolute().parts[1:]))
-    for _ in range(_MAX_STEPS):
-        if not ahead:
-            return
-        name = ahead.pop()
-        if name == "..":
-            here = here.parent
-        elif (step := here / name).is_symlink():
-            if os.access(here, os.W_OK):
-                yield str(step)
-            target = step.readlink()
-            here = Path("/") if target.is_absolute() else here
-            ahead += reversed(target.parts[1:] if target.is_absolute() else target.parts)
-        else:
-            here = step

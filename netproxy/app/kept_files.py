@@ -7,9 +7,11 @@ the disk and changes nothing.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.errors import PlanRefused
+from sandbox.links import links_to
 from sandbox.model import Part, Right
 from sandbox.mountpoints import is_mount_point
 from sandbox.paths import is_within
@@ -37,6 +39,7 @@ class KeptFiles:
         self._obeyed = obeyed
         self._inside = list(workspaces)  # where nothing that is obeyed can be made
         self._opened = opened
+        self._straight: set[str] = set()  # folders that no link of the command's leads to
         self._there: list[str] = []
         self._absent: list[Part] = []
         self.unborn: list[str] = []  # what makes repositories of workspaces
@@ -59,6 +62,7 @@ class KeptFiles:
         """Keep all of it, there or not, in a workspace and the repositories in it."""
         from sandbox.repository import parts
 
+        self._keep_everywhere(root)
         # An empty folder in its place would be a broken repository to whoever builds there.
         if not os.path.lexists(f"{root}/.git"):
             made = (f"{root}/.git", f"{root}/HEAD")  # with that one it is a bare repository
@@ -106,25 +110,46 @@ class KeptFiles:
             }.values()
         )
 
+    def _keep_everywhere(self, root: str) -> None:
+        """What git obeys in every repository, where it lies in a workspace."""
+        from sandbox.repository import led_to_everywhere
+
+        for part in led_to_everywhere(self._obeyed):
+            if part.path in self._opened:
+                continue
+            self._refuse_turnable(f"{part.path}/", part)  # itself included
+            real = os.path.realpath(part.path)
+            if real != root and is_within(real, root):
+                self._keep(Part(real, part.content), is_ours=True)
+
     def _keep(self, part: Part, *, is_ours: bool) -> None:
         from sandbox.scan import files_led_to
 
         if part.path in self._opened:
             return
         if os.path.islink(part.path):  # noqa: PTH114  # text
-            raise PlanRefused(
-                f"{part.path} is a link that the command could turn elsewhere, and others obey "
-                f"what it leads to; put the thing itself there, or open it: --write {part.path}"
-            )
+            raise _turnable(part.path, part)
+        self._refuse_turnable(part.path, part)
         # What another run made has to be held by this one, too: it goes with the last that does.
         if not os.path.lexists(part.path) or is_mount_point(part.path):
             self._absent.extend(self._to_keep_out(part) if is_ours else ())
             return
         self._there.append(part.path)
         for target in files_led_to(part.path):
+            self._refuse_turnable(target, part)
             folder, name = _parent_of(target)
             if self._is_inside(folder):
                 self._keep(Part(f"{folder}/{name}", b""), is_ours=is_ours)
+
+    def _refuse_turnable(self, path: str, part: Part) -> None:
+        """Where a folder on the way is a link of the command's, what is kept would be another."""
+        folder = path.rpartition("/")[0]
+        if folder in self._straight:
+            return
+        for link in links_to(Path(folder)):
+            if self._is_inside(link.rpartition("/")[0]):
+                raise _turnable(link, part)
+        self._straight.add(folder)
 
     def _to_keep_out(self, part: Part) -> Iterator[Part]:
         """Yield it if it is where the command could make it: in a workspace."""
@@ -140,6 +165,13 @@ class KeptFiles:
 
     def _is_inside(self, folder: str) -> bool:
         return any(is_within(folder, root) for root in self._inside)
+
+
+def _turnable(link: str, part: Part) -> PlanRefused:
+    return PlanRefused(
+        f"{link} is a link that the command could turn elsewhere, and others obey what it leads "
+        f"to; put the thing itself there, or open it: --write {part.path}"
+    )
 
 
 def _parent_of(path: str) -> tuple[str, str]:

@@ -100,6 +100,30 @@ def test_where_hooks_are_looked_for_none_can_be_made(netproxy: Netproxy) -> None
     assert {path.name for path in netproxy.workspace.iterdir()} == {".git", ".gitconfig"}
 
 
+def test_nor_where_a_workspace_has_what_git_obeys_everywhere(netproxy: Netproxy) -> None:
+    """It is no repository itself; settings and hooks of all repositories lie in it."""
+    top = netproxy.workspace
+    netproxy.person.owns(top / "hooks")
+    mine = netproxy.person.owns(netproxy.config / "git") / "config"
+    git(netproxy, "config", "--file", str(mine), "include.path", f"{top}/shared")
+    git(netproxy, "config", "--file", str(mine), "core.hooksPath", f"{top}/hooks")
+    said = run(netproxy, "echo x > shared; echo x > hooks/pre-commit; rm -rf hooks; echo end")
+    assert "end\n" in said
+    assert list(top.iterdir()) == [top / "hooks"]
+    assert not list((top / "hooks").iterdir())
+
+
+def test_a_link_of_the_commands_to_hooks_is_refused(netproxy: Netproxy) -> None:
+    """It could make a folder in its place: that is another one than what was closed."""
+    git(netproxy, "init", "-q", ".")
+    git(netproxy, "config", "core.hooksPath", "tools/hooks")
+    netproxy.person.owns(netproxy.workspace / "vendor/hooks")
+    (netproxy.workspace / "tools").symlink_to("vendor")
+    said = run(netproxy, "rm tools; mkdir -p tools/hooks; echo x > tools/hooks/pre-commit")
+    assert "tools is a link that the command could turn elsewhere" in said
+    assert (netproxy.workspace / "tools").is_symlink()
+
+
 def test_nor_in_a_bare_repository(netproxy: Netproxy) -> None:
     """Who pushes to it from outside runs them; who stands in it obeys its settings."""
     git(netproxy, "init", "-q", "--bare", ".")

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sandbox.repository import COMMONDIR, common_folder, obeyed_everywhere, parts
+from sandbox.model import Part
+from sandbox.repository import (
+    COMMONDIR,
+    common_folder,
+    led_to_everywhere,
+    obeyed_everywhere,
+    parts,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,15 +201,17 @@ def test_what_git_obeys_in_every_repository(tmp_path: Path) -> None:
     assert found == (f"{tmp_path}/x/git/config", f"{tmp_path}/s", f"{tmp_path}/g")
 
 
-def test_such_a_file_in_the_repository_is_kept_itself(tmp_path: Path) -> None:
-    """As those have it who keep their settings in one, by its own name and by a link."""
-    folder = repository(tmp_path / "dotfiles")
-    (folder / "gitconfig").touch()
-    (tmp_path / ".gitconfig").symlink_to(folder / "gitconfig")
-    obeyed = (f"{tmp_path}/.gitconfig", f"{folder}/git/config", f"{tmp_path}/other")
-    found = [part.path.removeprefix(f"{folder}/") for part in parts(str(folder), obeyed)]
-    assert {"gitconfig", "git/config"} <= set(found)
-    assert not [path for path in found if path.startswith("/")]
+def test_what_such_files_lead_to_by_itself(tmp_path: Path) -> None:
+    """And not a folder in each repository, which is looked for there."""
+    mine = tmp_path / "mine"
+    mine.write_text("[core]\nhooksPath = .hooks\n[include]\npath = more\n")
+    (tmp_path / "more").write_text(f"[core]\nhooksPath = {tmp_path}/hooks\n")
+    assert list(led_to_everywhere((str(mine), f"{tmp_path}/gone"))) == [
+        Part(str(mine), b""),
+        Part(f"{tmp_path}/gone", b""),
+        Part(f"{tmp_path}/more", b""),
+        Part(f"{tmp_path}/hooks"),
+    ]
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

@@ -48,6 +48,56 @@ def test_a_bare_repository_is_kept_wherever_somebody_stands_in_it(home: Path, pl
     assert f"{below}/commondir" in missing(found, home)
 
 
+def test_what_git_obeys_everywhere_is_kept_in_any_workspace(home: Path) -> None:
+    """Those who keep their settings in a folder have it so, by its name or by links to it."""
+    (home / "work/hooks").mkdir()
+    (home / "work/gitconfig").write_text(
+        f"[include]\npath = {home}/work/shared\n[core]\nhooksPath = {home}/work/hooks\n"
+    )
+    (home / ".gitconfig").symlink_to("work/gitconfig")
+    (home / "dev").symlink_to("work")
+    (home / ".config/git").mkdir()
+    (home / ".config/git/config").write_text(f"[include]\npath = {home}/dev/gone/too\n")
+    found = made(home)
+    held = rights(found, home)
+    assert held["work/gitconfig"] == held["work/hooks"] == "read"
+    assert {"work/shared", "work/gone"} <= missing(found, home)
+    opened = rights(made(home, write_paths=(home / "work/hooks",)), home)
+    assert opened["work/hooks"] == "write"
+    (home / ".gitconfig").write_text(f"[core]\nhooksPath = {home}/work\n")
+    assert rights(made(home), home)["work"] == "write", "whose work that is"
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        (".gitconfig", "work/link/gitconfig"),
+        (".gitconfig", "work/linked"),
+        ("work/.git/hooks/pre-commit", "../../link/pre-commit"),
+    ],
+)
+def test_a_link_on_the_way_that_the_command_could_turn_is_refused(
+    home: Path, name: str, target: str
+) -> None:
+    (home / "work/.git/hooks").mkdir(parents=True)
+    (home / "work/link").symlink_to(home / "work/sub")
+    (home / "work/linked").symlink_to("/etc/hostname")
+    made(home)
+    (home / name).symlink_to(target)
+    with pytest.raises(PlanRefused, match=r"work/link(ed)? is a link that the command could turn"):
+        made(home)
+
+
+def test_so_is_one_to_where_hooks_are_looked_for(home: Path) -> None:
+    (home / "work/.git").mkdir()
+    (home / "work/.git/config").write_text("[core]\nhooksPath = link/hooks\n")
+    (home / "work/link").symlink_to("sub")
+    with pytest.raises(PlanRefused, match=f"--write {home}/work/link/hooks"):
+        made(home)
+    (home / "work/sub/hooks").mkdir()
+    made(home, write_paths=(home / "work/link/hooks",))
+
+
 def test_below_what_is_missing_the_first_folder_is_kept_out_once(home: Path) -> None:
     """By what git is told, the user's own settings too, and by a profile."""
     (home / "work/.git").mkdir()
