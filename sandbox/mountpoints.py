@@ -61,7 +61,7 @@ class MountPoints:
         """
         wanted = tuple(parts)
         try:
-            with _room_for(len(wanted)) as lowest:
+            with _open_to_us(), _room_for(len(wanted)) as lowest:
                 for part in wanted:
                     self._claim(part, lowest)
         except OSError as error:
@@ -117,6 +117,17 @@ class MountPoints:
         janitor, self._janitor = self._janitor, None
         if janitor is not None:
             janitor.dismiss()
+
+
+@contextmanager
+def _open_to_us() -> Iterator[None]:
+    """Whatever the caller's umask: what we can't open ourselves is neither held nor removed."""
+    before = os.umask(0o077)
+    os.umask(before & 0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager

@@ -55,6 +55,21 @@ def test_they_are_made_whole_and_removed(
     assert names(tmp_path) == []
 
 
+@pytest.mark.usefixtures("no_override")
+def test_they_are_ours_whatever_the_umask(
+    points: MountPoints, parts: list[Part], tmp_path: Path
+) -> None:
+    before = os.umask(0o777)
+    try:
+        points.claim(parts)
+        assert os.umask(0o777) == 0o777
+    finally:
+        os.umask(before)
+    assert set(points.paths) == {part.path for part in parts}
+    points.release()
+    assert names(tmp_path) == []
+
+
 def test_another_use_of_the_mark_makes_no_mount_point(tmp_path: Path) -> None:
     for name, mode in {"like ours": 0o3755, "of a strict umask": 0o1700, "for all": 0o1777}.items():
         (tmp_path / name).mkdir()
