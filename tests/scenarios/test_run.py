@@ -51,6 +51,28 @@ def test_a_caller_that_reaps_nobody_gets_the_status(netproxy: Netproxy) -> None:
     assert int(done.stdout.split()[1], 16) & 1 << signal.SIGCHLD - 1 == 0
 
 
+def test_a_caller_that_blocks_signals_can_send_them(me: Person, base: Path) -> None:
+    """As one does that waits for them by sigwait(3) or signalfd(2)."""
+    netproxy = Netproxy(me, base)
+    blocks = (
+        "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32));"
+        " os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    words = netproxy.argv("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--")
+    script = "trap 'exit 6' TERM; echo up; while :; do sleep 0.05; done"
+    with subprocess.Popen(
+        [sys.executable, "-c", blocks, *words, "sh", "-c", script],
+        cwd=netproxy.workspace, env=netproxy.environment(), stdout=subprocess.PIPE,
+    ) as running:  # fmt: skip
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline() == b"up\n"
+            running.terminate()
+            assert running.wait(30) == 6
+        finally:
+            running.kill()
+
+
 def test_streams_pass_through_untouched(netproxy: Netproxy) -> None:
     done = netproxy.run(
         "--ask", "never", command=["sh", "-c", "cat; echo error >&2"], stdin="in\0put\n"

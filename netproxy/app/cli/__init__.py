@@ -37,8 +37,10 @@ netproxy VERB --help explains a verb."""
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb. Returns the exit status (sysexits for our own failures)."""
     # Whoever ignores it (a daemon that reaps nobody) hands that on by execve(2), and then the
-    # kernel keeps no child's status: the command's is our own.
+    # kernel keeps no child's status: the command's is our own. So does who blocks signals, to wait
+    # for them otherwise: what is sent to us would never be heard.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     with standard_streams():
         try:
             return _perform(sys.argv[1:] if arguments is None else arguments)
