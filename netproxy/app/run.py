@@ -53,6 +53,7 @@ from otel.values import dataclass, replace
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.launch import listen_on_host
 from sandbox.limits import refuse_unenforceable
+from sandbox.linux.wake_up import awake_after
 from sandbox.process import Fence
 from sandbox.streams import (
     inspect_streams,
@@ -296,9 +297,9 @@ class _Execution:
             trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
             go_on_only_if_held(fence.prove(listeners), trail)
             trail.record(blueprint.started(listeners))
-            outcome = uvloop.run(
-                self._exporting(self._supervise(run, fence, listeners), trail, journal)
-            )
+            supervising = self._supervise(run, fence, listeners)
+            with awake_after(self._settings.timeout_seconds):
+                outcome = uvloop.run(self._exporting(supervising, trail, journal))
         except BaseException:
             fence.abandon()
             raise

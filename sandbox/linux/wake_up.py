@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 _CLOCK_MONOTONIC, _TIMER_ABSTIME = 1, 1  # linux/time.h
 # A signal that comes before we are stopped does nothing, and it comes once.
@@ -47,6 +48,11 @@ def awake_at(deadline: float | None) -> Iterator[None]:
         yield
     finally:
         libc.timer_delete(timer)
+
+
+def awake_after(seconds: float | None) -> AbstractContextManager[None]:
+    """The same, so long from now. If somebody stops us alone, no command outlives its time."""
+    return awake_at(None if seconds is None else time.monotonic() + seconds)
 
 
 def awake_for(descriptor: int) -> None:

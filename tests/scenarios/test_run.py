@@ -165,6 +165,17 @@ def test_time_runs_out(netproxy: Netproxy) -> None:
     assert "0.3 s" in done.err
 
 
+def test_time_runs_out_for_who_is_stopped_too(me: Person, base: Path) -> None:
+    netproxy = Netproxy(me, base)
+    options = ("--ask", "never", "--timeout", "2")
+    with netproxy.begin(*options, command=["sh", "-c", "echo up; sleep 60"]) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "up\n"
+        running.send_signal(signal.SIGSTOP)
+        _, said = running.communicate(timeout=30)
+    assert (running.returncode, "did not end within 2 s" in said) == (124, True)
+
+
 @pytest.mark.parametrize("where", ["/", "home"])
 def test_from_the_root_and_the_home_folder_nothing_is_written_or_made(
     netproxy: Netproxy, where: str
