@@ -39,7 +39,7 @@ class KeptFiles:
         self._obeyed = obeyed
         self._inside = list(workspaces)  # where nothing that is obeyed can be made
         self._opened = opened
-        self._straight: set[str] = set()  # folders that no link of the command's leads to
+        self._straight = {""}  # folders that no link leads to
         self._there: list[str] = []
         self._absent: list[Part] = []
         self.unborn: list[str] = []  # what makes repositories of workspaces
@@ -144,12 +144,20 @@ class KeptFiles:
     def _refuse_turnable(self, path: str, part: Part) -> None:
         """Where a folder on the way is a link of the command's, what is kept would be another."""
         folder = path.rpartition("/")[0]
-        if folder in self._straight:
+        if self._is_straight(folder):
             return
         for link in links_to(Path(folder)):
             if self._is_inside(link.rpartition("/")[0]):
                 raise _turnable(link, part)
-        self._straight.add(folder)
+
+    def _is_straight(self, folder: str) -> bool:
+        """Whether no link leads there. Each folder is looked at once: there may be thousands."""
+        if folder not in self._straight:
+            parent, _, name = folder.rpartition("/")
+            if name == ".." or not self._is_straight(parent) or os.path.islink(folder):  # noqa: PTH114  # text
+                return False
+            self._straight.add(folder)
+        return True
 
     def _to_keep_out(self, part: Part) -> Iterator[Part]:
         """Yield it if it is where the command could make it: in a workspace."""
