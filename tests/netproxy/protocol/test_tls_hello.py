@@ -360,6 +360,13 @@ def test_what_comes_between_goes_on_up_to_the_handshake(
     assert between.walk(DUMMY + SENT) == len(DUMMY)
 
 
+def test_what_comes_between_may_come_byte_by_byte() -> None:
+    between = Between(FIRST)
+    for byte in DUMMY * 2 + record(21, b"\x01\x5a"):
+        assert between.walk(bytes((byte,))) == 1
+    assert between.walk(SENT) == 0
+
+
 @pytest.mark.parametrize("kind", [23, 24, 0, 0x47])
 def test_nothing_is_looked_for_behind_what_no_second_hello_follows(kind: int) -> None:
     between = Between(FIRST)
