@@ -35,6 +35,11 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,127}")
 _UID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# What every reader can count with and every export can spell: 64 bits with a sign, OTLP's severity
+# numbers, and times from 1970 on. Nothing of ours is beyond; a line that was made up may be.
+_LARGEST = 2**63 - 1
+_SEVERITIES = range(1, 25)
+_FIRST_YEAR = 1970
 _KEYS = frozenset(
     ("attrs", "hash", "mono_ns", "name", "prev", "seq", "sev", "ts", "uid", "v", "writer")
 )
@@ -183,7 +188,8 @@ def _well_typed(fields: dict[str, object]) -> bool:
     attributes = fields["attrs"]
     return (
         fields["v"] == VERSION
-        and all(type(fields[key]) is int for key in ("v", "seq", "sev", "mono_ns"))
+        and all(_is_number(fields[key]) for key in ("v", "seq", "sev", "mono_ns"))
+        and fields["sev"] in _SEVERITIES
         and all(_matches(_DIGEST, fields[key]) for key in ("prev", "hash"))
         and _is_instant(fields["ts"])
         and _matches(WRITER_ID, fields["writer"])
@@ -202,13 +208,16 @@ def _is_instant(value: object) -> bool:
     if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
         return False
     try:
-        datetime.fromisoformat(value)
+        return datetime.fromisoformat(value).year >= _FIRST_YEAR
     except ValueError:  # month 13
         return False
-    return True
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and -_LARGEST <= value <= _LARGEST
 
 
 def _is_value(value: object) -> bool:
     if isinstance(value, list):
         return all(isinstance(item, str) for item in value)
-    return value is None or isinstance(value, str | int)
+    return value is None or isinstance(value, str | bool) or _is_number(value)

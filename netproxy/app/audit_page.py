@@ -212,7 +212,8 @@ def _connections(summary: Summary) -> str:
 
 def _destinations(summary: Summary) -> str:
     top = summary.destinations.top(_TOP)
-    most = max((tally.asked for _, tally in top), default=1)
+    # Of a connection from before the period only the end is in it: then nothing was asked at all.
+    most = max((tally.asked for _, tally in top), default=1) or 1
     rows = [
         [_text(str(where)), *_tally(tally), bar(tally.asked / most, _kind(tally))]
         for where, tally in top

@@ -150,3 +150,11 @@ def test_what_takes_an_anchor_is_neither_well_nor_wrong() -> None:
 
 def test_a_period_without_records() -> None:
     assert "No records in this period." in assert_inert(report()).text
+
+
+def test_a_period_in_which_connections_end_that_were_asked_for_before_it() -> None:
+    closed = read_record(
+        {a.SERVER_ADDRESS: "a.test", a.SERVER_PORT: 443, a.BYTES_SENT: 7},
+        name="netproxy.connection.closed",
+    )
+    assert "a.test:443" in assert_inert(report(closed)).text
