@@ -5,8 +5,9 @@ A trail that takes nothing now is no reason to answer otherwise: the answer is n
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from approvals.errors import (
     AlreadyResolved,
@@ -22,6 +23,26 @@ from otel.events import ReviewRejected
 
 if TYPE_CHECKING:
     from approvals.ports import EventSink
+
+# Any page of any site can make a browser knock here, thousands of times a second; each is refused,
+# and what the first ones tell, the others don't tell better.
+MOST_STRANGERS: Final = 20
+_MINUTE_SECONDS: Final = 60.0
+
+
+class Strangers:
+    """Those who are turned away before anybody knows who they are: so many a minute on record."""
+
+    def __init__(self) -> None:
+        self._recorded: deque[float] = deque(maxlen=MOST_STRANGERS)
+
+    def record(self, sink: EventSink, reason: Rejection, *, channel: str, now: float) -> None:
+        """Record one, unless there were enough of them; `now` by the monotonic clock."""
+        before = self._recorded
+        if len(before) == MOST_STRANGERS and now - before[0] < _MINUTE_SECONDS:
+            return
+        before.append(now)
+        record_rejection(sink, reason, channel=channel)
 
 
 def record_rejection(

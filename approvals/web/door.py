@@ -15,7 +15,7 @@ from aiohttp import web
 
 from approvals.http.application import IDENTITY_NAME, body_of
 from approvals.http.problems import Problem
-from approvals.http.rejections import record_rejection
+from approvals.http.rejections import Strangers, record_rejection
 from approvals.http.site import SITE
 from approvals.model import Rejection
 from approvals.web.origins import Here, here, is_own_form, is_strangers_link
@@ -23,7 +23,7 @@ from approvals.web.rendering import render
 from approvals.web.visitors import LoginCodes, Visitor, Visitors, same
 from otel import AuditUnavailable
 from otel.events import ReviewerSignedIn
-from otel.values import dataclass
+from otel.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +58,7 @@ class Desk:
     beat_seconds: float = 15.0
     # How soon a page that is gone isn't counted as a reader, and the end of a session is noticed.
     look_seconds: float = 1.0
+    strangers: Strangers = field(default_factory=Strangers)
 
 
 DESK = web.AppKey("desk", Desk)
@@ -95,7 +96,8 @@ async def form_of(request: web.Request) -> tuple[Form, Visitor]:
         raise
     form = await _fields(request)
     if not same(one(form, "csrf"), visitor.csrf):
-        _reject(request, Rejection.FORBIDDEN, visitor.name)
+        sink = request.app[SITE].sink
+        record_rejection(sink, Rejection.FORBIDDEN, channel=CHANNEL, reviewer=visitor.name)
         raise Problem(403, "forged", "this form is not from this session: open the page again")
     return form, visitor
 
@@ -225,5 +227,6 @@ async def _fields(request: web.Request) -> Form:
     return form
 
 
-def _reject(request: web.Request, reason: Rejection, reviewer: str | None = None) -> None:
-    record_rejection(request.app[SITE].sink, reason, channel=CHANNEL, reviewer=reviewer)
+def _reject(request: web.Request, reason: Rejection) -> None:
+    site, strangers = request.app[SITE], request.app[DESK].strangers
+    strangers.record(site.sink, reason, channel=CHANNEL, now=site.clock.monotonic())

@@ -11,7 +11,7 @@ from approvals.errors import (
     TooWide,
     UnknownApproval,
 )
-from approvals.http.rejections import record_rejection, rejection_of
+from approvals.http.rejections import MOST_STRANGERS, Strangers, record_rejection, rejection_of
 from approvals.model import Rejection, Resolution, Status
 from tests.support.approvals import ListSink, answer
 
@@ -44,3 +44,12 @@ def test_a_trail_that_takes_nothing_is_no_reason_to_fail() -> None:
     sink = ListSink("*")
     record_rejection(sink, Rejection.STALE, channel="api")
     assert sink.events == []
+
+
+def test_of_many_strangers_the_first_of_each_minute_are_on_record() -> None:
+    sink, strangers = ListSink(), Strangers()
+    for second in range(59):
+        strangers.record(sink, Rejection.FORBIDDEN, channel="web", now=float(second))
+    assert len(sink.events) == MOST_STRANGERS
+    strangers.record(sink, Rejection.FORBIDDEN, channel="web", now=60.0)
+    assert len(sink.events) == MOST_STRANGERS + 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from approvals.http.rejections import MOST_STRANGERS
 from tests.support.approvals import ListSink
 from tests.support.web_visit import visit
 
@@ -161,6 +162,20 @@ def test_who_is_turned_away_is_on_record(fields: dict[str, str], status: int, re
             (event,) = sink(anna).events
             assert event.name == "netproxy.approval.review_rejected"
             assert getattr(event, "reason", None) == reason
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("path", ["/login", "/answers", "/sign-out", "/grants/g-1/revoke"])
+def test_a_page_that_knocks_without_end_does_not_fill_the_journal(path: str) -> None:
+    async def main() -> None:
+        async with visit() as anna:
+            await anna.sign_in()
+            sink(anna).events.clear()
+            for _ in range(60):
+                assert (await anna.post(path, Sec_Fetch_Site="cross-site")).status == 403
+            assert len(sink(anna).events) == MOST_STRANGERS
+            assert (await anna.post("/sign-out")).status == 303, "who is known is served"
 
     asyncio.run(main())
 
