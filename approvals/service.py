@@ -73,7 +73,7 @@ class ApprovalService:
         rules: RuleWriter | None = None,
         sink_of: Callable[[str], EventSink | None] = lambda _: None,
     ) -> None:
-        """`sink_of` knows the sink of a session that has one of its own, by the session's id."""
+        """`sink_of` knows the sink of a run or a session that has one of its own, by its id."""
         self._wanted = asyncio.Event()
         trail, memory = Trail(sink, clock, sink_of=sink_of), SessionMemory()
         self._flood = Flood(config)

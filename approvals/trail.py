@@ -53,15 +53,18 @@ class Trail:
         *,
         sink_of: Callable[[str], EventSink | None] = lambda _: None,
     ) -> None:
-        """`sink_of` knows the sink of a session that has one of its own."""
+        """`sink_of` knows the sink of a run or a session that has one of its own, by its id."""
         self._usual = sink
         self._sink_of = sink_of
         self._clock = clock
+        # Of the questions that stand: their end comes when the run that asked may be gone.
+        self._asked: dict[str, EventSink] = {}
 
     def requested(self, question: Question) -> None:
         """Record that a question is about to be put. Raises `AuditUnavailable`: then it isn't."""
         key = question.key
-        self._sink(key.session).record(
+        sink = self._sink(question.asking.run, key.session)
+        sink.record(
             ApprovalRequested(
                 approval_id=question.approval_id,
                 server_address=key.host,
@@ -71,11 +74,12 @@ class Trail:
                 group=question.asking.group,
             )
         )
+        self._asked[question.approval_id] = sink
 
     def reviewed(self, question: Question, answer: Answer) -> bool:
         """Whether the answer is safely on record; an allow without that takes no effect."""
-        return self._synced(
-            question.key.session,
+        return _synced(
+            self._sink_for(question),
             ApprovalReviewed(
                 approval_id=question.approval_id,
                 verdict=answer.verdict,
@@ -91,8 +95,8 @@ class Trail:
 
     def rejected(self, question: Question, reason: Rejection, answer: Answer) -> None:
         """Record that an answer was turned away."""
-        self._written(
-            question.key.session,
+        _written(
+            self._sink_for(question),
             ReviewRejected(
                 approval_id=question.approval_id,
                 channel=answer.channel,
@@ -103,12 +107,12 @@ class Trail:
 
     def flood(self, session: str, limit: Limit, refused: int) -> None:
         """Record how much a session asked beyond a limit."""
-        self._written(session, ApprovalFlood(limit=limit, refused=refused))
+        _written(self._sink(session), ApprovalFlood(limit=limit, refused=refused))
 
     def granted(self, grant: Grant) -> bool:
         """Whether what the session remembers from here on is safely on record."""
-        return self._synced(
-            grant.key.session,
+        return _synced(
+            self._sink(grant.run, grant.key.session),
             GrantCreated(
                 grant_id=grant.grant_id,
                 approval_id=grant.approval_id,
@@ -134,14 +138,14 @@ class Trail:
             connections=grant.used_connections,
             bytes=grant.used_bytes,
         )
-        session = grant.key.session
-        return self._written(session, event) if by is None else self._synced(session, event)
+        sink = self._sink(grant.run, grant.key.session)
+        return _written(sink, event) if by is None else _synced(sink, event)
 
     def resolved(self, question: Question, status: Status, waiters: int) -> None:
         """Record how a question ended; its answer, where there was one, is on record already."""
         elapsed_seconds = max(0.0, self._clock.wall() - question.created_at)
-        self._written(
-            question.key.session,
+        _written(
+            self._sink_for(question),
             ApprovalResolved(
                 approval_id=question.approval_id,
                 state=status,
@@ -149,13 +153,14 @@ class Trail:
                 duration_ms=round(elapsed_seconds * 1000),
             ),
         )
+        self._asked.pop(question.approval_id, None)
 
     def left(
         self, question: Question, asking: Asking, reason: Leaving, waited_seconds: float
     ) -> None:
         """Record that a request no longer waits for the answer to a question that stands."""
-        self._written(
-            question.key.session,
+        _written(
+            self._sink(asking.run, question.key.session),
             WaiterLeft(
                 approval_id=question.approval_id,
                 connection_id=asking.connection,
@@ -167,7 +172,7 @@ class Trail:
     def reviewer_failed(self, question: Question, channel: str, why: str) -> None:
         """Record that a reviewer could not be asked: nobody saw the question there."""
         event = ReviewerFailed(approval_id=question.approval_id, channel=channel, error_type=why)
-        self._written(question.key.session, event)
+        _written(self._sink_for(question), event)
 
     def swept(self, swept: Swept) -> None:
         """Record what was ended for gateways that could not say so themselves."""
@@ -176,17 +181,24 @@ class Trail:
         for grant in swept.ended:
             self.grant_ended(grant, GrantEnd.GATEWAY_LOST)
 
-    def _synced(self, session: str, event: Event) -> bool:
-        with suppress(AuditUnavailable):
-            self._sink(session).record_synced(event)
-            return True
-        return False
+    def _sink_for(self, question: Question) -> EventSink:
+        asked = self._asked.get(question.approval_id)
+        return asked or self._sink(question.asking.run, question.key.session)
 
-    def _written(self, session: str, event: Event) -> bool:
-        with suppress(AuditUnavailable):
-            self._sink(session).record(event)
-            return True
-        return False
+    def _sink(self, *ids: str) -> EventSink:
+        """The run's where it is here still, else its session's: then whoever is in it now."""
+        return next((sink for each in ids if (sink := self._sink_of(each))), self._usual)
 
-    def _sink(self, session: str) -> EventSink:
-        return self._sink_of(session) or self._usual
+
+def _synced(sink: EventSink, event: Event) -> bool:
+    with suppress(AuditUnavailable):
+        sink.record_synced(event)
+        return True
+    return False
+
+
+def _written(sink: EventSink, event: Event) -> bool:
+    with suppress(AuditUnavailable):
+        sink.record(event)
+        return True
+    return False

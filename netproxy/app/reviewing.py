@@ -40,7 +40,7 @@ class Room:
     report: Callable[[str], None]  # one line for whoever looks after the gateway
     clock: Clock
     rules: RuleWriter
-    trails: dict[str, AuditTrail] = field(default_factory=dict)  # of sessions, by their ids
+    trails: dict[str, AuditTrail] = field(default_factory=dict)  # of runs and sessions, by id
     store: SqliteStore | MemoryStore  # closed with the service; the file is opened when it is used
     presence: Presence  # of those who answer by page, API or `approvals watch`
     surroundings: Surroundings

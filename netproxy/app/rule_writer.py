@@ -1,6 +1,6 @@
 """Answers for always become rules: fills `approvals.ports.RuleWriter` for a whole gateway.
 
-Which file a session's rules go into, and whether they could, is `netproxy.app.rule_file`. A rule is
+Which file a run's rules go into, and whether they could, is `netproxy.app.rule_file`. A rule is
 on record before it is written: none holds that the trail knows nothing of.
 """
 
@@ -36,30 +36,45 @@ class _Book:
 
 
 class RuleWriter:
-    """Knows the file of each session that has one."""
+    """Knows the file of each run that has one: runs of one session may go by different files."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._books: dict[str, _Book] = {}
+        self._books: dict[str, dict[str, _Book]] = {}  # by session, and by run
 
     def open(
-        self, session: str, file: RuleFile, *, sink: EventSink, written: Callable[[bool], None]
+        self,
+        session: str,
+        run: str,
+        file: RuleFile,
+        *,
+        sink: EventSink,
+        written: Callable[[bool], None],
     ) -> None:
-        """Take answers of this session. `written` hears of each rule, and if a file was made."""
-        self._books[session] = _Book(file=file, sink=sink, written=written)
+        """Take answers of this run. `written` hears of each rule, and if a file was made."""
+        books = self._books.setdefault(session, {})
+        books[run] = _Book(file=file, sink=sink, written=written)
 
-    def is_open(self, session: str) -> bool:
-        """Whether a rule could be written for this session, as far as a look can tell."""
-        book = self._books.get(session)
+    def is_open(self, session: str, run: str) -> bool:
+        """Whether a rule could be written for this run, as far as a look can tell."""
+        book = self._book(session, run)
         return book is not None and book.file.is_writable
 
-    def close(self, session: str) -> None:
+    def close(self, session: str, run: str) -> None:
         """Take none any more."""
-        self._books.pop(session, None)
+        books = self._books.get(session, {})
+        books.pop(run, None)
+        if not books:
+            self._books.pop(session, None)
+
+    def _book(self, session: str, run: str) -> _Book | None:
+        """The run's own; where it is over, or another gateway's, that of who waits here as well."""
+        books = self._books.get(session, {})
+        return books.get(run) or next(iter(books.values()), None)
 
     async def write(self, question: Question, answer: Answer) -> None:
         """Return when the rule is on the disk, and on record. Raises `RuleRefused`."""
-        book = self._books.get(question.key.session)
+        book = self._book(question.key.session, question.asking.run)
         if book is None:
             raise RuleRefused("this session has no file for rules")
         wanted = self._wanted(question, answer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from netproxy.app.health import Health
 from netproxy.app.listening import where
 from netproxy.app.metrics_page import MetricsPage
 from netproxy.app.notify import notify
+from netproxy.app.open_runs import OpenRuns
 from netproxy.app.outside import outside
 from netproxy.app.reviewing import reviewed, ways_of
 from netproxy.app.screen import RelayScreen
@@ -171,8 +171,7 @@ class Service:
                 reviewed(room, ways_of(room), opens_store=True)
             ),
             rules=room.rules,
-            trails=room.trails,
-            open_sessions=Counter(),
+            open_runs=OpenRuns(room.trails),
             readiness=Readiness(asyncio.get_running_loop(), report=self.log),
             crowd=self.crowd,
             own_listeners=addresses_of(self._own_sockets()),

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from netproxy.app.descriptors import take_descriptors
 from netproxy.app.fencing import home_folder
 from netproxy.app.file_watch import MISSING, FileWatch, source_states
 from netproxy.app.kept_answers import KeptAnswers
+from netproxy.app.open_runs import OpenRuns
 from netproxy.app.own_addresses import host_addresses
 from netproxy.app.places import config_home, state_home
 from netproxy.app.reload import Reloader
@@ -101,8 +101,7 @@ async def gateway(  # noqa: PLR0913 a run, and what it has of its surroundings
             shared = Shared(
                 service=service,
                 rules=room.rules,
-                trails=room.trails,
-                open_sessions=Counter(),
+                open_runs=OpenRuns(room.trails),
                 readiness=Readiness(asyncio.get_running_loop(), report=report),
                 crowd=crowd,
                 own_listeners=addresses_of(_own_listeners(run, listeners, inbox)),
@@ -162,8 +161,7 @@ class Shared:
 
     service: ApprovalService
     rules: RuleWriter
-    trails: dict[str, AuditTrail]  # what is asked for a session is recorded under its ids
-    open_sessions: Counter[str]  # one that several clients have in common may be open twice
+    open_runs: OpenRuns
     readiness: Readiness
     crowd: Crowd
     own_listeners: frozenset[tuple[str, int]]  # so that nobody is let go round in circles
@@ -189,15 +187,14 @@ async def data_plane(  # noqa: PLR0913  # a run, and what its clients may use
 ) -> AsyncIterator[ProxyServer]:
     """Make the server of one run; its policy follows the files until the block ends."""
     unmade: set[Path] = set()
-    shared.open_sessions[run.session_id] += 1
-    shared.trails[run.session_id] = run.trail
+    shared.open_runs.admit(run)
     _keep_rules(run, shared, unmade)
     reloader = _reloader(run, shared, unmade)
     approver = ServiceApprover(
         shared.service,
         _asker(run),
         is_almost_full=lambda: run.trail.is_almost_full,
-        writes_rules=lambda: shared.rules.is_open(run.session_id),
+        writes_rules=lambda: shared.rules.is_open(run.session_id, run.execution_id),
     )
     server = _server(run, shared, approver, token=token, limits=limits, ports=ports, names=names)
     kept = KeptAnswers(shared.service, run.session_id, run.policy)
@@ -214,13 +211,11 @@ async def data_plane(  # noqa: PLR0913  # a run, and what its clients may use
             yield server
     finally:
         shared.service.end_run(run.execution_id)
-        shared.open_sessions[run.session_id] -= 1
-        if not shared.open_sessions[run.session_id]:
-            shared.rules.close(run.session_id)
+        shared.rules.close(run.session_id, run.execution_id)
+        if shared.open_runs.leave(run):
             shared.service.end_session(run.session_id)
         await server.aclose()
-        if not shared.open_sessions[run.session_id]:
-            shared.trails.pop(run.session_id, None)
+        shared.open_runs.forget(run)
         for notice in reloader.notices():
             shared.report(notice)
 
@@ -246,7 +241,7 @@ def _keep_rules(run: Run, shared: Shared, unmade: set[Path]) -> None:
         run.reload_wanted.set()
 
     file = RuleFile(path, run.load, is_own=settings.config_file is None)
-    shared.rules.open(run.session_id, file, sink=run.trail, written=written)
+    shared.rules.open(run.session_id, run.execution_id, file, sink=run.trail, written=written)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from approvals.model import GrantEnd, Limit, Question, Rejection, Status
+from approvals.model import GrantEnd, Leaving, Limit, Question, Rejection, Status
 from approvals.trail import Trail
 from otel import AuditUnavailable
+from otel.values import replace
 from tests.support.approvals import ASKING, ListSink, answer, grant
 from tests.support.virtual_time import VirtualClock, run_virtual
 
@@ -71,5 +72,30 @@ def test_what_is_asked_for_a_session_is_recorded_where_the_session_is() -> None:
         assert (len(own.events), usual.events) == (8, [])
         trail.flood("s-other", Limit.RATE, 3)
         assert len(usual.events) == 1
+
+    run_virtual(main())
+
+
+def test_of_runs_in_one_session_each_question_is_recorded_where_the_run_is_that_asked() -> None:
+    """Also its end, which comes when that run may be gone; what joined it leaves for its own."""
+
+    async def main() -> None:
+        mine, later = ListSink(), ListSink()
+        known = {ASKING.run: mine, "r-later": later, QUESTION.key.session: later}
+        trail = Trail(ListSink("*"), VirtualClock(), sink_of=known.get)
+        trail.requested(QUESTION)
+        trail.left(QUESTION, replace(ASKING, run="r-later"), Leaving.CLIENT_GONE, 1.0)
+        trail.granted(grant())
+        del known[ASKING.run]
+        trail.reviewed(QUESTION, answer())
+        trail.resolved(QUESTION, Status.WITHDRAWN, 0)
+        assert mine.names == [
+            "approval.requested",
+            "grant.created",
+            "approval.reviewed",
+            "approval.resolved",
+        ]
+        trail.grant_ended(grant(), GrantEnd.REVOKED)
+        assert later.names == ["approval.waiter_left", "grant.ended"]
 
     run_virtual(main())

@@ -158,6 +158,35 @@ def test_a_run_is_seen_reloaded_and_waited_for(me: Person, base: Path) -> None:
     assert exited["process.exit.code"] == 0
 
 
+def test_runs_in_one_session_at_once_are_each_on_record_as_themselves(
+    me: Person, base: Path
+) -> None:
+    """What the first one asks is its own, while the second runs and when that has ended."""
+    office = Office(me, base)
+    script = (
+        'echo "$NETPROXY_RUN"; for host in a b; do read -r _; curl -s "http://$host.test"; done'
+    )
+    with office.gateway() as service:
+        options = ("--session", "dev", "--on-denial", "block")
+        with office.begin(*options, command=("sh", "-c", script)) as first:
+            assert first.stdin is not None
+            assert first.stdout is not None
+            run_id = first.stdout.readline().strip()
+            with office.begin(*options, command=("sh", "-c", "echo up; read -r _")) as second:
+                assert second.stdout is not None
+                assert second.stdout.readline() == "up\n"
+                first.stdin.write("\n")
+                first.stdin.flush()
+                eventually(lambda: len(office.events("netproxy.policy_decision")) == 1)
+                second.communicate("\n", timeout=60)
+            first.communicate("\n", timeout=60)
+        assert service.stop() == 0
+    asked = office.events("netproxy.approval.requested")
+    assert [each["server.address"] for each in asked] == ["a.test", "b.test"]
+    ended = office.events("netproxy.approval.resolved")
+    assert [each["execution.id"] for each in (*asked, *ended)] == [run_id] * 4
+
+
 def test_a_gateway_that_may_not_wait_ends_its_runs(me: Person, base: Path) -> None:
     office = Office(me, base)
     with office.gateway("--ask", "never", "--drain", "0.1") as service:

@@ -42,7 +42,7 @@ class Desk:
         )
         self.writer = RuleWriter(SystemClock())
         rules = RuleFile(self.file, load, is_own=True)
-        self.writer.open("s-1", rules, sink=sink, written=self.written.append)
+        self.writer.open("s-1", ASKING.run, rules, sink=sink, written=self.written.append)
 
     def write(self, said: Answer = ALWAYS, question: Question = QUESTION) -> None:
         asyncio.run(self.writer.write(question, said))
@@ -117,11 +117,26 @@ def test_a_session_without_a_file_has_none(desk: Desk) -> None:
     other = replace(QUESTION, asking=replace(ASKING, key=replace(ASKING.key, session="s-2")))
     with pytest.raises(RuleRefused, match="no file"):
         desk.write(question=other)
-    assert desk.writer.is_open("s-1")
-    desk.writer.close("s-1")
-    assert not desk.writer.is_open("s-1")
+    assert desk.writer.is_open("s-1", ASKING.run)
+    desk.writer.close("s-1", ASKING.run)
+    assert not desk.writer.is_open("s-1", ASKING.run)
     with pytest.raises(RuleRefused, match="no file"):
         desk.write()
+
+
+def test_of_runs_in_one_session_each_has_its_own_file(desk: Desk, tmp_path: Path) -> None:
+    """One that came later goes by another file: what the first one asked is no rule of that."""
+    other = Desk(tmp_path / "other", ListSink())
+    desk.writer.open("s-1", "r-other", RuleFile(other.file, partial(
+        load_settings, parse_run(["--", "true"]), {"HOME": str(tmp_path / "other")},
+        managed_file=tmp_path / "absent", directory=tmp_path,
+    ), is_own=True), sink=other.sink, written=other.written.append)  # fmt: skip
+    desk.write()
+    assert (len(desk.sink.synced), len(other.sink.synced)) == (1, 0)
+    assert not other.file.exists()
+    desk.writer.close("s-1", ASKING.run)  # and the other one waits for the same answer still
+    desk.write()
+    assert (len(desk.sink.synced), len(other.sink.synced)) == (1, 1)
 
 
 @pytest.mark.parametrize(
