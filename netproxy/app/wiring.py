@@ -204,7 +204,7 @@ async def data_plane(  # noqa: PLR0913  # a run, and what its clients may use
         kept.look()
 
     run.policy.on_swap = swapped
-    shared.service.on_ended(run.session_id, partial(_cut, server, approver))
+    cut_no_more = shared.service.on_ended(run.session_id, partial(_cut, server, approver))
     try:
         # It has looked once when it is entered: who is served meets what the files say now.
         async with reloader, kept:
@@ -215,6 +215,7 @@ async def data_plane(  # noqa: PLR0913  # a run, and what its clients may use
         if shared.open_runs.leave(run):
             shared.service.end_session(run.session_id)
         await server.aclose()
+        cut_no_more()
         shared.open_runs.forget(run)
         for notice in reloader.notices():
             shared.report(notice)
