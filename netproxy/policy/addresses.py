@@ -132,6 +132,13 @@ _TAIL = (
 _SIX_TO_FOUR = _block("2002::/16")  # RFC 3056: bits 16 to 48
 _TEREDO = _block("2001::/32")  # RFC 4380 section 4: server, and the client with its bits flipped
 _IPV4_MASK = 0xFFFFFFFF
+_IPV6_BITS = 128
+# Those of them that are not local themselves, with the number of bits before the IPv4 address.
+_CARRIERS = (
+    (_block("::ffff:0:0:0/96"), 96),
+    (_block("64:ff9b::/96"), 96),
+    (_SIX_TO_FOUR, 16),
+)
 # RFC 5214 section 6.1: the interface identifier begins 0000:5efe, or 0200:5efe where it is unique.
 _ISATAP, _ISATAP_MASK = 0x00005EFE, 0xFDFFFFFF
 _IPV6_LOOPBACK = 1  # `::` and `::1` are no forms of IPv4, though ::/96 holds them
@@ -169,13 +176,27 @@ def parse_private_block(text: str) -> Block:
     """Read a block that names may resolve to. Raises `InvalidRule`.
 
     One that holds public and local addresses alike (`0.0.0.0/0`) would open metadata services and
-    loopback to whoever meant "everything".
+    loopback to whoever meant "everything". So would one that carries all of IPv4 (`64:ff9b::/96`).
     """
     block = parse_block(text)
-    mixed = any(block.contains(special) for special in _NON_PUBLIC.blocks)
-    if mixed and not is_wholly_special(block):
+    if _is_mixed(block):
         raise InvalidRule(f"{text} holds public and local addresses, name the local block")
     return block
+
+
+def _is_mixed(block: Block) -> bool:
+    # Of these, two ends of the address stand for IPv4: only a single one is of one kind.
+    if block.contains(_TEREDO) or (_TEREDO.contains(block) and block.length < _IPV6_BITS):
+        return True
+    if is_wholly_special(block):
+        return False
+    if any(block.contains(each) for each in (*_NON_PUBLIC.blocks, *(c for c, _ in _CARRIERS))):
+        return True
+    for carrier, before in _CARRIERS:
+        if carrier.contains(block):
+            number = block.number >> 96 - before & _IPV4_MASK
+            return _is_mixed(Block(4, number, min(32, block.length - before)))
+    return False
 
 
 def vet(

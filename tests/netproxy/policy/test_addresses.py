@@ -229,12 +229,27 @@ def test_only_a_block_without_public_addresses_names_something_local(
     assert is_wholly_special(parse_block(block)) is special
 
 
-@pytest.mark.parametrize("block", ["0.0.0.0/0", "::/0", "8.0.0.0/5", "2000::/3", "192.0.0.0/8"])
+@pytest.mark.parametrize(
+    "block",
+    [
+        *("0.0.0.0/0", "::/0", "8.0.0.0/5", "2000::/3", "192.0.0.0/8"),
+        # All of IPv4, or half of it, in another form: a relay on the way would reach metadata.
+        *("64:ff9b::/96", "64:ff9b::/95", "64:ff9b::/97", "::ffff:0:0:0/96", "64:ff9b::c000:0/104"),
+        *("2002::/16", "2002::/15", "2002:c000::/24", "2001::/32", "2001:0:808::/48"),
+    ],
+)
 def test_a_private_block_that_is_half_the_internet_is_refused(block: str) -> None:
     with pytest.raises(InvalidRule, match="public and local"):
         parse_private_block(block)
 
 
-@pytest.mark.parametrize("block", ["10.0.0.0/8", "127.0.0.1", "fd00::/8", "8.8.4.4", "8.8.4.0/24"])
+@pytest.mark.parametrize(
+    "block",
+    [
+        *("10.0.0.0/8", "127.0.0.1", "fd00::/8", "8.8.4.4", "8.8.4.0/24", "2606:4700::/32"),
+        *("64:ff9b::a00:0/104", "64:ff9b::a9fe:a9fe", "64:ff9b::808:0/112", "64:ff9b:1::/48"),
+        *("2002:a00::/24", "2002:808:808::/48", "2002:a00:1::/64", "2001:0:a00:1::"),
+    ],
+)
 def test_a_private_block_is_read(block: str) -> None:
     assert str(parse_private_block(block)).startswith(block)
