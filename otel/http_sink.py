@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import gzip
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as ReadTooSlow
 
 from otel.answers import Answer, TryLater
+from otel.fuse import Fuse
 from otel.otlp import read_answer
 
 if TYPE_CHECKING:
+    import socket
+
     from otel.config import ShipLimits
     from otel.sinks import OtlpSettings
 
 _CHUNK = 4096
+_TOO_SLOW = TryLater(why="no answer in time")
 
 
 class HttpSink:
@@ -31,6 +38,9 @@ class HttpSink:
         self._endpoint = settings.endpoint
         self._limits = limits
         self._session = requests.Session()
+        self._fuse = Fuse()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _Guarded(self._fuse))
         # Else http_proxy could send the records through the proxy that they are about, and
         # .netrc could add a password that nobody meant for the collector.
         self._session.trust_env = False
@@ -49,22 +59,28 @@ class HttpSink:
             self._session.cert = (settings.client_certificate, settings.client_key)
 
     def send(self, body: bytes, timeout_seconds: float) -> Answer:
-        """POST one request."""
+        """POST one request. Its time is for all of it, however slowly an answer drips."""
         until = time.monotonic() + timeout_seconds
         try:
-            with self._session.post(
-                self._endpoint,
-                # Every OTLP receiver reads it, and records compress to a fifth. At level 1: the
-                # rest of it costs more time than it saves bytes.
-                data=gzip.compress(body, 1, mtime=0),
-                timeout=timeout_seconds,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                answer = self._read(response, until)
+            with self._fuse.lit(timeout_seconds):
+                answer = self._post(body, until, timeout_seconds)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            return TryLater(why=_reason(error))
+            return _TOO_SLOW if self._fuse.has_blown else TryLater(why=_reason(error))
+        # What was cut may look whole: a head without a length, and a body that is empty.
+        return _TOO_SLOW if self._fuse.has_blown else answer
+
+    def _post(self, body: bytes, until: float, timeout_seconds: float) -> Answer:
+        with self._session.post(
+            self._endpoint,
+            # Every OTLP receiver reads it, and records compress to a fifth. At level 1: the
+            # rest of it costs more time than it saves bytes.
+            data=gzip.compress(body, 1, mtime=0),
+            timeout=timeout_seconds,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            answer = self._read(response, until)
         return read_answer(response.status_code, headers, answer, now=time.time())
 
     def _read(self, response: requests.Response, until: float) -> bytes:
@@ -84,9 +100,44 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "TLS failed"
     if isinstance(error, requests.exceptions.Timeout | ReadTooSlow):
-        return "no answer in time"
+        return _TOO_SLOW.why
     if isinstance(error, requests.exceptions.ConnectionError):
         return "can't connect"
     if isinstance(error, requests.RequestException | HTTPError):
         return "broken answer"
     return f"can't be sent: {error}"  # a certificate that can't be read, a header with a line feed
+
+
+class _Guarded(HTTPAdapter):
+    """Makes connections that a fuse can cut."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        self._fuse = fuse
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Called by the constructor."""
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._fuse)
+
+
+def _pools(fuse: Fuse) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            line = super()._new_conn()
+            fuse.guard(line)
+            return line
+
+    class Encrypted(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            line = super()._new_conn()
+            fuse.guard(line)
+            return line
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}

@@ -110,21 +110,31 @@ def test_a_certificate_that_nobody_signed_is_refused() -> None:
     assert answer == TryLater(why="TLS failed")
 
 
-def drip(server: socket.socket, stop: threading.Event) -> None:
+def drip(server: socket.socket, stop: threading.Event, begin: bytes) -> None:
     connection, _ = server.accept()
     with connection, suppress(OSError):  # it may hang up before we are told to stop
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        connection.sendall(begin)
         while not stop.wait(0.01):
             connection.sendall(b"x")
 
 
-def test_an_answer_that_comes_byte_by_byte_ends_in_time() -> None:
-    """Each byte comes in time, the whole would take for ever."""
+@pytest.mark.parametrize(
+    ("scheme", "begin"),
+    [
+        pytest.param("http", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", id="body"),
+        pytest.param("http", b"HTTP/1.1 200 OK\r\nX: ", id="head"),
+        pytest.param("http", b"HTTP/1.1 200 O", id="status"),
+        # A handshake record of 16 kB, of which a byte comes now and then.
+        pytest.param("https", b"\x16\x03\x03\x40\x00", id="handshake"),
+    ],
+)
+def test_an_answer_that_comes_byte_by_byte_ends_in_time(scheme: str, begin: bytes) -> None:
+    """Each byte comes in time, the whole would take for ever; half of it is no delivery."""
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=drip, args=(server, stop))
+        thread = threading.Thread(target=drip, args=(server, stop, begin))
         thread.start()
-        answer = sink_for(f"http://127.0.0.1:{server.getsockname()[1]}").send(b"", 0.1)
+        answer = sink_for(f"{scheme}://127.0.0.1:{server.getsockname()[1]}").send(b"", 0.2)
         stop.set()
         thread.join()
     assert answer == TryLater(why="no answer in time")
