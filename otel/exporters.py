@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # One request and all its retries. Nobody waits for them but the numbers of the next interval.
 _REQUEST_SECONDS: Final = 10.0
+# Nobody wants more of an answer than its status; the SDK would read it to its end, if it has one.
+_ANSWER_BYTES: Final = 64 * 1024
 # A collector that is away fails every few seconds: that is said once in this time.
 _SAID_EACH_SECONDS: Final = 300.0
 # gRPC looks for proxies itself: `http_proxy`, `grpc_proxy`, and a balancer's word from the DNS.
@@ -82,11 +84,9 @@ def _over_http(collector: Collector) -> dict[str, Any]:
 
 
 def _session() -> Session:
-    import requests
+    from otel.bounded_session import BoundedSession
 
-    session = requests.Session()
-    session.trust_env = False  # no proxies, no .netrc, no CA bundle from the environment
-    return session
+    return BoundedSession(seconds=_REQUEST_SECONDS, answer_bytes=_ANSWER_BYTES)
 
 
 def _credentials(collector: Collector) -> ChannelCredentials | None:

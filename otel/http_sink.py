@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import gzip
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as ReadTooSlow
 
 from otel.answers import Answer, TryLater
+from otel.bounded_session import Guarded
 from otel.fuse import Fuse
 from otel.otlp import read_answer
 
 if TYPE_CHECKING:
-    import socket
-
     from otel.config import ShipLimits
     from otel.sinks import OtlpSettings
 
@@ -40,7 +36,7 @@ class HttpSink:
         self._session = requests.Session()
         self._fuse = Fuse()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Guarded(self._fuse))
+            self._session.mount(scheme, Guarded(self._fuse))
         # Else http_proxy could send the records through the proxy that they are about, and
         # .netrc could add a password that nobody meant for the collector.
         self._session.trust_env = False
@@ -106,38 +102,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, requests.RequestException | HTTPError):
         return "broken answer"
     return f"can't be sent: {error}"  # a certificate that can't be read, a header with a line feed
-
-
-class _Guarded(HTTPAdapter):
-    """Makes connections that a fuse can cut."""
-
-    def __init__(self, fuse: Fuse) -> None:
-        self._fuse = fuse
-        super().__init__()
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Called by the constructor."""
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._fuse)
-
-
-def _pools(fuse: Fuse) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            line = super()._new_conn()
-            fuse.guard(line)
-            return line
-
-    class Encrypted(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            line = super()._new_conn()
-            fuse.guard(line)
-            return line
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class EncryptedPool(HTTPSConnectionPool):
-        ConnectionCls = Encrypted
-
-    return {"http": PlainPool, "https": EncryptedPool}
