@@ -61,6 +61,7 @@ class SocksConnection(Connection):
         self._handshake = Handshake(asks_secret=self._door is not None)
         self._deadline = services.handshakes if self._overload is None else services.lingering
         self._deadline.begin(self, self._hang_up)
+        self._is_idle = True  # up to its request
         self._hear()
 
     @override
@@ -125,6 +126,7 @@ class SocksConnection(Connection):
     def _done(self) -> None:
         self._deadline.end(self)
         self._handshake = None
+        self._is_idle = False
 
     def _hang_up(self) -> None:
         """It is late, cut or gone, and has asked for nothing yet."""

@@ -225,6 +225,27 @@ def test_a_handshake_is_cut_at_once(start: bytes) -> None:
     assert near.audit.events == []
 
 
+def test_who_has_asked_for_nothing_is_closed_by_draining() -> None:
+    setting = Setting(limits=replace(LIMITS, head_seconds=10 * PATIENCE_SECONDS))
+    with proxy(setting) as near, near.socks() as silent, near.socks() as greeting:
+        greeting.sendall(GREETING)
+        assert exactly(greeting, 2) == b"\x05\x00"
+        eventually(lambda: len(near.server.connections) == 2)
+        near.call(near.server.retire)
+        assert read_all(silent) == read_all(greeting) == b""
+
+
+def test_who_has_asked_is_served_while_it_drains() -> None:
+    with origin(echo) as far, proxy() as near, near.socks() as client:
+        client.sendall(GREETING)
+        assert exactly(client, 2) == b"\x05\x00"
+        client.sendall(ask("127.0.0.1", far.port))
+        assert exactly(client, 10)[:2] == b"\x05\x00"
+        near.call(near.server.retire)
+        client.sendall(b"hello")
+        assert exactly(client, 5) == b"hello"
+
+
 def test_a_handshake_that_is_cut_before_its_greeting_is_answered() -> None:
     """Answers wait for the end of a batch; another event of the same batch comes before."""
     with proxy() as near, near.socks() as client:
