@@ -31,15 +31,18 @@ class OwnSignals:
         command: Command,
         request_reload: Callable[[], None],
         *,
-        timeout_seconds: float | None = None,
+        ends_at: float | None = None,
     ) -> None:
-        """Make it in a running loop. The time-out is kept elsewhere: we only sleep through none."""
+        """Make it in a running loop. `ends_at` is not slept through: somebody else ends it then.
+
+        It is a time of `time.monotonic`.
+        """
         self._command = command
         self._request_reload = request_reload
         self._hang_up = HangUp()
         self._looks: list[asyncio.TimerHandle] = []
         self._loop = asyncio.get_running_loop()
-        self._ends_at = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        self._ends_at = ends_at
 
     def __enter__(self) -> Self:
         self._command.on_stop = self._stopped

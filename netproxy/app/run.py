@@ -53,7 +53,7 @@ from otel.values import dataclass, replace
 from sandbox.errors import FenceUnavailable, PlanRefused, SandboxError
 from sandbox.launch import listen_on_host
 from sandbox.limits import refuse_unenforceable
-from sandbox.linux.wake_up import awake_after
+from sandbox.linux.wake_up import awake_at, time_after
 from sandbox.process import Fence
 from sandbox.streams import (
     inspect_streams,
@@ -297,9 +297,9 @@ class _Execution:
             trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
             go_on_only_if_held(fence.prove(listeners), trail)
             trail.record(blueprint.started(listeners))
-            supervising = self._supervise(run, fence, listeners)
-            with awake_after(self._settings.timeout_seconds):
-                outcome = uvloop.run(self._exporting(supervising, trail, journal))
+            outcome = uvloop.run(
+                self._exporting(self._supervise(run, fence, listeners), trail, journal)
+            )
         except BaseException:
             fence.abandon()
             raise
@@ -330,6 +330,13 @@ class _Execution:
             return await supervising
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
+        """Whoever stops us, the command too: nobody outlives its time by that."""
+        with awake_at(ends_at := time_after(self._settings.timeout_seconds)):
+            return await self._supervise_until(ends_at, run, fence, listeners)
+
+    async def _supervise_until(
+        self, ends_at: float | None, run: Run, fence: Fence, listeners: Listeners
+    ) -> Outcome:
         from netproxy.app.own_signals import OwnSignals
         from netproxy.app.reception import Reception
         from netproxy.app.supervisor import Supervisor
@@ -337,9 +344,7 @@ class _Execution:
         screen = RelayScreen()
         command = await fence.release()
         listeners = replace(listeners, calls=fence.calls, places=self._doors.places)
-        signals = OwnSignals(
-            command, run.reload_wanted.set, timeout_seconds=self._settings.timeout_seconds
-        )
+        signals = OwnSignals(command, run.reload_wanted.set, ends_at=ends_at)
         async with Reception(listeners, lambda: self._gateway(run, listeners, screen)) as reception:
             screen.relay = command.relay
             if command.relay is not None:
@@ -348,7 +353,7 @@ class _Execution:
                 command,
                 self._token,
                 run.trail,
-                timeout_seconds=self._settings.timeout_seconds,
+                timeout_seconds=None if ends_at is None else ends_at - time.monotonic(),
                 close_connections=reception.close_all,
                 signals=signals,
             )

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
 _CLOCK_MONOTONIC, _TIMER_ABSTIME = 1, 1  # linux/time.h
 # A signal that comes before we are stopped does nothing, and it comes once.
@@ -26,6 +25,11 @@ _F_SETSIG = 10  # linux/fcntl.h
 _NS = 1_000_000_000
 # struct sigevent: a value of ours, SIGCONT, and SIGEV_SIGNAL, which is 0; it has 64 bytes.
 _EVENT = struct.pack("Pii48x", 0, signal.SIGCONT, 0)
+
+
+def time_after(seconds: float | None) -> float | None:
+    """So long from now, as `awake_at` takes it; None is never."""
+    return None if seconds is None else time.monotonic() + seconds
 
 
 @contextmanager
@@ -48,11 +52,6 @@ def awake_at(deadline: float | None) -> Iterator[None]:
         yield
     finally:
         libc.timer_delete(timer)
-
-
-def awake_after(seconds: float | None) -> AbstractContextManager[None]:
-    """The same, so long from now. If somebody stops us alone, no command outlives its time."""
-    return awake_at(None if seconds is None else time.monotonic() + seconds)
 
 
 def awake_for(descriptor: int) -> None:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sandbox.linux.wake_up import awake_after, awake_at
+from sandbox.linux.wake_up import awake_at, time_after
 
 # Stops itself, and says for how many seconds it was.
 _STOPS = """
@@ -37,7 +37,7 @@ def test_it_is_continued_in_time(seconds: float, least: float) -> None:
 
 def test_who_is_not_stopped_notices_nothing() -> None:
     began = time.monotonic()
-    with awake_at(began + 0.01), awake_at(None), awake_after(0.01), awake_after(None):
+    with awake_at(time_after(0.01)), awake_at(time_after(None)):
         time.sleep(0.05)
     assert time.monotonic() - began >= 0.05
 
