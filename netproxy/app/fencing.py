@@ -50,16 +50,13 @@ def sandbox_spec(
         obeyed=obeyed_everywhere(real_home, environ),
         runtime=_sockets(),
     )
-    ours = [settings.audit_directory, state_home(environ, home), config_home(environ, home)]
-    if settings.evidence.key is not None:  # who reads it can sign a history of his own
-        ours.append(settings.evidence.key.parent)
-    made = [settings.audit_directory]
+    # Also where no gateway listens yet: a socket that comes later would be seen.
+    made = [settings.audit_directory, control_folder(environ, home)]
     if settings.approvals.store is not None:  # who writes it allows himself everything
         made.append(settings.approvals.store.parent)
-        ours.append(settings.approvals.store.parent)
-    # Also where no gateway listens yet: a socket that comes later would be seen.
-    made.append(control_folder(environ, home))
-    ours.append(control_folder(environ, home))
+    ours = [*made, state_home(environ, home), config_home(environ, home)]
+    if settings.evidence.key is not None:  # who reads it can sign a history of his own
+        ours.append(settings.evidence.key.parent)
     # The usual policy file, read or not: it may be a link into a folder that is worked on.
     policy = settings.config_file or config_home(environ, home) / "config.toml"
     files = dict.fromkeys([policy, *(source.path for source in settings.sources)])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, 
 from tests.support.tls import make_authority
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -162,15 +164,22 @@ ASKS_AGAIN = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891")
 SECOND = record(20, b"\x01") + keyed_hello(b"hidden.test", b"\x09" + bytes(31))
 
 
+@contextmanager
+def asked_again(running: Proxy, listening: Origin) -> Iterator[socket.socket]:
+    """A client whose first, honest hello had no key in it."""
+    client, _ = running.connect(f"{FRONT}:{listening.port}")
+    with client:
+        client.sendall(keyed_hello(FRONT.encode(), b""))
+        assert ASKS_AGAIN in client.recv(65536)
+        yield client
+
+
 def test_a_second_hello_which_the_server_asked_for_is_looked_at(
     setting: Setting, tmp_path: Path
 ) -> None:
     server = RetryingServer(tmp_path)
     with origin(server) as listening, proxy(setting) as running:
-        client, _ = running.connect(f"{FRONT}:{listening.port}")
-        with client:
-            client.sendall(keyed_hello(FRONT.encode(), b""))
-            assert ASKS_AGAIN in client.recv(65536)
+        with asked_again(running, listening) as client:
             for byte in SECOND[:-1]:
                 client.sendall(bytes((byte,)))
             client.sendall(SECOND[-1:])
@@ -187,10 +196,7 @@ def test_where_it_is_only_recorded_the_second_is_on_record_too(
     setting.policy.sni = Sni.RECORD
     server = RetryingServer(tmp_path)
     with origin(server) as listening, proxy(setting) as running:
-        client, _ = running.connect(f"{FRONT}:{listening.port}")
-        with client:
-            client.sendall(keyed_hello(FRONT.encode(), b""))
-            assert ASKS_AGAIN in client.recv(65536)
+        with asked_again(running, listening) as client:
             client.sendall(SECOND)
             assert client.recv(65536)[:1] == b"\x16"
         running.settle()
