@@ -206,6 +206,10 @@ def _finally(spec: SandboxSpec, rules: Mapping[str, Rule]) -> dict[str, Access]:
     # Not where it is hidden: nothing has to open a policy file inside.
     final |= {path: Access.READ for path in spec.protected if _at(final, path) not in _CLOSED}
     final |= {path: Access.READ for path in spec.program if path not in spec.hidden}
+    # A working directory below /tmp has to exist inside, written or not.
+    directory = spec.working_directory
+    if directory != PRIVATE_TMP and _at(final, directory) is Access.PRIVATE:
+        final[directory] = Access.READ
     openings = [path for path, access in final.items() if access not in _CLOSED]
     for path in {above for opening in openings for above in _above(opening)}:
         if final.get(path) is Access.HIDDEN:
@@ -284,11 +288,6 @@ def _mounts(spec: SandboxSpec, final: Mapping[str, Access]) -> Iterator[Mount]:
         if access is Access.READ and around is Access.READ:
             continue
         yield Mount(access, path)
-    # A working directory below /tmp has to exist inside, written or not.
-    if spec.working_directory != PRIVATE_TMP and _at(known, spec.working_directory) is (
-        Access.PRIVATE
-    ):
-        yield Mount(Access.READ, spec.working_directory)
     for path in sorted(spec.owned):
         if _at(known, path) is Access.READ:
             yield Mount(Access.OWNED, path)

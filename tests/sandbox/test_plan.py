@@ -114,6 +114,15 @@ def test_a_read_only_home_below_tmp_still_exists_inside() -> None:
     assert access(plan("/tmp/home", writable=()), "/tmp/home/x") is Access.READ
 
 
+def test_nor_does_it_cover_what_is_closed_in_it() -> None:
+    own = "/tmp/home/.local/state/netproxy"
+    made = plan("/tmp/home", rule("none", "/tmp/home/.ssh"), writable=(), hidden=(own,))
+    for closed in (own, "/tmp/home/.ssh"):
+        assert access(made, f"{closed}/x") is Access.HIDDEN
+        lines = made.lines()
+        assert lines.index("read /tmp/home") < lines.index(f"hidden {closed}")
+
+
 def test_a_policy_file_in_a_hidden_folder_is_not_opened_for_being_protected() -> None:
     made = plan("/w", hidden=("/etc/netproxy",), protected=("/etc/netproxy/requirements.toml",))
     said = [line for line in made.lines() if "/etc/netproxy" in line]

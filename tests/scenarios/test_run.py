@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,6 +193,18 @@ def test_from_the_root_and_the_home_folder_nothing_is_written_or_made(
         path.name for path in Path("/etc").iterdir()
     }
     assert after == before
+
+
+def test_in_a_home_folder_below_tmp_what_is_hidden_stays_hidden(netproxy: Netproxy) -> None:
+    """As containers have it; inside, /tmp is private, and a working directory comes back in it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        home = netproxy.person.owns(Path(name))
+        (netproxy.person.owns(home / ".ssh") / "id").write_text("secret")
+        environment = {"HOME": name, "XDG_STATE_HOME": f"{name}/state"}
+        command = ["sh", "-c", "cat .ssh/id; ls state/netproxy; pwd"]
+        words = ("run", "--ask", "never", "--", *command)
+        done = netproxy(*words, environment=environment, cwd=home)
+    assert (done.status, done.out) == (0, f"{name}\n"), done.err
 
 
 def test_without_a_sandbox_it_says_so_and_every_event_does(netproxy: Netproxy) -> None:
