@@ -123,7 +123,7 @@ class GatewayStopped(Event):
     """The end of an orderly end: nothing but the checkpoint that signs it comes behind."""
 
     name: ClassVar[str] = "netproxy.gateway.stopped"
-    reason: str | None = maybe_text(a.SHUTDOWN_REASON, default=None)  # run_ended | signal | …
+    reason: str | None = maybe_text(a.SHUTDOWN_REASON, default=None)  # run_ended | signal | failed
     aborted: int | None = maybe_number(a.CONNECTIONS_ABORTED, default=None)
 
 

@@ -50,6 +50,8 @@ def status_of(failure: BaseException) -> int:
     match failure:
         case KeyboardInterrupt():
             return _INTERRUPTED
+        case SystemExit(code=int(code)):  # `netproxy.app.called_off`
+            return code
         case PlanRefused():
             return os.EX_USAGE
         case _:

@@ -45,6 +45,7 @@ class OwnSignals:
         self._ends_at = ends_at
 
     def __enter__(self) -> Self:
+        self._before = {number: signal.getsignal(number) for number in (*FORWARDED, signal.SIGHUP)}
         self._command.on_stop = self._stopped
         for number in FORWARDED:
             self._loop.add_signal_handler(number, self._command.signal, number)
@@ -56,6 +57,8 @@ class OwnSignals:
     def __exit__(self, *_: object) -> None:
         for number in (*FORWARDED, signal.SIGHUP, signal.SIGWINCH):
             self._loop.remove_signal_handler(number)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         for look in self._looks:
             look.cancel()
 

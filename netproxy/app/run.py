@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
+from netproxy.app.called_off import held_back
 from netproxy.app.closing import closing_line, status_of
 from netproxy.app.control_socket import control_folder, control_of
 from netproxy.app.exposing import exposed_ports
@@ -243,6 +244,7 @@ class _Execution:
         trail.record(SessionEnded(session_name=self._settings.session_name))
         trail.record(GatewayStopped(reason="run_ended"))
 
+    @held_back()
     def _record_closing(self, trail: AuditTrail, outcome: Outcome) -> int:
         """The last records; a run whose end is not on record did not end well."""
         try:
@@ -297,9 +299,8 @@ class _Execution:
             trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
             go_on_only_if_held(fence.prove(listeners), trail)
             trail.record(blueprint.started(listeners))
-            outcome = uvloop.run(
-                self._exporting(self._supervise(run, fence, listeners), trail, journal)
-            )
+            supervising = self._supervise(run, fence, listeners)
+            outcome = uvloop.run(self._exporting(supervising, trail, journal))
         except BaseException:
             fence.abandon()
             raise

@@ -7,13 +7,14 @@ Whatever can't be had is said before anybody is served. What happens in the loop
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from approvals import StoreUnavailable
 from netproxy.app.admission import Tokens
 from netproxy.app.advice import advice
+from netproxy.app.called_off import CalledOff, unwinding
 from netproxy.app.control_socket import control_of
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.garbage import collect_seldom
@@ -83,7 +84,8 @@ def serve(options: ServeOptions, environ: Mapping[str, str]) -> int:
             service.control = stack.enter_context(
                 control_of(settings[0].ask, environ, home_of(environ), log)
             )
-            return _on_record(service, settings[0])
+            with unwinding():
+                return _on_record(service, settings[0])
     except (ListenRefused, AuditError, StoreUnavailable, OSError) as failed:
         log.failed(str(failed))
         return EXIT_OURS
@@ -197,9 +199,15 @@ def _on_record(service: Service, settings: Settings) -> int:
         service.page = stack.enter_context(measured(measures, watched))
         service.tracing = stack.enter_context(traced(telemetry, journal.writer, log))
         record_start(trail, journal, evidence)
-        trail.start_syncing()
-        collect_seldom()
-        aborted = uvloop.run(_exporting(service.run(trail), trail, journal, settings))
+        try:
+            trail.start_syncing()
+            collect_seldom()
+            aborted = uvloop.run(_exporting(service.run(trail), trail, journal, settings))
+        except BaseException as error:
+            is_told = isinstance(error, (CalledOff, KeyboardInterrupt))
+            with suppress(AuditError):
+                trail.record(GatewayStopped(reason="signal" if is_told else "failed"))
+            raise
         trail.record(GatewayStopped(reason="signal", aborted=aborted))
     return 0
 

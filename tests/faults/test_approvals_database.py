@@ -26,6 +26,7 @@ from approvals.model import ChangeKind, Status
 from approvals.store import connection, place
 from approvals.store.database import Database
 from approvals.store.sqlite import SqliteStore
+from otel import read
 from tests.support.store_contract import PENDING, Hands, granted, pending
 
 if TYPE_CHECKING:
@@ -300,3 +301,9 @@ def test_a_service_with_a_damaged_store_says_so_and_serves_nobody(tmp_path: Path
     assert done.stderr.splitlines()[-1].startswith(f"netproxy serve: {store}: is damaged (")
     assert "listening" not in done.stderr
     assert store.read_bytes() == b"damaged " * 1000
+    stopped = [
+        record.attributes["netproxy.shutdown.reason"]
+        for record in read(tmp_path / "netproxy" / "audit", print)
+        if record.name == "netproxy.gateway.stopped"
+    ]
+    assert stopped == ["failed"]

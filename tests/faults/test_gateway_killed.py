@@ -165,7 +165,7 @@ exec sleep {mark}
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_nothing_is_left_of_a_sandbox_that_is_just_being_built(
     me: Person, base: Path, number: signal.Signals
 ) -> None:
@@ -190,3 +190,8 @@ def test_nothing_is_left_of_a_sandbox_that_is_just_being_built(
     run.communicate(timeout=PATIENCE_SECONDS)  # nobody else holds the pipe
     wait_for(lambda: not processes(mark))
     assert_nothing_is_left(netproxy, before)
+    assert run.returncode == -number
+    ended = [event["process.exit.code"] for event in netproxy.events("netproxy.run.exited")]
+    assert ended == ([] if number == signal.SIGKILL else [128 + number])
+    assert len(netproxy.events("netproxy.session.started")) == 1
+    assert len(netproxy.events("netproxy.session.ended")) == len(ended)

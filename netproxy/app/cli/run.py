@@ -53,9 +53,11 @@ def _run(arguments: list[str]) -> int:
     except InvalidSettings as invalid:
         sys.stderr.writelines(f"netproxy run: {problem}\n" for problem in invalid.problems)
         return os.EX_CONFIG  # 78
+    from netproxy.app.called_off import unwinding
     from netproxy.app.run import run
 
     # A project's file that appears later doesn't count: the command may have made it.
     has_project = any(source.layer is Layer.PROJECT for source in settings.sources)
     later = options if has_project else replace(options, no_project=True)
-    return run(settings, os.environ, partial(load_settings, later, os.environ))
+    with unwinding():
+        return run(settings, os.environ, partial(load_settings, later, os.environ))

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from netproxy.app.called_off import CalledOff
 from netproxy.app.closing import closing_line, status_of
 from netproxy.app.supervisor import EXIT_DENIED, EXIT_TIMED_OUT, Denial, Outcome
 from netproxy.model import Decision, Destination, Protocol, Reason, Source
@@ -21,7 +22,12 @@ _TOO_LONG = (
 
 @pytest.mark.parametrize(
     ("failure", "status"),
-    [(KeyboardInterrupt(), 130), (PlanRefused("no"), 64), (LaunchFailed("no"), 125)],
+    [
+        (KeyboardInterrupt(), 130),
+        (CalledOff(15), 143),
+        (PlanRefused("no"), 64),
+        (LaunchFailed("no"), 125),
+    ],
 )
 def test_what_a_failure_of_ours_comes_to(failure: BaseException, status: int) -> None:
     assert status_of(failure) == status

@@ -78,3 +78,19 @@ def test_what_is_sent_to_us_reaches_the_command_and_later_ends_nobody() -> None:
         return command.told
 
     assert asyncio.run(story()) == [f"signal {signal.SIGUSR1:d}"]
+
+
+def test_whoever_heard_them_before_hears_them_afterwards() -> None:
+    async def story() -> list[str]:
+        with OwnSignals(cast("Command", FakeCommand()), lambda: None):
+            pass
+        os.kill(os.getpid(), signal.SIGUSR2)
+        await until(lambda: heard)
+        return heard
+
+    heard: list[str] = []
+    before = signal.signal(signal.SIGUSR2, lambda *_: heard.append("before"))
+    try:
+        assert asyncio.run(story()) == ["before"]
+    finally:
+        signal.signal(signal.SIGUSR2, before)

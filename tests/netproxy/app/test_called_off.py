@@ -1,0 +1,90 @@
+"""What is called off unwinds first, and then ends by the signal that came."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+_HEAD = """
+import os, signal
+from netproxy.app.called_off import held_back, unwinding
+
+def tell(number):
+    os.kill(os.getpid(), number)
+
+def say(text):
+    print(text, flush=True)
+"""
+
+
+def story(text: str) -> tuple[int, list[str]]:
+    """How a process ends that does this, and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-c", _HEAD + text], capture_output=True, text=True, check=False
+    )
+    assert not done.stderr
+    return done.returncode, done.stdout.split()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_unwinds_and_ends_by_the_signal(number: signal.Signals) -> None:
+    text = f"""
+with unwinding():
+    try:
+        tell({number:d})
+        say("not reached")
+    finally:
+        say("unwound")
+say("not reached")
+"""
+    assert story(text) == (-number, ["unwound"])
+
+
+def test_its_status_is_what_a_shell_makes_of_the_signal() -> None:
+    text = """
+with unwinding():
+    try:
+        tell(signal.SIGTERM)
+    except SystemExit as called_off:
+        say(called_off.code)
+"""
+    assert story(text) == (0, ["143"])
+
+
+def test_a_second_one_does_not_break_off_what_the_first_began() -> None:
+    text = """
+with unwinding():
+    try:
+        tell(signal.SIGTERM)
+    finally:
+        tell(signal.SIGTERM)
+        tell(signal.SIGHUP)
+        say("unwound")
+"""
+    assert story(text) == (-signal.SIGTERM, ["unwound"])
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    text = """
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with unwinding():
+    tell(signal.SIGHUP)
+    say("goes on")
+say(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
+say(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+    assert story(text) == (0, ["goes", "on", "True", "True"])
+
+
+def test_one_that_is_held_back_comes_at_the_end_of_the_block() -> None:
+    text = """
+with unwinding():
+    with held_back():
+        tell(signal.SIGTERM)
+        say("done")
+    say("not reached")
+"""
+    assert story(text) == (-signal.SIGTERM, ["done"])
