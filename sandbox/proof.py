@@ -19,6 +19,7 @@ from otel.values import dataclass
 from sandbox.config import HTTP_PORT
 from sandbox.errors import FenceBroken, LaunchFailed
 from sandbox.linux import attempts, landlock, nflog
+from sandbox.linux.bubblewrap import MOST_MOUNTS
 from sandbox.plan import Access
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _HOST = "this host's loopback"
 _PROXY = "the proxy can be reached"
 _TARGETS = frozenset({("192.0.2.1", 9), ("2001:db8::1", 9)})
 _WORKED = "OK"
+_UNSEEN = frozenset({Access.HIDDEN, Access.SPARSE, Access.UNREADABLE})
 
 _SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h; the same number for IPv6
 _ADDRESS4, _ADDRESS6 = struct.Struct("!2xH4s8x"), struct.Struct("!2xH4x16s4x")
@@ -44,7 +46,10 @@ _REPORT_MS = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One thing that was tried, the answer (an errno's name, or OK), and whether it must be so."""
+    """One thing that was tried, the answer, and whether it must be so.
+
+    `answer`: an errno's name, or OK, and then the path, where several were tried.
+    """
 
     name: str
     answer: str
@@ -97,11 +102,11 @@ class Prover:
         told = {"proxy": str(HTTP_PORT), "host": str(self._bait.getsockname()[1])}
         told |= {"signals": ""} if version >= landlock.SCOPES else {}
         told |= {} if plan.lets_write("/") else {"root": ""}
-        told |= dict(_closed_paths(plan))
         told |= {"capture": ""} if is_captured else {}
         told |= {"unix": ""} if self._unix_by_path else {}
-        self._ordered = frozenset(attempts.names(told))
-        return (*belt, *(f"{name}={words}" for name, words in told.items()))
+        closed = tuple(_closed_paths(plan))
+        self._ordered = frozenset(attempts.names(told | dict(closed)))
+        return (*belt, *(f"{name}={words}" for name, words in (*told.items(), *closed)))
 
     def judge(self, message: bytes, listeners: Listeners) -> Proof:
         """Read the probe's answer, and look where it got to. Raises LaunchFailed.
@@ -131,15 +136,19 @@ class Prover:
 
 
 def _closed_paths(plan: Plan) -> Iterator[tuple[str, str]]:
-    """One that stays read-only, which the caller may write if there is such a one; one hidden."""
-    kept = [mount.path for mount in plan.mounts if mount.access is Access.READ]
-    kept.sort(key=lambda path: (path == "/", not os.access(path, os.W_OK)))
-    protected = next(filter(_is_held_by_mounts, kept), None)
-    if protected is not None:
-        yield "protected", protected
-    hidden = next((mount.path for mount in plan.mounts if mount.access is Access.HIDDEN), None)
-    if hidden is not None:
-        yield "hidden", hidden
+    """All below `/` that must stay read-only, and all that can't be opened or listed.
+
+    `/` has an attempt of its own; where it is hidden it shows what is open, by name. What is
+    mounted only behind the proof is looked at there (`sandbox.linux.late_mounts`).
+    """
+    early, _ = plan.divided(MOST_MOUNTS)
+    for mount in early:
+        if mount.path == "/":
+            continue
+        if mount.access in _UNSEEN:
+            yield "hidden", mount.path
+        elif mount.access is Access.READ and _is_held_by_mounts(mount.path):
+            yield "protected", mount.path
 
 
 def _is_held_by_mounts(path: str) -> bool:
@@ -152,7 +161,7 @@ def _is_held_by_mounts(path: str) -> bool:
 
 
 def _read(outcome: str) -> Attempt:
-    name, _, answer = outcome.removeprefix("!").rpartition("=")
+    name, _, answer = outcome.removeprefix("!").partition("=")
     return Attempt(name=name, answer=answer, held=not outcome.startswith("!"))
 
 

@@ -29,7 +29,6 @@ _CLONE_NEWUSER = 0x10000000
 _PTRACE_SEIZE = 0x4206
 # linux/rtnetlink.h and linux/netlink.h
 _RTM_NEWROUTE, _REQUEST_AND_ACK, _ROUTE_BYTES = 24, 1 | 4, 12
-_NAME = ".netproxy-probe"
 
 # How a network without a way out says no.
 _NO_WAY = (
@@ -112,13 +111,11 @@ def _write_setting() -> None:
 
 
 def _write(path: str) -> None:
-    """Without a trace where it works: an empty folder that is removed, or no byte at all."""
-    if os.path.isdir(path):  # noqa: PTH112  # pathlib takes longer than all of this
-        made = os.path.join(path, _NAME)  # noqa: PTH118  # as above
-        os.mkdir(made)  # noqa: PTH102  # as above
-        os.rmdir(made)  # noqa: PTH106  # as above
-    else:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))  # a FIFO would wait for a reader
+    """Without a trace where it works: a file that has no name, or not a byte."""
+    # A name might be there already, or be too long below this path.
+    nameless = os.O_TMPFILE if os.path.isdir(path) else 0  # noqa: PTH112  # pathlib takes longer than all of this
+    # Without O_NONBLOCK a FIFO would wait for a reader.
+    os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | nameless))
 
 
 def _read(path: str) -> None:
@@ -143,7 +140,25 @@ def _take_descriptor() -> None:
         os.close(monitor)
 
 
-type _Attempt = tuple[str, Callable[[], None], tuple[int, ...]]
+type _Attempt = tuple[str, Callable[[], str | None], tuple[int, ...]]
+
+
+def _any_of(paths: str, attempt: "Callable[[str], None]") -> str | None:
+    """The first of these paths with which it works. Raises OSError: what the last one said.
+
+    One that fails in another way than a closed path does is a surprise, too, and the last one then.
+    """
+    refused = OSError(errno.ENOENT, "")
+    for path in paths.split("\0"):
+        try:
+            attempt(path)
+        except OSError as error:
+            refused = error
+            if error.errno not in _CLOSED:
+                break
+        else:
+            return path
+    raise refused
 
 
 def _of_the_files(told: dict[str, str]) -> list[_Attempt]:
@@ -152,9 +167,11 @@ def _of_the_files(told: dict[str, str]) -> list[_Attempt]:
     if "root" in told:
         found.append(("writing to /", lambda: _write("/"), _CLOSED))
     if "protected" in told:
-        found.append(("writing a protected path", lambda: _write(told["protected"]), _CLOSED))
+        protected = told["protected"]
+        found.append(("writing a protected path", lambda: _any_of(protected, _write), _CLOSED))
     if "hidden" in told:
-        found.append(("reading a hidden path", lambda: _read(told["hidden"]), _CLOSED))
+        hidden = told["hidden"]
+        found.append(("reading a hidden path", lambda: _any_of(hidden, _read), _CLOSED))
     return found
 
 
@@ -220,7 +237,8 @@ def names(told: dict[str, str]) -> list[str]:
 def try_files(told: dict[str, str]) -> list[str]:
     """With the mounts alone: `name=answer` of each, and a `!` before one that must not be so.
 
-    `told` says what to try: the words of the launcher's orders, by name.
+    `told` says what to try: the words of the launcher's orders, by name; a NUL parts those of one
+    name. Behind an answer comes a space and the path, where there were several.
     """
     return [_outcome(*each) for each in _of_the_files(told)]
 
@@ -231,13 +249,15 @@ def try_everything(told: dict[str, str]) -> list[str]:
     return [_outcome(*each) for kind in kinds for each in kind(told)]
 
 
-def _outcome(name: str, attempt: "Callable[[], None]", expected: tuple[int, ...]) -> str:
+def _outcome(name: str, attempt: "Callable[[], str | None]", expected: tuple[int, ...]) -> str:
+    which = None
     try:
-        attempt()
+        which = attempt()
         found = 0
     except OSError as error:  # a time-out has no number
         found = error.errno or errno.ETIMEDOUT
     except Exception as error:  # noqa: BLE001  # what can't be tried is no proof, whatever the cause
         return f"!{name}={type(error).__name__}"
     mark = "" if found in expected else "!"
-    return f"{mark}{name}={errno.errorcode.get(found, 'OK')}"
+    where = "" if which is None else f" {which}"
+    return f"{mark}{name}={errno.errorcode.get(found, 'OK')}{where}"

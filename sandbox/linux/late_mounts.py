@@ -43,12 +43,19 @@ class _MountAttr(ctypes.Structure):
 
 
 def mount_all(kernel: ctypes.CDLL, paths: Iterable[tuple[str, bool]]) -> None:
-    """Mount each on itself, in order; with True it is read-only from then on. Raises OSError."""
+    """Mount each on itself, in order; with True it is read-only from then on. Raises OSError.
+
+    The sandbox's self-proof was before this, so what is read-only is looked at again.
+    """
     how = _OpenHow(flags=os.O_PATH | os.O_CLOEXEC, mode=0, resolve=_RESOLVE_NO_SYMLINKS)
     read_only = _MountAttr(attr_set=_MOUNT_ATTR_RDONLY)
-    for path, is_read_only in paths:
+
+    def opened(path: str) -> int:
         name, size = os.fsencode(path), ctypes.sizeof(how)  # not all names are UTF-8
-        place = _call(kernel, path, _OPENAT2, _AT_FDCWD, name, ctypes.byref(how), size)
+        return _call(kernel, path, _OPENAT2, _AT_FDCWD, name, ctypes.byref(how), size)
+
+    for path, is_read_only in paths:
+        place = opened(path)
         try:
             flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH | _AT_RECURSIVE
             tree = _call(kernel, path, _OPEN_TREE, place, b"", flags)
@@ -64,6 +71,13 @@ def mount_all(kernel: ctypes.CDLL, paths: Iterable[tuple[str, bool]]) -> None:
                 os.close(tree)
         finally:
             os.close(place)
+        if is_read_only:
+            found = opened(path)
+            try:
+                if not os.fstatvfs(found).f_flag & os.ST_RDONLY:
+                    raise OSError(errno.EPERM, "it can be written though mounted read-only", path)
+            finally:
+                os.close(found)
 
 
 def _call(kernel: ctypes.CDLL, path: str, *words: object) -> int:

@@ -53,8 +53,7 @@ def main() -> None:
     if os.getsid(0) != os.getpid():  # without bwrap the launcher made us one already
         os.setsid()
     belt = _make_belt(orders)
-    told = {name: words for name, words in orders if name in _FOR_THE_PROBE}
-    if told:
+    if told := _for_the_probe(orders):
         _prove(control, told, belt)
     terminal = _make_terminal(control, streams)
     reset = [*_PYTHON_IGNORES, *_ignore_keys()]
@@ -143,6 +142,15 @@ def _make_belt(orders: list[tuple[str, str]]) -> "Callable[[], None] | None":
     return lambda: landlock.enforce(ruleset)
 
 
+def _for_the_probe(orders: list[tuple[str, str]]) -> dict[str, str]:
+    """What it is told; a NUL parts the words of one name."""
+    told: dict[str, str] = {}
+    for name, words in orders:
+        if name in _FOR_THE_PROBE:
+            told[name] = f"{told[name]}\0{words}" if name in told else words
+    return told
+
+
 def _prove(
     control: "_socket.socket", told: dict[str, str], belt: "Callable[[], None] | None"
 ) -> None:
@@ -157,7 +165,7 @@ def _prove(
                 belt()
             outcomes += attempts.try_everything(told)
             took = (time.monotonic_ns() - began) // 1000
-            control.send("\0".join((f"v{took}", *outcomes)).encode())
+            control.send(os.fsencode("\0".join((f"v{took}", *outcomes))))
         finally:
             os._exit(0)
     os.waitpid(child, 0)

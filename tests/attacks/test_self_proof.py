@@ -36,10 +36,8 @@ if mode == "filter":
 elif mode == "capabilities":
     drop("--cap-drop", "ALL")
 elif mode == "hidden":
-    last = len(words) - 1 - words[::-1].index("--remount-ro")
-    del words[last : last + 2]
-    at = len(words) - 1 - words[::-1].index("0000")
-    del words[at - 1 : at + 3]
+    drop("--remount-ro", PROTECTED.replace("kept", "hidden"))
+    drop("--perms", "0000", "--tmpfs", PROTECTED.replace("kept", "hidden"))
 elif mode == "settings":
     words = [word.replace("/proc/sys", "/proc/fs") for word in words]
 elif mode == "protected":
@@ -57,9 +55,9 @@ from sandbox.streams import Streams
 folder, bwrap, *modes = sys.argv[1:]
 kinds = ((Access.READ, "/"), (Access.DEVICES, "/dev"), (Access.PROCESSES, "/proc"),
          (Access.PRIVATE, "/tmp"), (Access.WRITE, folder),
-         (Access.READ, folder + "/kept"),
+         *((Access.READ, f"{folder}/{each}") for each in ("kept-too", "kept", "kept=3")),
          *((Access.READ, path) for path in program_paths(sys.path)),
-         (Access.HIDDEN, folder + "/hidden"))
+         *((Access.HIDDEN, f"{folder}/{each}") for each in ("hidden-too", "hidden", "hidden=3")))
 plan = Plan(mounts=tuple(Mount(*kind) for kind in kinds), working_directory="/", identities={})
 launch = Launch(command=("touch", folder + "/ran"), environment={}, directory="/",
                 streams=Streams(terminals=(), path=None), plan=plan, machine=os.uname().machine)
@@ -70,7 +68,7 @@ for mode in modes:
     fence = Fence(launch, bwrap=bwrap)
     listeners = fence.listeners()
     proof = fence.prove(listeners)
-    found[mode] = [attempt.name for attempt in proof.surprises]
+    found[mode] = {attempt.name: attempt.answer for attempt in proof.surprises}
     listeners.close()
     fence.abandon()
 print(json.dumps(found))
@@ -89,7 +87,8 @@ def lossy(folder: Path, *, protected: str = "", real: str = "/usr/bin/bwrap") ->
 def test_each_lost_defence_is_found(person: Person, base: Path) -> None:
     folder = person.owns(base / "work")
     for name in ("kept", "hidden"):
-        person.owns(folder / name)
+        for each in (f"{name}-too", name, f"{name}=3"):
+            person.owns(folder / each)
     bwrap = lossy(person.owns(base / "bin"), protected=str(folder / "kept"))
     modes = ["nothing", "filter", "capabilities", "hidden", "protected", "settings"]
     done = subprocess.run(
@@ -101,11 +100,12 @@ def test_each_lost_defence_is_found(person: Person, base: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     is_root = person.uid == 0
-    assert found["nothing"] == []
-    assert found["hidden"] == ["reading a hidden path"]
-    assert found["protected"] == ["writing a protected path"]
+    assert found["nothing"] == {}
+    # Neither the first of them nor the last.
+    assert found["hidden"] == {"reading a hidden path": f"OK {folder}/hidden"}
+    assert found["protected"] == {"writing a protected path": f"OK {folder}/kept"}
     # Where we aren't root the file modes hold these two, and there is nothing to find.
-    assert found["settings"] == (["changing a setting of the kernel"] if is_root else [])
+    assert found["settings"] == ({"changing a setting of the kernel": "OK"} if is_root else {})
     assert ("a capability" in found["capabilities"]) == is_root
     assert {
         "a unix socket",
@@ -117,7 +117,7 @@ def test_each_lost_defence_is_found(person: Person, base: Path) -> None:
         "a key typed into the terminal",
         "a capability",
         "a user namespace of its own",
-    } <= set(found["filter"])
+    } <= found["filter"].keys()
     assert not (folder / "ran").exists()
 
 

@@ -30,7 +30,10 @@ PLAN = Plan(
         Mount(Access.PRIVATE, "/tmp"),
         Mount(Access.WRITE, "/srv/work"),
         Mount(Access.READ, "/srv/work/.git"),
+        Mount(Access.READ, "/srv/work/.vscode"),
         Mount(Access.HIDDEN, "/home/me/.ssh"),
+        Mount(Access.UNREADABLE, "/home/me/.netrc"),
+        Mount(Access.SPARSE, "/home/me"),
     ),
     working_directory="/srv/work",
     identities={},
@@ -91,8 +94,8 @@ def told(prover: Prover, *, is_captured: bool = False) -> dict[str, list[str]]:
 
 def test_the_probe_is_told_what_to_try(prover: Prover) -> None:
     orders = told(prover)
-    assert orders["protected"] == ["/srv/work/.git"], "not the root, which nobody could write"
-    assert orders["hidden"] == ["/home/me/.ssh"]
+    assert orders["protected"] == ["/srv/work/.git", "/srv/work/.vscode"], "/ is another attempt"
+    assert orders["hidden"] == ["/home/me/.ssh", "/home/me/.netrc", "/home/me"]
     assert orders["proxy"] == ["3128"]
     assert orders["landlock"] == [str(landlock.version())]
     if landlock.version():
@@ -108,6 +111,14 @@ def test_a_plan_that_closes_nothing_has_nothing_to_try() -> None:
     mounts = (Mount(Access.WRITE, "/"),)
     prover = Prover(Plan(mounts=mounts, working_directory="/", identities={}))
     assert told(prover).keys().isdisjoint({"root", "protected", "hidden"})
+    prover.close()
+
+
+def test_what_lies_in_a_root_that_is_hidden_may_be_seen_by_name() -> None:
+    mounts = (Mount(Access.SPARSE, "/"), Mount(Access.READ, "/usr"), Mount(Access.SEALED, "/"))
+    prover = Prover(Plan(mounts=mounts, working_directory="/", identities={}))
+    assert "hidden" not in told(prover)
+    assert told(prover)["protected"] == ["/usr"]
     prover.close()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,3 +57,33 @@ def test_each_is_kept(ordinary: Person, base: Path, workspace: Path) -> None:
     assert (workspace / "d10/r10/.git/index").read_text() == "mine\n"
     (started,) = netproxy.events("netproxy.run.started")
     assert len(started["sandbox.plan"]) < 250
+
+
+# A kernel that takes the order to make a mount read-only, and doesn't.
+_CARELESS = """
+import ctypes, sys
+from sandbox.linux import late_mounts
+class Kernel:
+    def syscall(self, number, *words):
+        careless = number == late_mounts._MOUNT_SETATTR and sys.argv[2] == "careless"
+        return 0 if careless else real.syscall(ctypes.c_long(number), *words)
+real = ctypes.CDLL(None, use_errno=True)
+late_mounts.mount_all(Kernel(), [(sys.argv[1], True)])
+open(sys.argv[1] + "/x", "w")
+"""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "said"), [("careless", "can be written"), ("real", "Read-only")]
+)
+def test_one_that_can_be_written_all_the_same_is_found(
+    tmp_path: Path, kernel: str, said: str
+) -> None:
+    done = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-c", _CARELESS, str(tmp_path), kernel],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said in done.stderr.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
