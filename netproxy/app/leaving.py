@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netproxy.connection.routes import Way
-    from netproxy.policy.document import ParentTable
     from netproxy.policy.loader import Document
+    from netproxy.policy.way_tables import ParentTable
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PROXIES = ("https_proxy", "all_proxy", "http_proxy")

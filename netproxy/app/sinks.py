@@ -34,7 +34,7 @@ from sandbox.errors import PlanRefused
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from netproxy.policy.fields import SinkTable
+    from netproxy.policy.audit_tables import SinkTable
     from netproxy.policy.layers import Statement
     from netproxy.policy.origin import Origin
     from sandbox.plan import Plan

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netproxy.policy.document import Telemetry
+from netproxy.policy.gateway_tables import Telemetry
 from otel.errors import ExportRefused, TelemetryRefused
 from otel.log_settings import LogFormat, LogLevel, LogSettings
 from otel.telemetry_config import (

@@ -23,8 +23,8 @@ from otel.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from netproxy.policy.audit_tables import SinkTable
     from netproxy.policy.blocks import Block
-    from netproxy.policy.fields import SinkTable
     from netproxy.policy.origin import Origin
     from netproxy.policy.spec import PolicySpec
 

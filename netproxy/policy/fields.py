@@ -299,35 +299,3 @@ class RuleTable(Strict):
     reason: OneLine | None = None
     on_denial: OnDenialField | None = None
     expires: Expiry | None = None
-
-
-class SinkTable(Strict):
-    """A place that records are exported to, beside the journal."""
-
-    type: Annotated[
-        Literal["otlp", "ocsf"],
-        Field(description="otlp: an OpenTelemetry collector; ocsf: a file of JSON lines"),
-    ]
-    endpoint: Annotated[str, Field(description="otlp: the receiver's URL")] | None = None
-    protocol: (
-        Annotated[Literal["http/protobuf", "grpc"], Field(description="otlp; http if nobody says")]
-        | None
-    ) = None
-    headers_file: (
-        Annotated[str, Field(description="otlp: holds name=value lines, absolute or below ~/")]
-        | None
-    ) = None
-    certificate: (
-        Annotated[str, Field(description="otlp: a file with the CA to trust, in place of public")]
-        | None
-    ) = None
-    client_certificate: (
-        Annotated[str, Field(description="otlp: a file, with client_key")] | None
-    ) = None
-    client_key: Annotated[str, Field(description="otlp: a file that only you may read")] | None = (
-        None
-    )
-    path: Annotated[str, Field(description="ocsf: the file, absolute or below ~/")] | None = None
-    required: Annotated[
-        bool, Field(description="true: records stay in the journal until this sink has them")
-    ] = True

@@ -6,7 +6,7 @@ so whoever may have no file to read imports this late.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netproxy.config import ChosenLimits
 from netproxy.model import OnDenial, Sni, Verdict
@@ -17,17 +17,21 @@ from netproxy.policy.origin import Layer, Origin
 from netproxy.policy.reading import Reading, table_rules
 from netproxy.policy.rules import ANY_PORT, Effect, Rule
 from netproxy.policy.spec import Mode
-from otel.values import dataclass, replace
+from otel.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pydantic import BaseModel
+
     from netproxy.policy.approval_tables import Approvals
+    from netproxy.policy.audit_tables import Audit, SinkTable
     from netproxy.policy.blocks import Block
-    from netproxy.policy.document import Network, ParentTable, Telemetry
-    from netproxy.policy.fields import SinkTable
+    from netproxy.policy.document import Network
+    from netproxy.policy.gateway_tables import Telemetry
     from netproxy.policy.sandbox_tables import Sandbox
     from netproxy.policy.toml_places import Path
+    from netproxy.policy.way_tables import ParentTable
 
 _NETWORK = ("profiles", "*", "network")
 _KEEPING = {"segment_bytes", "segment_seconds", "retain_days", "max_bytes"}
@@ -51,14 +55,15 @@ class Document:
     parents: Mapping[str, ParentTable]
     routes: tuple[tuple[tuple[Rule, ...], str], ...]  # hosts, and the way to them
     approvals: Approvals | None
-    audit_directory: str | None
-    audit_mode: str | None
-    audit_key: str | None
-    audit_keeping: Mapping[str, float]  # segments and retention, by the names of their settings
-    otlp_endpoint: str | None
-    sinks: tuple[Statement[SinkTable], ...]
-    stall_seconds: float | None  # of a sink
-    max_unexported_bytes: int | None
+    audit_directory: str | None = None
+    audit_mode: str | None = None
+    audit_key: str | None = None
+    # Segments and retention, by the names of their settings.
+    audit_keeping: Mapping[str, float] = field(default_factory=dict)
+    otlp_endpoint: str | None = None
+    sinks: tuple[Statement[SinkTable], ...] = ()
+    stall_seconds: float | None = None  # of a sink
+    max_unexported_bytes: int | None = None
     sandbox: Sandbox | None  # None: it says nothing of it
     limits: ChosenLimits
     telemetry: Telemetry | None
@@ -98,6 +103,11 @@ def sinks_said(reading: Reading, tables: list[SinkTable]) -> tuple[Statement[Sin
     )
 
 
+def _unless_empty[Table: BaseModel](table: Table | None) -> Table | None:
+    """A table in which nothing stands says as much as none."""
+    return table if table is not None and table.model_fields_set else None
+
+
 def _refuse_users_own(reading: Reading) -> None:
     for key in _USERS_OWN & reading.top_keys:
         what = "a project may not set this, it belongs into the user's config.toml"
@@ -124,6 +134,7 @@ class _Maker:
     rules: Mapping[Path, list[Rule]]
 
     def document(self, file: File) -> Document:
+        resolver = file.resolver
         return Document(
             name=self.reading.name,
             layer=self.reading.layer,
@@ -137,24 +148,34 @@ class _Maker:
             project_allow_private=self._blocks(
                 ("projects", "allow_private"), file.projects.allow_private
             ),
-            resolver_hosts={host: tuple(found) for host, found in file.resolver.hosts.items()},
-            resolve_seconds=file.resolver.timeout_seconds,
+            resolver_hosts={host: tuple(found) for host, found in resolver.hosts.items()}
+            if resolver
+            else {},
+            resolve_seconds=resolver.timeout_seconds if resolver else None,
             parents=file.parents,
             routes=tuple(self._routes(file)),
-            approvals=file.approvals if file.approvals.model_fields_set else None,
-            audit_directory=file.audit.directory,
-            audit_mode=file.audit.mode,
-            audit_key=file.audit.key,
-            audit_keeping=file.audit.model_dump(include=_KEEPING, exclude_none=True),
-            otlp_endpoint=file.audit.otlp,
-            sinks=sinks_said(self.reading, file.audit.sink),
-            stall_seconds=file.audit.stall_seconds,
-            max_unexported_bytes=file.audit.max_unexported_bytes,
-            sandbox=file.sandbox if file.sandbox.model_fields_set else None,
-            limits=ChosenLimits(**dict(file.limits)),
-            telemetry=file.telemetry if file.telemetry.model_fields_set else None,
+            approvals=_unless_empty(file.approvals),
+            sandbox=_unless_empty(file.sandbox),
+            limits=ChosenLimits(**dict(file.limits or ())),
+            telemetry=_unless_empty(file.telemetry),
             reading=self.reading,
+            **self._audit(file.audit),
         )
+
+    def _audit(self, audit: Audit | None) -> dict[str, Any]:
+        """What a file says of it, by the names of a document's fields."""
+        if audit is None:
+            return {}
+        return {
+            "audit_directory": audit.directory,
+            "audit_mode": audit.mode,
+            "audit_key": audit.key,
+            "audit_keeping": audit.model_dump(include=_KEEPING, exclude_none=True),
+            "otlp_endpoint": audit.otlp,
+            "sinks": sinks_said(self.reading, audit.sink),
+            "stall_seconds": audit.stall_seconds,
+            "max_unexported_bytes": audit.max_unexported_bytes,
+        }
 
     def _routes(self, file: File) -> Iterator[tuple[tuple[Rule, ...], str]]:
         """A route's hosts, as rules for every port, which know where they stand."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from netproxy.policy.hosts import shown
+from netproxy.policy.later import Later
 from netproxy.policy.spelling import nearest
 from netproxy.policy.toml_text import key_path
 
@@ -85,6 +86,8 @@ def _tables(kind: Any) -> Iterator[type[BaseModel]]:
     """Yield the tables inside a type: of `dict[str, Profile]`, or of `list[RuleTable] | None`."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield kind
+    if isinstance(kind, Later):
+        yield kind.model()
     for inner in get_args(kind):
         yield from _tables(inner)
 

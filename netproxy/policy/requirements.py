@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from netproxy.model import OnDenial, Sni
+from netproxy.policy.audit_tables import SinkTable
 from netproxy.policy.bounds import Bounds
 from netproxy.policy.fields import (
     AuditMode,
@@ -18,7 +19,6 @@ from netproxy.policy.fields import (
     PrivateBlock,
     RuleTable,
     ScopeField,
-    SinkTable,
     Strict,
 )
 from netproxy.policy.layers import Statement

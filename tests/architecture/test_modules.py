@@ -60,6 +60,11 @@ COVERED_ELSEWHERE = {
     "tests/netproxy/app/cli/test_approvals_watch.py": ("netproxy/app/watching",),
     "tests/netproxy/connection/test_gate.py": ("netproxy/model", "netproxy/ports"),
     "tests/netproxy/protocol/test_http1.py": ("netproxy/protocol/buffer",),
+    "tests/netproxy/policy/test_document.py": (
+        "netproxy/policy/audit_tables",
+        "netproxy/policy/gateway_tables",
+        "netproxy/policy/way_tables",
+    ),
     "tests/netproxy/policy/test_engine.py": ("netproxy/policy/judgements",),
     "tests/otel/test_events.py": (
         "otel/approval_events",

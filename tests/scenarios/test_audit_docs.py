@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.app.cli import audit
-from netproxy.policy.document import Audit
+from netproxy.policy.audit_tables import Audit
 from tests.support.auditing import write_two_runs
 from tests.support.event_table import PAGE, with_table
 

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from netproxy.app.settings import Settings
     from netproxy.policy.bounds import Bounds
-    from netproxy.policy.document import ParentTable
     from netproxy.policy.layers import LayerPolicy
     from netproxy.policy.loader import Document
     from netproxy.policy.rules import Rule
     from netproxy.policy.spec import PolicySpec
+    from netproxy.policy.way_tables import ParentTable
 
 KINDS = ("config", "project", "requirements", "cases")
 
