@@ -2,7 +2,8 @@
 
 While a command runs, or clients are served, SIGTERM and SIGHUP have their meaning (`own_signals`,
 `serving`). At any other time their default would end us between two records; here they unwind as
-Ctrl-C does, and end us then, so that whoever waits for us sees the signal.
+Ctrl-C does, and end us then, so that whoever waits for us sees the signal. What has to be done as a
+whole holds them back.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _ENDING = signal.SIGTERM, signal.SIGHUP
+_USUAL = signal.SIG_DFL, signal.default_int_handler
 
 
 class CalledOff(SystemExit):
@@ -27,11 +29,30 @@ class CalledOff(SystemExit):
         self.number = number
 
 
+class _Hold:
+    """Whether to wait, and what came meanwhile.
+
+    A signal mask would be the main thread's only: the kernel picks another one, and Python's
+    handler runs in the main thread all the same.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.waiting: int | None = None  # the first
+
+
+_hold = _Hold()
+
+
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """Have them raise `CalledOff` as long as the block lasts; one that is ignored stays ignored."""
-    ours = [number for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL]
-    for number in ours:
+    """Have them raise `CalledOff` as long as the block lasts; one that is ignored stays ignored.
+
+    Ctrl-C raises KeyboardInterrupt as ever, but can be held back, too.
+    """
+    before = {number: signal.getsignal(number) for number in (*_ENDING, signal.SIGINT)}
+    before = {number: handler for number, handler in before.items() if handler in _USUAL}
+    for number in before:
         signal.signal(number, _call_off)
     try:
         yield
@@ -40,21 +61,29 @@ def unwinding() -> Iterator[None]:
         os.kill(os.getpid(), called_off.number)
         raise
     finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Have them wait until the end of the block."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    """Have them wait until the end of the block. For what is short: nobody can break it off."""
+    _hold.depth += 1
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _hold.depth -= 1
+        if not _hold.depth and (number := _hold.waiting) is not None:
+            _hold.waiting = None
+            _call_off(number, None)
 
 
 def _call_off(number: int, _: FrameType | None) -> None:
+    if _hold.depth:
+        _hold.waiting = _hold.waiting or number
+        return
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     for each in _ENDING:  # the next one would break off what the first one began
         signal.signal(each, signal.SIG_IGN)
     raise CalledOff(number)

@@ -30,7 +30,7 @@ from netproxy.app.proving import go_on_only_if_held
 from netproxy.app.quiet import RunLog, telemetry_of
 from netproxy.app.screen import RelayScreen
 from netproxy.app.session_id import session_id_of
-from netproxy.app.trail import open_journal, record_start
+from netproxy.app.trail import exporting, open_journal, record_start, waiting_for_sinks
 from netproxy.app.unix_sockets import pinned_sockets, warnings
 from netproxy.app.user import reviewer_name
 from otel import (
@@ -39,7 +39,6 @@ from otel import (
     AuditUnavailable,
     Journal,
     Value,
-    exported,
     new_id,
     visible,
 )
@@ -65,7 +64,7 @@ from sandbox.streams import (
 from sandbox.token import CancellationToken
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
 
     from netproxy.app.blueprint import Blueprint
@@ -76,7 +75,9 @@ if TYPE_CHECKING:
     from netproxy.app.sandbox_settings import SandboxSettings
     from netproxy.app.settings import Settings
     from netproxy.app.supervisor import Denial, Outcome
+    from netproxy.policy.engine import Policy
     from netproxy.transport.server import ProxyServer
+    from otel.events import Event
     from sandbox.launch import ExposedPort, Listeners
 
 EXIT_OURS = 125
@@ -142,6 +143,13 @@ def _fail(log: RunLog, text: str, status: int) -> int:
     return status
 
 
+def _record(trail: AuditTrail, *events: Event) -> None:
+    """All of them, or none: a signal waits."""
+    with held_back():
+        for event in events:
+            trail.record(event)
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """What of this host was opened for the run before it began."""
@@ -194,16 +202,19 @@ class _Execution:
         self._first_seq = journal.last_seq + 1
         try:
             trail = self._trail(journal)
-            record_start(trail, journal, evidence)
+            with held_back():
+                record_start(trail, journal, evidence)
             outcome = self._run_recorded(blueprint, trail, journal)
             self._notices += blueprint.afterwards()
-            self._look_at_export(journal)
+            if time.monotonic() - self._began > _EXPORT_SECONDS:
+                self._notices += waiting_for_sinks(settings, journal, self._first_seq)
             status = self._record_closing(trail, outcome)
             self._say_closing(outcome)
             self._telemetry.close(self._exited(outcome.status, outcome.cause).attributes())
             return status
         finally:
-            journal.close()
+            with held_back():
+                journal.close()
 
     def _blueprint(self) -> Blueprint:
         """What the command will see, and who enforces it."""
@@ -231,7 +242,7 @@ class _Execution:
 
     def _run_recorded(self, blueprint: Blueprint, trail: AuditTrail, journal: Journal) -> Outcome:
         """What began on record ends there, also where something of ours fails in between."""
-        trail.record(SessionStarted(session_name=self._settings.session_name))
+        _record(trail, SessionStarted(session_name=self._settings.session_name))
         try:
             return self._run_fenced(blueprint, trail, journal)
         except BaseException as error:
@@ -240,11 +251,9 @@ class _Execution:
             raise
 
     def _record_end(self, trail: AuditTrail, exited: RunExited) -> None:
-        trail.record(exited)
-        trail.record(SessionEnded(session_name=self._settings.session_name))
-        trail.record(GatewayStopped(reason="run_ended"))
+        ended = SessionEnded(session_name=self._settings.session_name)
+        _record(trail, exited, ended, GatewayStopped(reason="run_ended"))
 
-    @held_back()
     def _record_closing(self, trail: AuditTrail, outcome: Outcome) -> int:
         """The last records; a run whose end is not on record did not end well."""
         try:
@@ -269,66 +278,50 @@ class _Execution:
         try:
             listeners = listeners or replace(fence.listeners(), exposed=self._doors.exposed)
             # The monitor starts inside meanwhile, and waits.
-            import asyncio
 
             # Now the probe goes on inside, while the rest is imported.
             listeners = fence.complete(listeners)
 
             import uvloop
 
-            from netproxy.app.policy_in_force import PolicyInForce
-            from netproxy.app.reception import Run
-
-            trail.start_syncing()
+            with held_back():
+                trail.start_syncing()
             policy = self._settings.policy(now=time.time())
-            run = Run(
-                settings=self._settings,
-                load=self._load,
-                pinned=blueprint.pinned(),
-                policy=PolicyInForce(policy),
-                digest=policy.digest,
-                reload_wanted=asyncio.Event(),
-                trail=trail,
-                token=self._token,
-                session_id=self._session_id,
-                execution_id=self._execution_id,
-                user=reviewer_name(),
-                command=shlex.join(self._settings.command),
-                directory=blueprint.directory,
-            )
-            trail.record(PolicyLoaded(digest=run.digest, rules=policy.rule_count, source="start"))
-            go_on_only_if_held(fence.prove(listeners), trail)
-            trail.record(blueprint.started(listeners))
+            run = self._run_of(policy, blueprint, trail)
+            rules = policy.rule_count
+            _record(trail, PolicyLoaded(digest=run.digest, rules=rules, source="start"))
+            proof = fence.prove(listeners)
+            with held_back():
+                go_on_only_if_held(proof, trail)
+            _record(trail, blueprint.started(listeners))
             supervising = self._supervise(run, fence, listeners)
-            outcome = uvloop.run(self._exporting(supervising, trail, journal))
+            outcome = uvloop.run(exporting(supervising, self._settings, trail, journal))
         except BaseException:
             fence.abandon()
             raise
         return outcome
 
-    def _look_at_export(self, journal: Journal) -> None:
-        """Say so when a sink took nothing in all that time; nobody waits for it."""
-        if time.monotonic() - self._began < _EXPORT_SECONDS:
-            return
-        for sink in self._settings.sinks:
-            done = exported(self._settings.audit_directory, journal.writer, sink.key)
-            if done < self._first_seq:
-                self._notices.append(
-                    f"warning: {sink.label} has not taken any audit record of this run yet; "
-                    "they stay in the journal and go out with a later run"
-                )
+    def _run_of(self, policy: Policy, blueprint: Blueprint, trail: AuditTrail) -> Run:
+        import asyncio
 
-    async def _exporting(
-        self, supervising: Coroutine[None, None, Outcome], trail: AuditTrail, journal: Journal
-    ) -> Outcome:
-        """The exporter is a process of its own: a collector can't slow or stop a decision."""
-        settings = self._settings
-        if not settings.sinks:
-            return await supervising
-        from netproxy.app.export_watch import watch_over
+        from netproxy.app.policy_in_force import PolicyInForce
+        from netproxy.app.reception import Run
 
-        with watch_over(settings, trail, journal).running():
-            return await supervising
+        return Run(
+            settings=self._settings,
+            load=self._load,
+            pinned=blueprint.pinned(),
+            policy=PolicyInForce(policy),
+            digest=policy.digest,
+            reload_wanted=asyncio.Event(),
+            trail=trail,
+            token=self._token,
+            session_id=self._session_id,
+            execution_id=self._execution_id,
+            user=reviewer_name(),
+            command=shlex.join(self._settings.command),
+            directory=blueprint.directory,
+        )
 
     async def _supervise(self, run: Run, fence: Fence, listeners: Listeners) -> Outcome:
         """Whoever stops us, the command too: nobody outlives its time by that."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from approvals import StoreUnavailable
 from netproxy.app.admission import Tokens
 from netproxy.app.advice import advice
-from netproxy.app.called_off import CalledOff, unwinding
+from netproxy.app.called_off import CalledOff, held_back, unwinding
 from netproxy.app.control_socket import control_of
 from netproxy.app.descriptors import take_descriptors
 from netproxy.app.garbage import collect_seldom
@@ -25,7 +25,7 @@ from netproxy.app.serving import Listening, Service
 from netproxy.app.sessions import session_of, session_of_holder
 from netproxy.app.telemetry import Measures, Watched, measured, traced
 from netproxy.app.token_file import read_token_file
-from netproxy.app.trail import open_journal, record_start
+from netproxy.app.trail import exporting, open_journal, record_start
 from netproxy.app.user import reviewer_name
 from netproxy.errors import InvalidSettings
 from netproxy.transport.server import ListenerKind
@@ -37,7 +37,7 @@ from sandbox.streams import is_terminal
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from netproxy.app.cli.serve_options import ServeOptions
@@ -198,30 +198,20 @@ def _on_record(service: Service, settings: Settings) -> int:
         )
         service.page = stack.enter_context(measured(measures, watched))
         service.tracing = stack.enter_context(traced(telemetry, journal.writer, log))
-        record_start(trail, journal, evidence)
+        with held_back():
+            record_start(trail, journal, evidence)
         try:
-            trail.start_syncing()
+            with held_back():
+                trail.start_syncing()
             collect_seldom()
-            aborted = uvloop.run(_exporting(service.run(trail), trail, journal, settings))
+            aborted = uvloop.run(exporting(service.run(trail), settings, trail, journal))
         except BaseException as error:
             is_told = isinstance(error, (CalledOff, KeyboardInterrupt))
-            with suppress(AuditError):
+            with suppress(AuditError), held_back():
                 trail.record(GatewayStopped(reason="signal" if is_told else "failed"))
             raise
         trail.record(GatewayStopped(reason="signal", aborted=aborted))
     return 0
-
-
-async def _exporting(
-    serving: Coroutine[None, None, int], trail: AuditTrail, journal: Journal, settings: Settings
-) -> int:
-    """Serve, and meanwhile look after the process that exports the records."""
-    if not settings.sinks:
-        return await serving
-    from netproxy.app.export_watch import watch_over
-
-    with watch_over(settings, trail, journal).running():
-        return await serving
 
 
 def _measures(service: Service, settings: TelemetrySettings | None) -> Measures | None:

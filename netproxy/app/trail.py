@@ -10,12 +10,12 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from otel import AuditError, Evidence, Journal, required_keys
+from otel import AuditError, Evidence, Journal, exported, required_keys
 from otel.events import GatewayStarted
 from otel.modes import AuditMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Iterator
 
     from netproxy.app.settings import Settings
     from otel import AuditTrail
@@ -87,3 +87,28 @@ def record_start(trail: AuditTrail, journal: Journal, evidence: Evidence) -> Non
     )
     for alarm in evidence.events():
         trail.record_synced(alarm)
+
+
+def waiting_for_sinks(settings: Settings, journal: Journal, first_seq: int) -> Iterator[str]:
+    """A line for each sink that took nothing of what was written from `first_seq` on."""
+    for sink in settings.sinks:
+        if exported(settings.audit_directory, journal.writer, sink.key) < first_seq:
+            yield (
+                f"warning: {sink.label} has not taken any audit record of this run yet; "
+                "they stay in the journal and go out with a later run"
+            )
+
+
+async def exporting[Result](
+    work: Coroutine[None, None, Result], settings: Settings, trail: AuditTrail, journal: Journal
+) -> Result:
+    """Do the work, and meanwhile look after the exporter, which is a process of its own.
+
+    A collector can't slow or stop a decision.
+    """
+    if not settings.sinks:
+        return await work
+    from netproxy.app.export_watch import watch_over
+
+    with watch_over(settings, trail, journal).running():
+        return await work

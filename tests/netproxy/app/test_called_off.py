@@ -9,7 +9,7 @@ import sys
 import pytest
 
 _HEAD = """
-import os, signal
+import os, signal, threading
 from netproxy.app.called_off import held_back, unwinding
 
 def tell(number):
@@ -88,3 +88,36 @@ with unwinding():
     say("not reached")
 """
     assert story(text) == (-signal.SIGTERM, ["done"])
+
+
+def test_so_does_ctrl_c_and_with_other_threads_about() -> None:
+    """The kernel gives a signal to any thread that takes it."""
+    text = """
+stop = threading.Event()
+threading.Thread(target=stop.wait).start()
+try:
+    with unwinding():
+        with held_back():
+            with held_back():
+                tell(signal.SIGINT)
+                sum(range(100_000))
+            say("done")
+        say("not")
+except KeyboardInterrupt:
+    say("interrupted")
+stop.set()
+say(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+    assert story(text) == (0, ["done", "interrupted", "True"])
+
+
+def test_the_first_that_waits_is_the_one_that_ends_us() -> None:
+    text = """
+with unwinding():
+    with held_back():
+        tell(signal.SIGHUP)
+        tell(signal.SIGTERM)
+        say("done")
+    say("not")
+"""
+    assert story(text) == (-signal.SIGHUP, ["done"])
