@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from netproxy.errors import Failure, OriginProtocolError
 from netproxy.model import CloseReason
 from netproxy.protocol.answer import begun, final_answer
-from netproxy.protocol.body import body_reader, framed
 from netproxy.protocol.buffer import NeedData
-from netproxy.protocol.fields import NO_BODY, Chunked
+from netproxy.protocol.fields import NO_BODY
 from netproxy.protocol.http1_forward import ResponseReader, request_head, response_head
-from netproxy.protocol.trailers import last_chunk
 from netproxy.transport.http_date import http_date
+from netproxy.transport.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +33,6 @@ if TYPE_CHECKING:
 # An origin that sends nothing but interim answers is not answering.
 _INTERIM_RESPONSES = 32
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class _ClientLeft(ConnectionError):
-    """The client ended in the middle of its own request."""
 
 
 class _Stale(ConnectionError):
@@ -61,8 +56,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_answer", "_client", "_head", "_is_reused", "_lane", "_may_wait", "_onward", "_origin",
-        "_ready", "_services", "failure", "is_complete", "is_sent", "is_stale", "received", "sent",
+        "_answer", "_client", "_head", "_is_reused", "_lane", "_onward", "_origin", "_ready",
+        "_sent", "_services", "_upload", "failure", "is_complete", "is_stale", "received",
         "switched", "upstream",
     )  # fmt: skip
 
@@ -85,7 +80,6 @@ class Exchange:
         self.switched: bytes | None = None
         self.is_complete = False  # the client has the whole answer
         self.is_stale = False  # it was over before the request came: nobody saw that, nor answered
-        self.sent = 0
         self.received = 0
         self.upstream = upstream
         self._services = upstream.services
@@ -97,9 +91,10 @@ class Exchange:
         self._onward = onward  # what is left to send of that
         self._answer: Answer | None = None  # once its head is read
         self._ready = b""  # of it, for the client
-        # All of the request, once its head is. Nearly always it is this very one.
-        self.is_sent = head.framing is NO_BODY or head.framing == NO_BODY
-        self._may_wait = not self.is_sent and head.expects_continue  # for a 100
+        self._sent = 0  # of the head
+        # Nearly always it is this very one.
+        is_whole = head.framing is NO_BODY or head.framing == NO_BODY
+        self._upload = None if is_whole else Upload(client, head, origin, self._services.limits)
 
     async def run(self) -> None:
         """Carry both, from where they stand, to their end.
@@ -108,10 +103,10 @@ class Exchange:
         """
         try:
             await self._send_head()
-            if self.is_sent:
+            if self._upload is None:
                 await self._respond()
             else:
-                await self._respond_while_uploading()
+                await self._respond_while(self._upload)
         except OriginProtocolError as problem:
             if self._answer is None:
                 self.failure = Failure.HTTP_PROTOCOL_ERROR, str(problem)
@@ -125,7 +120,7 @@ class Exchange:
             self._onward = self._origin.send_now(head)
         except OSError:
             return Step.RUN
-        self.sent += len(head) - len(self._onward)
+        self._sent += len(head) - len(self._onward)
         return Step.RUN if self._onward else Step.WAIT
 
     def advance(self) -> Step:
@@ -145,6 +140,16 @@ class Exchange:
             self._origin.unread = data
             return Step.RUN
         return self._pass_on(self._answer, ready)
+
+    @property
+    def sent(self) -> int:
+        """Bytes that went to the origin so far."""
+        return self._sent if self._upload is None else self._sent + self._upload.sent
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the origin has all of the request, once it has its head."""
+        return self._upload is None or self._upload.is_over
 
     @property
     def in_flight(self) -> int:
@@ -220,9 +225,10 @@ class Exchange:
     async def _send_head(self) -> None:
         head = self._unsent()
         try:
-            await self._to_origin(head)
+            await self._origin.send(head)
         except OSError as gone:
             raise self._gone(f"the origin closed before the request: {gone}") from gone
+        self._sent += len(head)
         self._onward = b""
 
     def _gone(self, message: str) -> Exception:
@@ -231,43 +237,14 @@ class Exchange:
             return _Stale(message)
         return OriginProtocolError(message)
 
-    async def _respond_while_uploading(self) -> None:
+    async def _respond_while(self, upload: Upload) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                upload = group.create_task(self._upload())
+                uploading = group.create_task(upload.run())
                 await self._respond()
-                upload.cancel()
+                uploading.cancel()
         except ExceptionGroup as problems:
             raise _first(problems) from None
-
-    async def _upload(self) -> None:
-        """Stream the request's body; an origin that stops reading may still have answered."""
-        body = body_reader(self._head.framing, self._services.limits)
-        while not body.is_finished:
-            data = await self._client.receive()
-            if not data:
-                raise _ClientLeft("the client left in the middle of its request")
-            self._may_wait = False
-            content = body.receive(data)
-            if content and not await self._uploaded(framed(content, self._head.framing)):
-                return
-        self._client.unread = body.unread
-        if isinstance(self._head.framing, Chunked):
-            end = last_chunk(body.trailers, self._head.trailers)
-            if not await self._uploaded(end):
-                return
-        self.is_sent = True
-
-    async def _uploaded(self, data: bytes) -> bool:
-        try:
-            await self._to_origin(data)
-        except OSError:
-            return False
-        return True
-
-    async def _to_origin(self, data: bytes) -> None:
-        await self._origin.send(data)
-        self.sent += len(data)
 
     async def _from_origin(self, *, looks_first: bool = True) -> bytes:
         try:
@@ -277,16 +254,16 @@ class Exchange:
         self.received += len(data)
         return data
 
-    async def _first_answer(self) -> bytes:
+    async def _first_answer(self, upload: Upload) -> bytes:
         """Read; a client that waits for leave to send its content has it from us in the end."""
         try:
             async with asyncio.timeout(self._services.limits.continue_seconds):
                 return await self._from_origin()
         except TimeoutError:
-            if self._may_wait:
+            if upload.may_wait:
                 await self._client.send(_CONTINUE)
         finally:
-            self._may_wait = False
+            upload.may_wait = False
         return await self._from_origin()
 
     async def _respond(self) -> None:
@@ -329,8 +306,8 @@ class Exchange:
             self._services.limits, asked.method, wants_websocket=asked.wants_websocket
         )
         data = self._rest()
-        if not data and self._may_wait:
-            data = await self._first_answer()
+        if not data and self._upload is not None and self._upload.may_wait:
+            data = await self._first_answer(self._upload)
         # It has the request only just now.
         while data or (data := await self._from_origin(looks_first=False)):
             head = reader.receive(data)

@@ -6,12 +6,10 @@ import socket
 import threading
 import time
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from otel.events import ConnectionClosed, PolicyDecision
-from tests.support.late_loops import JumpingLoop, jump
 from tests.support.origins import (
     PATIENCE_SECONDS,
     Keeper,
@@ -19,7 +17,6 @@ from tests.support.origins import (
     origin,
     read_all,
     read_head,
-    reset,
 )
 from tests.support.proxies import LIMITS, Setting, eventually, proxy, read_until
 
@@ -59,46 +56,6 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     assert [part[-2:] for part in answered.split(b"HTTP/1.1 200 OK")[1:]] == [
         b"/0", b"/1", b"/2", b"/3",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("fields", "body", "received"),
-    [
-        ("Content-Length: 5", b"hello", b"hello"),
-        ("Transfer-Encoding: chunked", b"2;x\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\n\r\n",
-         b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"),
-    ],
-)  # fmt: skip
-def test_request_bodies_and_the_connection_after_them(
-    fields: str, body: bytes, received: bytes
-) -> None:
-    recorder = Recorder(HI)
-    with origin(recorder) as far, proxy() as near, near.http() as client:
-        for byte in get(far.port, fields, line="POST {url} HTTP/1.1", body=body):
-            client.sendall(bytes([byte]))
-        assert read_until(client, b"hi").endswith(b"hi")
-        client.sendall(get(far.port))
-        assert read_until(client, b"hi").endswith(b"hi")
-    parts = recorder.bodies[0]
-    if b"chunked" in recorder.heads[0]:
-        # Each chunk is made from what was there: only the content is the same.
-        assert b"".join(part for part in parts.split(b"\r\n")[1::2]) == b"hello"
-    else:
-        assert parts == received
-
-
-def test_an_upload_larger_than_every_buffer() -> None:
-    size = 8 * 1024 * 1024
-    recorder = Recorder(HI)
-    with origin(recorder) as far, proxy() as near, near.http() as client:
-        head = get(far.port, f"Content-Length: {size}", line="PUT {url} HTTP/1.1")
-        client.sendall(head + bytes(size))
-        assert read_until(client, b"hi").endswith(b"hi")
-        near.settle_after(client)
-    assert len(recorder.bodies[0]) == size
-    (closed,) = near.audit.of(ConnectionClosed)
-    assert closed.bytes_sent == size + len(recorder.heads[0])
-    assert closed.bytes_received == len(HI)
 
 
 @pytest.mark.parametrize(
@@ -388,28 +345,6 @@ def test_a_response_that_is_cut_looks_cut(response: bytes) -> None:
     assert answered.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_bad_chunk_in_an_upload_is_a_400_and_never_a_whole_request() -> None:
-    recorder = Recorder(HI)
-    with origin(recorder) as far, proxy() as near, near.http() as client:
-        head = get(far.port, "Transfer-Encoding: chunked", line="POST {url} HTTP/1.1")
-        client.sendall(head + b"2\r\nhi\r\nZ\r\n")
-        assert read_all(client).startswith(b"HTTP/1.1 400 ")
-    assert not any(body.endswith(b"0\r\n\r\n") for body in recorder.bodies)
-    assert near.audit.decisions == [("allow", "allowed_by_rule")]
-
-
-@pytest.mark.parametrize("is_reset", [False, True])
-def test_a_client_that_leaves_in_its_upload(is_reset: bool) -> None:
-    recorder = Recorder(HI)
-    with origin(recorder) as far, proxy() as near:
-        client = near.http()
-        client.sendall(get(far.port, "Content-Length: 100", line="POST {url} HTTP/1.1") + b"x")
-        eventually(lambda: bool(recorder.heads))
-        reset(client) if is_reset else client.close()
-        near.settle()
-    assert [event.close_reason for event in near.audit.of(ConnectionClosed)] == ["reset"]
-
-
 def test_a_slow_client_holds_the_origin_back() -> None:
     """What the client does not read stays at the origin, not in the gateway."""
     sent = 0
@@ -433,14 +368,3 @@ def test_a_slow_client_holds_the_origin_back() -> None:
         time.sleep(0.2)
         assert sent < size // 2
         stop.set()
-
-
-def test_time_limits_do_not_hold_for_bodies() -> None:
-    """An upload may take longer than a head: only heads are timed."""
-    setting, recorder = Setting(loop_factory=JumpingLoop), Recorder(HI)
-    with origin(recorder) as far, proxy(setting) as near, near.http() as client:
-        client.sendall(get(far.port, "Content-Length: 2", line="POST {url} HTTP/1.1") + b"x")
-        eventually(lambda: bool(recorder.heads))
-        near.call(partial(jump, 3 * LIMITS.head_seconds))
-        client.sendall(b"y")
-        assert read_until(client, b"hi").endswith(b"hi")
