@@ -57,7 +57,7 @@ class Exchange:
 
     __slots__ = (
         "_answer", "_client", "_head", "_is_reused", "_lane", "_onward", "_origin", "_ready",
-        "_sent", "_services", "_upload", "failure", "is_complete", "is_stale", "received",
+        "_sent_before", "_services", "_upload", "failure", "is_complete", "is_stale", "received",
         "switched", "upstream",
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ class Exchange:
         self._onward = onward  # what is left to send of that
         self._answer: Answer | None = None  # once its head is read
         self._ready = b""  # of it, for the client
-        self._sent = 0  # of the head
+        self._sent_before = origin.sent  # by the requests that it carried first
         # Nearly always it is this very one.
         is_whole = head.framing is NO_BODY or head.framing == NO_BODY
         self._upload = None if is_whole else Upload(client, head, origin, self._services.limits)
@@ -120,7 +120,6 @@ class Exchange:
             self._onward = self._origin.send_now(head)
         except OSError:
             return Step.RUN
-        self._sent += len(head) - len(self._onward)
         return Step.RUN if self._onward else Step.WAIT
 
     def advance(self) -> Step:
@@ -143,8 +142,8 @@ class Exchange:
 
     @property
     def sent(self) -> int:
-        """Bytes that went to the origin so far."""
-        return self._sent if self._upload is None else self._sent + self._upload.sent
+        """Bytes that went to the origin so far, also of a piece that not all went of."""
+        return self._origin.sent - self._sent_before
 
     @property
     def is_sent(self) -> bool:
@@ -228,7 +227,6 @@ class Exchange:
             await self._origin.send(head)
         except OSError as gone:
             raise self._gone(f"the origin closed before the request: {gone}") from gone
-        self._sent += len(head)
         self._onward = b""
 
     def _gone(self, message: str) -> Exception:

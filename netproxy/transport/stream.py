@@ -25,7 +25,10 @@ _ABORT = struct.pack("ii", 1, 0)
 
 
 class Stream:
-    """One side of a connection. Owns its socket until `release`."""
+    """One side of a connection. Owns its socket until `release`.
+
+    `sent` is how many bytes the kernel took so far.
+    """
 
     __slots__ = (
         "_events",
@@ -37,6 +40,7 @@ class Stream:
         "_writer",
         "descriptor",
         "readiness",
+        "sent",
         "socket",
         "unread",
     )
@@ -46,6 +50,7 @@ class Stream:
         self.descriptor = sock.fileno()
         self.readiness = readiness
         self.unread = b""
+        self.sent = 0
         self._limit = limit
         self._events = 0
         self._is_hurried = False  # the last read had not to wait
@@ -104,6 +109,7 @@ class Stream:
             taken = self.socket.send(data)
         except BlockingIOError:
             return data
+        self.sent += taken
         return data[taken:]
 
     @contextmanager

@@ -25,7 +25,7 @@ class _ClientLeft(ConnectionError):
 class Upload:
     """Of one request, whose head the origin has."""
 
-    __slots__ = ("_client", "_head", "_limits", "_origin", "is_over", "may_wait", "sent")
+    __slots__ = ("_client", "_head", "_limits", "_origin", "is_over", "may_wait")
 
     def __init__(self, client: Stream, head: RequestHead, origin: Stream, limits: Limits) -> None:
         self._client = client
@@ -34,7 +34,6 @@ class Upload:
         self._limits = limits
         self.is_over = False  # the origin has all of it
         self.may_wait = head.expects_continue  # the client, for a 100
-        self.sent = 0
 
     async def run(self) -> None:
         """Stream it; an origin that stops reading may still have answered.
@@ -63,5 +62,4 @@ class Upload:
             await self._origin.send(data)
         except OSError:
             return False
-        self.sent += len(data)
         return True

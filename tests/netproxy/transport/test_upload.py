@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from functools import partial
 
 import pytest
 
+from netproxy.protocol.http1 import RequestHead, RequestReader
+from netproxy.transport.readiness import Readiness
+from netproxy.transport.stream import Stream
+from netproxy.transport.upload import Upload
 from otel.events import ConnectionClosed
 from tests.support.late_loops import JumpingLoop, jump
+from tests.support.loops import on_a_loop
 from tests.support.origins import Recorder, origin, read_all, reset
 from tests.support.proxies import LIMITS, Setting, eventually, proxy, read_until
 
@@ -91,3 +98,28 @@ def test_time_limits_do_not_hold_for_bodies() -> None:
         near.call(partial(jump, 3 * LIMITS.head_seconds))
         client.sendall(b"y")
         assert read_until(client, b"hi").endswith(b"hi")
+
+
+@on_a_loop
+async def test_what_the_kernel_took_counts_also_of_a_piece_that_was_cut() -> None:
+    """An origin that stops reading has the beginning of the piece that it was sent last."""
+    readiness = Readiness(asyncio.get_running_loop(), report=print)
+    (near, client), (onward, far) = socket.socketpair(), socket.socketpair()
+    for each in (near, onward):
+        each.setblocking(False)
+    streams = [Stream(each, readiness, limit=1 << 20) for each in (near, onward)]
+    head = RequestReader(LIMITS).receive(post(80, "Content-Length: 2000000"))
+    assert isinstance(head, RequestHead)
+    upload = Upload(streams[0], head, streams[1], LIMITS)
+    streams[0].unread = bytes(1 << 20)
+    running = asyncio.create_task(upload.run())
+    await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
+    await asyncio.wait([running])
+    for stream in streams:
+        stream.close()
+    assert 0 < streams[1].sent == len(read_all(far)) < 1 << 20
+    far.close()
+    client.close()
+    readiness.close()
