@@ -186,8 +186,8 @@ class Connection(Attempt):
         if self._task is not None:
             self._task.cancel()
 
-    async def _tunnel(self, upstream: Upstream, greeting: bytes) -> None:
-        """Say that it is open, then get out of the way."""
+    async def _tunnel(self, upstream: Upstream, greeting: bytes, answered: bytes = b"") -> None:
+        """Say that it is open, then get out of the way. `answered` came from the origin already."""
         try:
             await self._tell(greeting)
         except BaseException:
@@ -205,7 +205,7 @@ class Connection(Attempt):
         )
         try:
             early, client.unread = client.unread, b""
-            relay.start(early, watched=client.hand_over())
+            relay.start(early, answered, watched=client.hand_over())
         except Exception:
             relay.end(CloseReason.RESET)
             raise

@@ -51,8 +51,8 @@ class Exchange:
     """Request and response on one upstream connection. `close` is due when it is over.
 
     `failure` is set when nothing was answered yet and the client must be told; `keeps_alive` says
-    that the client's connection is in a known state for its next request; `switched`, with what
-    comes first, is set when both connections are a tunnel from now on.
+    that the client's connection is in a known state for its next request; `switched` is set when
+    both connections are a tunnel from now on: what says so, and what came of it already.
     """
 
     __slots__ = (
@@ -77,7 +77,7 @@ class Exchange:
         `onward` is the request's head as the origin gets it, where that is written already.
         """
         self.failure: tuple[Failure, str] | None = None
-        self.switched: bytes | None = None
+        self.switched: tuple[bytes, bytes] | None = None
         self.is_complete = False  # the client has the whole answer
         self.is_stale = False  # it was over before the request came: nobody saw that, nor answered
         self.received = 0
@@ -191,6 +191,8 @@ class Exchange:
         self._origin.release()
         upstream = self.upstream
         upstream.sent, upstream.received, upstream.status = self.sent, self.received, self._status
+        if self.switched is not None:
+            upstream.received -= len(self.switched[1])  # the tunnel counts those
         return upstream
 
     def when_ready(self, come: Callable[[], None]) -> None:
@@ -281,7 +283,7 @@ class Exchange:
             )
             self._answer = answer
             if head.switches:
-                self.switched = self._ready + self._rest()
+                self.switched = self._ready, self._rest()
                 return
             self._ready += answer.receive(self._rest())
         await self._download(answer)

@@ -201,7 +201,8 @@ class HttpConnection(ExpressConnection):
             if exchange.switched is None:
                 self._ended(exchange)
         if exchange.switched is not None:
-            await self._tunnel(exchange.released(), exchange.switched)
+            greeting, answered = exchange.switched
+            await self._tunnel(exchange.released(), greeting, answered)
             return False
         if exchange.failure is not None:
             failure, message = exchange.failure

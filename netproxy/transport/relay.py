@@ -86,8 +86,8 @@ class Relay:
             self._moved, self._moved_at = moved, now
         return self._moved_at
 
-    def start(self, early: bytes, *, watched: int = 0) -> None:
-        """Deliver what the client sent early, then whatever comes.
+    def start(self, early: bytes, answered: bytes = b"", *, watched: int = 0) -> None:
+        """Deliver what the client sent early, and what the origin did, then whatever comes.
 
         `watched`: for which events the client's socket is watched already.
         """
@@ -97,6 +97,8 @@ class Relay:
         self._client.update()
         if early:
             self._client.take_early(early)
+        if answered and not self._is_over:
+            self._upstream.take_early(answered)
 
     def end(self, reason: CloseReason) -> None:
         """Close both sides now; anything but `FINISHED` is a reset to both."""
@@ -194,7 +196,7 @@ class _End:
     def take_early(self, data: bytes) -> None:
         """Deliver what came from here before there was a tunnel: it counts like the rest."""
         limit = self._means.tunnel_bytes
-        if limit is not None and len(data) > limit:
+        if limit is not None and len(data) > limit - self.relay.bytes_taken:
             self.relay.end(CloseReason.BYTE_LIMIT)
         else:
             self.take(data)

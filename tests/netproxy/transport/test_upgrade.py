@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,6 @@ from tests.support.origins import PATIENCE_SECONDS, echo, origin, read_all, read
 from tests.support.proxies import LIMITS, Proxy, Setting, eventually, proxy, read_until
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from netproxy.config import Limits
@@ -249,6 +249,35 @@ def test_it_has_the_limits_of_a_tunnel(limits: Limits, seconds: float, reason: s
         near.settle()
     [closed] = near.audit.of(ConnectionClosed)
     assert closed.close_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("early", "answered", "seen", "reason"),
+    [
+        pytest.param(b"", b"123456789", b"", "byte_limit", id="more-than-all"),
+        pytest.param(b"abcd", b"12345", b"", "byte_limit", id="more-than-what-is-left"),
+        pytest.param(b"abcd", b"1234", b"1234", "finished", id="all"),
+    ],
+)
+def test_what_comes_along_with_the_switch_counts_like_the_rest(
+    early: bytes, answered: bytes, seen: bytes, reason: str
+) -> None:
+    def site(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(SWITCH + answered)
+        read_all(connection)
+
+    setting = Setting(limits=replace(LIMITS, tunnel_bytes=8))
+    with origin(site) as far, proxy(setting) as near:
+        with near.http() as client:
+            client.sendall(offer(far.port) + early)
+            if reason == "finished":
+                client.shutdown(socket.SHUT_WR)
+            assert read_all(client).partition(b"\r\n\r\n")[2] == seen
+        near.settle()
+    (closed,) = near.audit.of(ConnectionClosed)
+    assert closed.close_reason == reason
+    assert closed.bytes_received == len(SWITCH) + len(seen)
 
 
 def test_a_refused_offer_reaches_nobody() -> None:
