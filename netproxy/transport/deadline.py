@@ -27,8 +27,13 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, who: object, late: Late) -> None:
-        """Call `late` when the time is over, unless `end` comes first. Once for each at a time."""
-        self._ends[who] = self._loop.time() + self._seconds, late
+        """Call `late` when the time is over, unless `end` comes first.
+
+        Who has begun already keeps its time, and its place; `late` is in place of the one before.
+        """
+        begun = self._ends.get(who)
+        due = self._loop.time() + self._seconds if begun is None else begun[0]
+        self._ends[who] = due, late
         if self._timer is None:
             self._timer = self._loop.call_later(self._seconds, self._look)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netproxy.connection.records import Stray
     from netproxy.model import Decision
     from netproxy.protocol.tls_hello import Hello
+    from netproxy.transport.deadline import Deadline
     from netproxy.transport.door import Door
     from netproxy.transport.services import Services
     from netproxy.transport.stream import Stream
@@ -176,6 +177,12 @@ class Connection(Attempt):
         """How long it may take to say what it wants; whoever gets a no anyway has less."""
         limits = self._services.limits
         return limits.head_seconds if self._overload is None else limits.linger_seconds
+
+    @property
+    def _handshakes(self) -> Deadline:
+        """The same, for those who need no timer of their own."""
+        services = self._services
+        return services.handshakes if self._overload is None else services.lingering
 
     @override
     def _asking(self) -> AbstractContextManager[object, bool]:

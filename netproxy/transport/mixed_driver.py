@@ -7,18 +7,20 @@ before it is made, and a mixed listener costs nothing more.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, override
 
+from netproxy.model import CloseReason
 from netproxy.protocol.socks5 import SOCKS4_VERSION, VERSION
 from netproxy.transport.driver import Connection
 from netproxy.transport.http_driver import HttpConnection
 from netproxy.transport.socks_driver import SocksConnection
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
 
-    from netproxy.model import ApprovalId, CloseReason
+    from netproxy.model import ApprovalId
+    from netproxy.transport.deadline import Deadline
     from netproxy.transport.stream import Stream
 
 _SOCKS = frozenset({VERSION, SOCKS4_VERSION})
@@ -43,8 +45,9 @@ def _speaks(data: bytes) -> type[Connection]:
 class MixedConnection(Connection):
     """Waits for the first byte of a slow client; from then on another connection is its heir."""
 
-    __slots__ = ("_heir",)
+    __slots__ = ("_deadline", "_heir")
 
+    _deadline: Deadline  # of the first byte, and of what a client of SOCKS asks for
     _heir: Connection | None
 
     @property
@@ -60,6 +63,8 @@ class MixedConnection(Connection):
     @override
     def start(self) -> None:
         self._heir = None
+        self._deadline = self._handshakes
+        self._deadline.begin(self._client, self._late)
         super().start()
 
     @override
@@ -102,11 +107,13 @@ class MixedConnection(Connection):
     @override
     async def _serve(self) -> None:
         self._is_idle = True
-        async with asyncio.timeout(self._head_seconds):
-            data = await self._client.receive()
+        data = await self._client.receive()
         self._is_idle = False
         self._client.unread = data
-        self._heir = _speaks(data)(
+        speaks = _speaks(data)
+        if speaks is not SocksConnection:
+            self._deadline.end(self._client)
+        self._heir = speaks(
             self._services,
             self._client,
             self._client_address,
@@ -119,7 +126,11 @@ class MixedConnection(Connection):
         if self._is_retiring:
             self._heir.retire()
 
+    def _late(self) -> None:
+        self.cut(CloseReason.IDLE)
+
     @override
     def _set_up(self) -> None:
         if self._heir is None:
+            self._deadline.end(self._client)
             super()._set_up()

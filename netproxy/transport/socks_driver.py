@@ -56,11 +56,10 @@ class SocksConnection(Connection):
     @override
     def start(self) -> None:
         """Read all up to the request by callbacks. Whoever stalls is hung up on."""
-        services = self._services
         self._association = None
         self._handshake = Handshake(asks_secret=self._door is not None)
-        self._deadline = services.handshakes if self._overload is None else services.lingering
-        self._deadline.begin(self, self._hang_up)
+        self._deadline = self._handshakes
+        self._deadline.begin(self._client, self._hang_up)
         self._is_idle = True  # up to its request
         self._hear()
 
@@ -124,7 +123,7 @@ class SocksConnection(Connection):
             self._hang_up()
 
     def _done(self) -> None:
-        self._deadline.end(self)
+        self._deadline.end(self._client)
         self._handshake = None
         self._is_idle = False
 

@@ -49,6 +49,21 @@ def test_who_is_done_is_not_called_and_may_begin_again() -> None:
     run(scenario)
 
 
+def test_who_begins_once_more_keeps_its_time() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        late: list[tuple[str, float]] = []
+        deadline = Deadline(loop, 10.0)
+        deadline.begin("a", lambda: late.append(("first", loop.time())))
+        await asyncio.sleep(4)
+        deadline.begin("b", lambda: late.append(("b", loop.time())))
+        deadline.begin("a", lambda: late.append(("a", loop.time())))
+        await asyncio.sleep(30)
+        assert late == [("a", 10.0), ("b", 14.0)]
+
+    run(scenario)
+
+
 def test_whoever_is_called_may_end_another_that_is_as_late() -> None:
     async def scenario() -> None:
         late: list[str] = []

@@ -102,17 +102,21 @@ def test_a_client_that_says_nothing(end: str) -> None:
     assert near.audit.events == []
 
 
-def test_the_first_byte_gives_no_more_time_for_the_head() -> None:
+@pytest.mark.parametrize(
+    ("byte", "answer"), [(b"G", b"HTTP/1.1 408 "), (b"\x05", b"")], ids=["http", "socks"]
+)
+def test_the_first_byte_gives_no_more_time_for_the_head(byte: bytes, answer: bytes) -> None:
     """It is counted from accept, as where it is known before which protocol a client speaks."""
     limits = replace(LIMITS, head_seconds=100.0)
     setting = Setting(limits=limits, loop_factory=JumpingLoop)
     with proxy(setting) as near, near.mixed() as client:
         eventually(lambda: idle(near) == [True])
         near.call(partial(jump, 60.0))
-        client.sendall(b"G")
+        client.sendall(byte)
         eventually(lambda: idle(near) == [False])
         near.call(partial(jump, 60.0))
-        assert read_all(client).startswith(b"HTTP/1.1 408 ")
+        assert read_all(client)[: len(answer) or None] == answer
+        near.settle()
 
 
 def test_socks4_and_tls_are_refused_in_their_own_way() -> None:
