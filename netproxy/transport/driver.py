@@ -16,6 +16,7 @@ from netproxy.model import CloseReason
 from netproxy.transport.attempt import Attempt, Wait
 from netproxy.transport.first_bytes import FirstBytes, observed
 from netproxy.transport.relay import Relay
+from netproxy.transport.sockets import is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -120,13 +121,15 @@ class Connection(Attempt):
         self._task = asyncio.current_task()
         try:
             await rest
-        except (ConnectionError, TimeoutError):
-            pass  # the client is gone: there is nobody to answer
         except Exception as problem:  # noqa: BLE001 root of the task: this connection only, and shut
-            self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")
+            if not is_gone(problem):  # a client that is: there is nobody to answer
+                self._failed_inside(problem)
         finally:
             self._task = None
             self._set_up()
+
+    def _failed_inside(self, problem: Exception) -> None:
+        self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")
 
     def _set_up(self) -> None:
         """The set-up is over: without a tunnel nothing is left of it."""

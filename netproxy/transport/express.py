@@ -293,7 +293,7 @@ class ExpressConnection(Connection):
         self._go_on(self._serve(rest))
 
     def _failed(self, problem: Exception) -> None:
-        self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")
+        self._failed_inside(problem)
         self.cut(CloseReason.RESET)
 
 

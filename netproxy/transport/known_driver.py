@@ -65,7 +65,7 @@ class KnownConnection(Connection):
         try:
             self._begin()
         except Exception as problem:  # noqa: BLE001 root of a callback: this connection only, and shut
-            self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")
+            self._failed_inside(problem)
             self._awaits_record = False
             self._set_up()
 

@@ -18,6 +18,14 @@ Socket = _socket.socket
 # long, for the client stays in the queue, and the listener ready.
 EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 EXHAUSTED_SECONDS: Final = 0.1
+# What routers and neighbours said last when the kernel gives a connection up (tcp(7): ICMP errors),
+# and our own interface: no `ConnectionError` of Python's, but the peer is just as gone.
+_OUT_OF_REACH: Final = frozenset(
+    {
+        errno.EACCES, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETRESET,
+        errno.ENETUNREACH, errno.ENONET, errno.ENOPROTOOPT, errno.EPERM, errno.EPROTO,
+    }
+)  # fmt: skip
 
 _STREAM: Final = int(socket.SOCK_STREAM)
 _NEW: Final = _STREAM | socket.SOCK_NONBLOCK
@@ -32,6 +40,13 @@ def accept(listener: socket.socket, family: int) -> tuple[Socket, object]:
     accepted = Socket(family, _STREAM, 0, descriptor)
     accepted.setblocking(False)
     return accepted, address
+
+
+def is_gone(problem: BaseException) -> bool:
+    """Whether it says no more than that the peer of a connection is not there any more."""
+    if isinstance(problem, ConnectionError | TimeoutError):
+        return True
+    return isinstance(problem, OSError) and problem.errno in _OUT_OF_REACH
 
 
 def tcp_socket(address: str) -> Socket:

@@ -119,7 +119,7 @@ class SocksConnection(Connection):
             self._done()
             self._go_on(self._malformed(problem))
         except Exception as problem:  # noqa: BLE001 root of a callback: this connection only, and shut
-            self._services.report(f"netproxy: a connection failed inside the gateway: {problem!r}")
+            self._failed_inside(problem)
             self._hang_up()
 
     def _done(self) -> None:

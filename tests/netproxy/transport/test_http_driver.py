@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import socket
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,7 +35,15 @@ from tests.support.fakes import (
     answer,
     judgement,
 )
-from tests.support.origins import PATIENCE_SECONDS, Recorder, echo, origin, read_all, reset
+from tests.support.origins import (
+    PATIENCE_SECONDS,
+    Recorder,
+    echo,
+    origin,
+    read_all,
+    read_head,
+    reset,
+)
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy, read_until
 
 if TYPE_CHECKING:
@@ -551,3 +562,37 @@ def test_among_those_outside_the_oldest_makes_room() -> None:
             client.close()
     # The run of this test is the same as the outside, and as full.
     assert status(head) in {200, 429}
+
+
+class Unreachable:
+    """The socket of a client whose host was switched off, once the kernel has given it up."""
+
+    def __init__(self, connected: Socket) -> None:
+        self._connected = connected
+
+    def send(self, data: bytes) -> int:
+        raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH), len(data))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connected, name)
+
+
+def test_a_client_whose_host_is_off_is_gone_like_any_other() -> None:
+    """It is no failure inside the gateway, which `proxy` would see."""
+    asked, answer = threading.Event(), threading.Event()
+
+    def late(connection: socket.socket) -> None:
+        read_head(connection)
+        asked.set()
+        answer.wait(PATIENCE_SECONDS)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+
+    with origin(late) as far, proxy() as near, near.http() as client:
+        host = f"127.0.0.1:{far.port}"
+        client.sendall(f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert asked.wait(PATIENCE_SECONDS)
+        (connection,) = near.server.connections
+        connection._client.socket = Unreachable(connection._client.socket)  # type: ignore[assignment]  # does all that a socket does here
+        answer.set()
+        near.settle()
+    assert [each.close_reason for each in near.audit.of(ConnectionClosed)] == ["reset"]

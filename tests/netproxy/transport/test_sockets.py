@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from netproxy.transport.sockets import Socket, accept, tcp_socket
+from netproxy.transport.sockets import Socket, accept, is_gone, tcp_socket
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -47,3 +47,22 @@ def test_a_new_one_fits_its_peer_and_does_not_block(host: str) -> None:
 def test_what_the_standard_library_makes_is_one_too() -> None:
     with socket.socket() as one:
         assert isinstance(one, Socket)
+
+
+@pytest.mark.parametrize(
+    ("problem", "gone"),
+    [
+        (ConnectionResetError(errno.ECONNRESET, "reset"), True),
+        (ConnectionError("left"), True),
+        (TimeoutError(), True),
+        (OSError(errno.EHOSTUNREACH, "its host is off"), True),
+        (OSError(errno.ENETDOWN, "our interface is down"), True),
+        (OSError(errno.EMFILE, "no descriptor"), False),
+        (OSError(errno.EBADF, "a flaw of ours"), False),
+        (OSError("of no call"), False),
+        (ValueError(), False),
+    ],
+    ids=str,
+)
+def test_who_is_gone(problem: Exception, gone: bool) -> None:
+    assert is_gone(problem) is gone
