@@ -133,6 +133,12 @@ class Association:
             flow.cut(reason)
         if self._sweeper is not None:
             self._sweeper.cancel()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:  # what was held for them is lost by now
+            self._record_end(reason)
+
+    def _record_end(self, reason: CloseReason) -> None:
         self._services.note(
             AssociationClosed(
                 connection_id=self._id,
@@ -143,7 +149,6 @@ class Association:
                 close_reason=reason.value,
             )
         )
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _pass_on(self, data: memoryview, source: Address) -> bool:
         if source != self._source and not self._may_be_first(source):
@@ -197,6 +202,7 @@ class Association:
             self._services,
             request,
             deliver=self._deliver,
+            on_lost=self._lost,
             on_opened=self._opened,
             on_closed=self._closed,
         )
@@ -212,6 +218,9 @@ class Association:
             return True
         self._dropped += 1
         return False
+
+    def _lost(self, count: int) -> None:
+        self._dropped += count
 
     def _opened(self, flow: Flow) -> None:
         self._let_through += 1

@@ -41,6 +41,7 @@ class Flow(Attempt):
         "_header",
         "_held",
         "_on_closed",
+        "_on_lost",
         "_on_opened",
         "_upstream",
         "last_sent_at",
@@ -48,20 +49,23 @@ class Flow(Attempt):
         "request",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 what it is for, and what its association wants to know
         self,
         services: Services,
         request: Request,
         *,
         deliver: Callable[[bytes], bool],
+        on_lost: Callable[[int], None],
         on_opened: Callable[[Flow], None],
         on_closed: Callable[[Flow], None],
     ) -> None:
+        """`on_lost`: so many datagrams go nowhere that were held at first."""
         super().__init__(services, overload=None)
         self.request = request
         self.peer: Address | None = None  # who may answer, once it is open
         self.last_sent_at = services.readiness.loop.time()
         self._deliver = deliver
+        self._on_lost = on_lost
         self._on_opened = on_opened
         self._on_closed = on_closed
         self._held: list[bytes] = []
@@ -119,6 +123,7 @@ class Flow(Attempt):
         finally:
             self._task = None
             if self.peer is None:
+                self._on_lost(len(self._held))
                 self._on_closed(self)
 
     def _open(self, upstream: Upstream) -> None:
@@ -130,7 +135,12 @@ class Flow(Attempt):
         self._services.readiness.watch(upstream.socket.fileno(), READABLE, self._ready)
         held, self._held = self._held, []
         for data in held:
-            self.send(memoryview(data))
+            self._let_go(memoryview(data))
+
+    def _let_go(self, data: memoryview) -> None:
+        """Send what was held; one before it may have been all that the limit leaves."""
+        if self._upstream is None or not self.send(data):
+            self._on_lost(1)
 
     def _pass_on(self, upstream: Upstream, data: memoryview) -> bool:
         try:

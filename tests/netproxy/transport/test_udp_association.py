@@ -419,3 +419,31 @@ def test_the_association_ends_with_its_connection() -> None:
         client.send("127.0.0.1", far.port, b"two")
         assert client.hears_nothing()
         assert far.received == [b"one"]
+
+
+@pytest.mark.parametrize("end", ["refused", "left", "byte-limit"])
+def test_what_was_held_and_went_nowhere_is_counted(end: str) -> None:
+    approver = FakeApprover()
+    limit = 10 if end == "byte-limit" else None
+    setting = replace(asking(approver), limits=replace(LIMITS, tunnel_bytes=limit))
+    with peer(lambda _: None) as far, proxy(setting) as near:
+        with associated(near) as client:
+            for _ in range(3):
+                client.send("127.0.0.1", far.port, b"held")
+            eventually(lambda: len(approver.pending) == 1)
+            eventually(lambda: near.call(lambda: held(near)) == 3)
+            if end != "left":
+                verdict = Reason.APPROVED if limit else Reason.DENIED_BY_REVIEWER
+                near.call(lambda: approver.pending[0].set_result(answer(verdict, cancel=False)))
+                eventually(lambda: near.call(lambda: held(near)) == 0)
+        near.settle()
+    (ended,) = near.audit.of(AssociationClosed)
+    assert ended.dropped == (1 if limit else 3)
+
+
+def held(near: Proxy) -> int:
+    """How many datagrams of its only association wait for an answer."""
+    (connection,) = near.server.connections
+    assert isinstance(connection, SocksConnection)
+    assert connection._association is not None
+    return sum(len(flow._held) for flow in connection._association._flows.values())
