@@ -31,10 +31,17 @@ FAILURES: Final = {
     errno.ECONNREFUSED: Failure.CONNECTION_REFUSED,
     errno.ETIMEDOUT: Failure.CONNECTION_TIMEOUT,
     errno.ENETUNREACH: Failure.NETWORK_UNREACHABLE,
+    errno.ENETDOWN: Failure.NETWORK_UNREACHABLE,
+    # A blackhole route (ip-route(8)), or an address that needs an interface to mean anything.
+    errno.EINVAL: Failure.NETWORK_UNREACHABLE,
     errno.EADDRNOTAVAIL: Failure.NETWORK_UNREACHABLE,
     errno.EAFNOSUPPORT: Failure.NETWORK_UNREACHABLE,
     errno.EHOSTUNREACH: Failure.HOST_UNREACHABLE,
     errno.EHOSTDOWN: Failure.HOST_UNREACHABLE,
+    # What ICMP says, too (icmp_err_convert in the kernel's net/ipv4/icmp.c).
+    errno.ENONET: Failure.HOST_UNREACHABLE,
+    errno.ENOPROTOOPT: Failure.HOST_UNREACHABLE,
+    errno.EPROTO: Failure.HOST_UNREACHABLE,
     # A local firewall's reject.
     errno.EACCES: Failure.HOST_UNREACHABLE,
     errno.EPERM: Failure.HOST_UNREACHABLE,

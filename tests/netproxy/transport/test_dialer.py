@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from netproxy.config import Limits
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.model import Destination, Protocol
-from netproxy.transport.dialer import HappyEyeballs, interleaved
+from netproxy.transport.dialer import FAILURES, HappyEyeballs, interleaved
 from netproxy.transport.readiness import Readiness
 from tests.support.fair_clock import FairClock
 
@@ -98,6 +99,27 @@ def test_all_refused_is_refused_whatever_else_has_no_route() -> None:
             with pytest.raises(DestinationUnreachable) as failed:
                 dial(addresses, port)
             assert failed.value.failure is Failure.CONNECTION_REFUSED
+
+
+def test_an_address_that_leads_nowhere_is_no_failure_of_ours() -> None:
+    """Of a link, without the link: to the kernel it is what a blackhole route makes of any."""
+    with pytest.raises(DestinationUnreachable) as failed:
+        dial(("fe80::1",), 9)
+    assert failed.value.failure is Failure.NETWORK_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        (errno.ENETDOWN, Failure.NETWORK_UNREACHABLE),
+        (errno.ENOPROTOOPT, Failure.HOST_UNREACHABLE),
+        (errno.EPROTO, Failure.HOST_UNREACHABLE),
+        (errno.EMFILE, Failure.INTERNAL),
+    ],
+    ids=str,
+)
+def test_what_the_kernel_says_of_a_dial(code: int, failure: Failure) -> None:
+    assert FAILURES.get(code, Failure.INTERNAL) is failure
 
 
 def test_no_addresses_is_a_failure() -> None:
