@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _END: Final = b"\r\n\r\n"
 # RFC 9110 section 15.2: others may come before the answer; 101 is one.
 _INTERIM: Final = re.compile(rb"HTTP/1\.[0-9] 1(?!01)[0-9]{2}[ \r]")
+# RFC 9112 section 4; python-socks takes whatever int() does, behind any word.
+_STATUS: Final = re.compile(rb"HTTP/1\.[0-9] [1-9][0-9]{2}[ \r]")
 _YES: Final = range(200, 300)  # RFC 9110 section 9.3.6: any of them; python-socks knows 200 only
 _TYPES: Final = {
     ParentKind.HTTP: ProxyType.HTTP,
@@ -198,10 +200,12 @@ class _Stream(AsyncSocketStream):
 
     @override
     async def read(self, max_bytes: int = 0) -> bytes:
-        """Read the answer's head (RFC 9112 section 2.1). Raises `ValueError` when it has no end."""
+        """Read the answer's head (RFC 9112 section 2.1). Raises `ValueError` for what is none."""
         left = self._limit  # for all of them: they could be without end
         while _INTERIM.match(head := await self._head(left)):
             left -= len(head)
+        if not _STATUS.match(head):
+            raise ValueError("the answer has no status line of HTTP/1")
         return head
 
     async def _head(self, limit: int) -> bytes:
