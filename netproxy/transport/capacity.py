@@ -21,7 +21,7 @@ class Crowd:
 
 
 class Capacity:
-    """Of one run. `here` are the connections that it has, `now` is the loop's time in seconds."""
+    """Of one run. `now` is the loop's time in seconds."""
 
     __slots__ = ("_bucket", "_crowd", "_limits", "last_descriptor")
 
@@ -35,7 +35,10 @@ class Capacity:
         self.last_descriptor = soft_limit - limits.descriptor_reserve
 
     def excess(self, here: int, descriptor: int, *, now: float) -> Overload | None:
-        """Return the limit that the next connection, with this descriptor, is over."""
+        """Return the limit that the next connection, with this descriptor, is over.
+
+        `here` are those that were let in.
+        """
         limits = self._limits
         if here >= limits.connections_per_run:
             return Overload.CONNECTIONS
@@ -49,7 +52,7 @@ class Capacity:
         return None
 
     def is_exhausted(self, here: int, turned_away: int) -> bool:
-        """Whether there is no room even for those who are only told so; `turned_away` of `here`."""
+        """Whether there is no room even for those who are only told so; `here` are all."""
         if turned_away < self._limits.refusals_per_run:
             return False
         return turned_away > 0 or here >= self._limits.connections_per_run

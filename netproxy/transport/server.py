@@ -349,7 +349,8 @@ class ProxyServer:
 
     def _overload(self, descriptor: int, *, is_outside: bool) -> Overload | None:
         """Which limit the next connection is over; whoever is outside makes room for others."""
-        here = 0 if is_outside else len(self.connections)
+        # Who is only told no leaves soon, and must keep nobody else out until then.
+        here = 0 if is_outside else len(self.connections) - self._turned_away
         return self._capacity.excess(here, descriptor, now=self._readiness.loop.time())
 
     def _pause(self, listener: socket.socket) -> None:

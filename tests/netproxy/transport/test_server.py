@@ -447,6 +447,22 @@ def test_who_is_turned_away_is_told_to_come_again_by_a_new_connection() -> None:
         assert requested(near, count=1) == [403]
 
 
+def test_who_is_turned_away_takes_no_place_of_those_who_are_let_in() -> None:
+    limits = replace(LIMITS, connections_per_run=2, linger_seconds=PATIENCE_SECONDS)
+    setting = Setting(policy=FakePolicy(Verdict.DENY, on_denial=OnDenial.BLOCK), limits=limits)
+    with proxy(setting) as near, ExitStack() as stack:
+        holders = [stack.enter_context(near.http()) for _ in range(2)]
+        eventually(lambda: len(near.server.connections) == 2)
+        for _ in range(2):  # told no once they have asked, which they do not
+            stack.enter_context(near.http())
+        eventually(lambda: len(near.server.connections) == 4)
+        holders[0].close()
+        eventually(lambda: len(near.server.connections) == 3)
+        client, head = near.connect("a.test:443")
+        client.close()
+        assert head.startswith(b"HTTP/1.1 403 ")
+
+
 def test_who_is_turned_away_is_counted_whatever_it_asks_for() -> None:
     setting = Setting(limits=replace(LIMITS, connections_per_run=1))
     with proxy(setting) as near, near.http():
