@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netproxy.app.wiring import Shared
     from netproxy.model import Decision, Destination, Judgement, Request
     from netproxy.ports import AuditSink
+    from netproxy.transport.capacity import Crowd
 
 _NOTHING = PolicySpec(rules=(), default=Verdict.DENY, mode=Mode.OFF, on_denial=OnDenial.BLOCK)
 
@@ -48,8 +49,11 @@ class Nobody:
 
 
 @asynccontextmanager
-async def outside(audit: AuditSink, shared: Shared) -> AsyncIterator[ProxyServer]:
-    """Make the server for them, and cut who is still there at the end."""
+async def outside(audit: AuditSink, shared: Shared, crowd: Crowd) -> AsyncIterator[ProxyServer]:
+    """Make the server for them, and cut who is still there at the end.
+
+    They are a `crowd` of their own: what they fill is no place of those who have a token.
+    """
     limits, nobody = Limits(), Nobody()
     policy = compile_policy(_NOTHING, now=0)
     server = ProxyServer(
@@ -61,7 +65,7 @@ async def outside(audit: AuditSink, shared: Shared) -> AsyncIterator[ProxyServer
         limits=limits,
         readiness=shared.readiness,
         report=shared.report,
-        crowd=shared.crowd,
+        crowd=crowd,
     )
     try:
         yield server

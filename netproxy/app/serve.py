@@ -193,7 +193,7 @@ def _on_record(service: Service, settings: Settings) -> int:
             trail=trail,
             journal=journal,
             folder=settings.audit_directory / journal.writer,
-            connections=lambda: service.crowd.count,
+            connections=lambda: service.connected,
             say=log,
         )
         service.page = stack.enter_context(measured(measures, watched))

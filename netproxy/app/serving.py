@@ -86,13 +86,18 @@ class Service:
         self._drain_seconds = drain_seconds
         self._environ = environ
         self.log = log
-        self.crowd = Crowd()
+        self.crowd, self._strangers = Crowd(), Crowd()
         self.control: ControlSocket | None = None
         self.inbox: OpenInbox | None = None
         self._takeover: Takeover | None = None
         # What comes with the journal; None: nobody asked for it.
         self.page: Page | None = None
         self.tracing: Tracing | None = None
+
+    @property
+    def connected(self) -> int:
+        """How many clients there are, with a token or not."""
+        return self.crowd.count + self._strangers.count
 
     async def run(self, trail: AuditTrail) -> int:
         """Serve until SIGTERM or SIGINT; how many were cut then. Raises `AuditUnavailable`."""
@@ -222,7 +227,7 @@ class Service:
 
     async def _open_front(self, stack: AsyncExitStack, shared: Shared, door: Door) -> ProxyServer:
         """Let clients in as far as the door."""
-        front = await stack.enter_async_context(outside(self._trail, shared))
+        front = await stack.enter_async_context(outside(self._trail, shared, self._strangers))
         for listener, kind, _ in self.listening.proxies:
             front.serve(listener, kind, door=door)
         return front

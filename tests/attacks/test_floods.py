@@ -296,7 +296,13 @@ def test_a_storm_of_new_connections(
     assert ("a.test" in {each["server.address"] for each in netproxy.decisions()}) is bool(says)
 
 
-def test_who_shows_no_token_keeps_nobody_out_who_has_one(netproxy: Netproxy) -> None:
+@pytest.mark.parametrize(
+    "limits", ["", "[limits]\nconnections_total = 50\n"], ids=["default", "few"]
+)
+def test_who_shows_no_token_keeps_nobody_out_who_has_one(netproxy: Netproxy, limits: str) -> None:
+    own = netproxy.config / "netproxy" / "config.toml"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text(limits)
     token = "0123456789abcdef"
     path = netproxy.config / "tokens"
     path.write_text(f"anna:{token}\n")
