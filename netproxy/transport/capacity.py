@@ -23,7 +23,7 @@ class Crowd:
 class Capacity:
     """Of one run. `now` is the loop's time in seconds."""
 
-    __slots__ = ("_bucket", "_crowd", "_limits", "last_descriptor")
+    __slots__ = ("_bucket", "_crowd", "_limits", "last_descriptor", "outside")
 
     def __init__(self, limits: Limits, crowd: Crowd, *, now: float) -> None:
         self._limits = limits
@@ -33,6 +33,8 @@ class Capacity:
         soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         # Beyond it is what is kept for those who are in already.
         self.last_descriptor = soft_limit - limits.descriptor_reserve
+        # So many may wait outside a door; where descriptors are few, half are for those inside.
+        self.outside = max(1, min(limits.connections_per_run, self.last_descriptor // 2))
 
     def excess(self, here: int, descriptor: int, *, now: float) -> Overload | None:
         """Return the limit that the next connection, with this descriptor, is over.

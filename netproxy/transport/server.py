@@ -278,7 +278,7 @@ class ProxyServer:
     def _begin(
         self, driver: Callable[..., Connection], stream: Stream, address: object, door: Door | None
     ) -> None:
-        if door is not None and len(self.connections) >= self._limits.connections_per_run:
+        if door is not None and len(self.connections) >= self._capacity.outside:
             # They all have shown nothing yet, and whoever has something to show does so at once.
             self._make_room()
         connection = driver(

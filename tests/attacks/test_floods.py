@@ -297,9 +297,16 @@ def test_a_storm_of_new_connections(
 
 
 @pytest.mark.parametrize(
-    "limits", ["", "[limits]\nconnections_total = 50\n"], ids=["default", "few"]
+    ("limits", "prefix"),
+    [
+        pytest.param("", (), id="default"),
+        pytest.param("[limits]\nconnections_total = 50\n", (), id="few-places"),
+        pytest.param("", ("prlimit", "--nofile=512"), id="few-descriptors"),
+    ],
 )
-def test_who_shows_no_token_keeps_nobody_out_who_has_one(netproxy: Netproxy, limits: str) -> None:
+def test_who_shows_no_token_keeps_nobody_out_who_has_one(
+    netproxy: Netproxy, limits: str, prefix: tuple[str, ...]
+) -> None:
     own = netproxy.config / "netproxy" / "config.toml"
     own.parent.mkdir(exist_ok=True)
     own.write_text(limits)
@@ -311,7 +318,11 @@ def test_who_shows_no_token_keeps_nobody_out_who_has_one(netproxy: Netproxy, lim
         b"\r\n\r\n", b"\r\nProxy-Authorization: Bearer %s\r\n\r\n" % token.encode()
     )
     options = ("--ask", "never", "--token-file", str(path), "--drain", "0.1")
-    with Service(netproxy, *options) as service, descriptors(5000) as count, ExitStack() as stack:
+    with (
+        Service(netproxy, *options, prefix=prefix) as service,
+        descriptors(5000) as count,
+        ExitStack() as stack,
+    ):
         for _ in range(count):
             client = stack.enter_context(socket.socket())
             client.setblocking(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,18 @@ def test_only_who_may_come_in_counts_for_the_rate() -> None:
 )
 def test_so_many_more_are_told(here: int, turned_away: int, is_exhausted: bool) -> None:
     assert Capacity(LIMITS, Crowd(), now=0.0).is_exhausted(here, turned_away) is is_exhausted
+
+
+@pytest.mark.parametrize(("descriptors", "outside"), [(4096, 1024), (1024, 480), (64, 1)], ids=str)
+def test_half_of_few_descriptors_are_for_those_inside(descriptors: int, outside: int) -> None:
+    was = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if was[1] != resource.RLIM_INFINITY and was[1] < descriptors:
+        pytest.skip("the hard limit is lower")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, was[1]))
+    try:
+        assert Capacity(Limits(), Crowd(), now=0.0).outside == outside
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, was)
 
 
 def test_without_refusals_nobody_is_told() -> None:
