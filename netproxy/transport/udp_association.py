@@ -234,7 +234,15 @@ class Association:
         if flow.peer is None:
             self._refuse(destination)
         elif self._by_peer.get(flow.peer) is flow:
-            del self._by_peer[flow.peer]
+            self._hand_over(flow.peer)
+
+    def _hand_over(self, peer: Address) -> None:
+        """Answers of this peer may have come by another name, too, whose flow goes on."""
+        others = (each for each in self._flows.values() if each.peer == peer)
+        if (heir := next(others, None)) is None:
+            del self._by_peer[peer]
+        else:
+            self._by_peer[peer] = heir
 
     def _was_refused(self, destination: Destination) -> bool:
         """Whether it was, of late; with too many of those, everything new counts as one."""

@@ -158,6 +158,30 @@ def test_the_answers_own_address_is_the_same_destination() -> None:
     assert len(near.audit.of(PolicyDecision)) == 1
 
 
+def test_so_it_is_while_any_name_leads_there() -> None:
+    """The flow of one name ends; that of another goes on, and its answers name that address."""
+    policy = FakePolicy(Verdict.DENY, dialable=LOOPBACK)
+    resolver = FakeResolver(a__test=[("127.0.0.1",)], b__test=[("127.0.0.1",)])
+    policy.by_host |= {"a.test": judgement(Verdict.ALLOW), "b.test": judgement(Verdict.ALLOW)}
+    with (
+        peer() as far, proxy(Setting(policy=policy, resolver=resolver)) as near,
+        associated(near) as client,
+    ):  # fmt: skip
+        for name in ("a.test", "b.test"):
+            client.send(name, far.port, name.encode())
+            assert client.receive()[2] == name.encode()
+        policy.by_host["a.test"] = judgement(Verdict.DENY, on_denial=OnDenial.BLOCK)
+        near.call(near.server.judge_again)
+        assert [each.server_address for each in near.audit.of(ConnectionClosed)] == ["a.test"]
+        client.send("127.0.0.1", far.port, b"by address")
+        assert client.receive()[2] == b"by address"
+        policy.by_host["b.test"] = judgement(Verdict.DENY, on_denial=OnDenial.BLOCK)
+        near.call(near.server.judge_again)
+        assert not near.token.is_cancelled
+        client.send("127.0.0.1", far.port, b"by address")
+        eventually(lambda: near.token.is_cancelled)
+
+
 def test_a_few_datagrams_wait_for_the_answer_and_the_rest_are_lost() -> None:
     approver = FakeApprover()
     with peer() as far, proxy(asking(approver)) as near, associated(near) as client:
