@@ -31,7 +31,13 @@ class InvalidSettings(NetproxyError):
 
 
 class ClientProtocolError(NetproxyError):
-    """The client broke the protocol it spoke. `status` is what an HTTP client is answered."""
+    """The client broke the protocol it spoke. `status` is what an HTTP client is answered.
+
+    `method` is of its request, where whoever raises or passes it on knows that: an answer to a
+    HEAD has no content.
+    """
+
+    method = "none"
 
     def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message)

@@ -34,15 +34,18 @@ _OWS = b" \t"
 
 
 class HeadReader[Line]:
-    """Collects one head. `read_line` turns its first line into a value or refuses it."""
+    """Collects one head. `read_line` turns its first line into a value or refuses it.
 
-    __slots__ = ("_buffer", "_limits", "_line", "_line_end", "_read_line", "_scanned", "_skipped")
+    `line` is that value, once it is there.
+    """
+
+    __slots__ = ("_buffer", "_limits", "_line_end", "_read_line", "_scanned", "_skipped", "line")
 
     def __init__(self, limits: Limits, read_line: Callable[[bytes], Line]) -> None:
         self._limits = limits
         self._read_line = read_line
         self._buffer: bytes | bytearray = b""
-        self._line: Line | None = None
+        self.line: Line | None = None
         self._line_end = 0
         self._scanned = 0
         self._skipped = 0
@@ -50,20 +53,20 @@ class HeadReader[Line]:
     @property
     def is_empty(self) -> bool:
         """Nothing but ignorable empty lines has come."""
-        return self._line is None and not self._buffer
+        return self.line is None and not self._buffer
 
     def receive(self, data: bytes) -> tuple[Line, Fields, bytes] | None:
         """First line, fields and the bytes after the head; None while it is not whole."""
         self._append(data)
-        if self._line is None:
+        if self.line is None:
             self._take_line()
-        if self._line is None:
+        if self.line is None:
             return None
         end = self._end_of_head()
         if end is None:
             return None
         section = bytes(self._buffer[self._line_end : end + 4])
-        return self._line, self._fields(section), bytes(self._buffer[end + 4 :])
+        return self.line, self._fields(section), bytes(self._buffer[end + 4 :])
 
     def _append(self, data: bytes) -> None:
         """Nearly every head comes in one piece: only those that don't are copied together."""
@@ -86,7 +89,7 @@ class HeadReader[Line]:
         if newline >= 0:
             if buffer[newline - 1 : newline] != b"\r":
                 raise ClientProtocolError("a line ends with a bare LF (RFC 9112 section 2.2)")
-            self._line = self._read_line(bytes(buffer[: newline - 1]))
+            self.line = self._read_line(bytes(buffer[: newline - 1]))
             self._line_end = newline + 1
             self._scanned = self._line_end
         elif len(buffer) >= limit + 2:

@@ -92,11 +92,16 @@ class RequestReader:
 
     def receive(self, data: bytes) -> NeedData | RequestHead:
         """Take the next bytes. Raises `ClientProtocolError` with the status to answer."""
-        parts = self._head.receive(data)
-        if parts is None:
-            return NEED_DATA
-        (method, target, minor), fields, self.unread = parts
-        return _request(method, target, minor, fields)
+        try:
+            parts = self._head.receive(data)
+            if parts is None:
+                return NEED_DATA
+            (method, target, minor), fields, self.unread = parts
+            return _request(method, target, minor, fields)
+        except ClientProtocolError as refused:
+            if self._head.line is not None:
+                refused.method = self._head.line[0]
+            raise
 
 
 def _read_line(target_bytes: int, line: bytes) -> tuple[str, bytes, int]:

@@ -157,6 +157,14 @@ def _read_status_line(line: bytes) -> _StatusLine:
 
 def refuse_unforwardable(head: RequestHead, pseudonym: str) -> None:
     """Raise `ClientProtocolError` for a request that may go no further, whatever the policy."""
+    try:
+        _refuse_unforwardable(head, pseudonym)
+    except ClientProtocolError as refused:
+        refused.method = head.method
+        raise
+
+
+def _refuse_unforwardable(head: RequestHead, pseudonym: str) -> None:
     _max_forwards(head)
     _refuse_other_expectations(head)
     # Our own name in Via: the request has been here before (RFC 9110 section 7.6.3).

@@ -255,7 +255,10 @@ class HttpConnection(ExpressConnection):
         )
         self._record_stray(stray, str(problem))
         asked = answers.Asked(
-            request_id=stray.connection_id, destination=None, method="none", keeps_alive=False
+            request_id=stray.connection_id,
+            destination=None,
+            method=problem.method,
+            keeps_alive=False,
         )
         await self._farewell(answers.malformed(problem.status, str(problem), asked))
 

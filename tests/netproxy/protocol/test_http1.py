@@ -233,3 +233,17 @@ def test_the_older_version_may_name_no_host() -> None:
 def test_a_host_field_is_host_and_port_and_nothing_else(host: bytes) -> None:
     with pytest.raises(ClientProtocolError):
         read(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host)
+
+
+@pytest.mark.parametrize(
+    ("data", "method"),
+    [
+        (b"HEAD http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n", "HEAD"),
+        (b"HEAD http://a.test/ HTTP/1.1\r\nHost: a.test\r\nX y: a\r\n\r\n", "HEAD"),
+        (b"HEAD http://a.test/ HTTP/2.0\r\n\r\n", "none"),
+    ],
+)
+def test_a_refusal_knows_the_method_where_that_was_read(data: bytes, method: str) -> None:
+    with pytest.raises(ClientProtocolError) as refused:
+        read(data)
+    assert refused.value.method == method

@@ -120,6 +120,7 @@ def test_r48_our_own_via_is_a_loop(via: str) -> None:
     with pytest.raises(ClientProtocolError) as refused:
         refuse_unforwardable(request("GET http://a.test/ HTTP/1.1", f"Via: {via}"), "netproxy-1")
     assert refused.value.status == 508
+    assert refused.value.method == "GET"
     refuse_unforwardable(request("GET http://a.test/ HTTP/1.1", f"Via: {via}"), "netproxy-2")
 
 

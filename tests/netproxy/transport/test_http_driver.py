@@ -564,6 +564,23 @@ def test_among_those_outside_the_oldest_makes_room() -> None:
     assert status(head) in {200, 429}
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ("Host: b.test", 400),
+        ("Host: a.test\r\nContent-Length: +3", 400),
+        ("Host: a.test\r\nExpect: 200-ok", 417),
+    ],
+)
+def test_no_answer_to_a_head_has_content(fields: str, status: int) -> None:
+    """RFC 9110 section 9.3.2, also where the request is refused for how it is written."""
+    with proxy() as near, near.http() as client:
+        client.sendall(f"HEAD http://a.test/ HTTP/1.1\r\n{fields}\r\n\r\n".encode())
+        answered = read_all(client)
+    assert answered.startswith(b"HTTP/1.1 %d " % status)
+    assert answered.endswith(b"\r\n\r\n")
+
+
 class Unreachable:
     """The socket of a client whose host was switched off, once the kernel has given it up."""
 
