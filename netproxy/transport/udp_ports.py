@@ -176,7 +176,10 @@ class OwnPorts:
             raise
 
         def is_clients(source: Address) -> bool:
-            return self._guard(source, client, near)
+            try:
+                return self._guard(source, client, near)
+            except OSError:
+                return False  # no descriptor to look with: the next datagram is looked at again
 
         return _OwnPort(sock, self._readiness, receive, is_clients)
 

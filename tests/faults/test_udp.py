@@ -12,6 +12,7 @@ import pytest
 
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.model import Verdict
+from netproxy.transport.socks_driver import SocksConnection
 from otel.events import (
     AssociationClosed,
     ConnectionClosed,
@@ -22,7 +23,7 @@ from otel.events import (
 )
 from tests.support.datagrams import Associated, Refused, peer
 from tests.support.fakes import FakeApprover, FakeAudit, FakePolicy, FakeResolver
-from tests.support.proxies import LOOPBACK, Setting, eventually, proxy
+from tests.support.proxies import LOOPBACK, Proxy, Setting, eventually, proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,6 +116,23 @@ def test_without_descriptors_a_destination_is_a_failure_and_the_rest_goes_on() -
             assert client.receive()[2] == b"three"
         assert late.received == []
         assert not near.token.is_cancelled
+
+
+def test_without_descriptors_nobody_can_be_looked_at_and_the_next_datagram_is() -> None:
+    with peer() as far, proxy() as near, Associated(near.socks()) as client:
+        with no_descriptors():
+            client.send("127.0.0.1", far.port, b"lost")
+            eventually(lambda: dropped(near) == 1)
+        client.send("127.0.0.1", far.port, b"again")
+        assert client.receive()[2] == b"again"
+
+
+def dropped(near: Proxy) -> int:
+    """How many datagrams its only association has not let through."""
+    (connection,) = near.server.connections
+    assert isinstance(connection, SocksConnection)
+    assert connection._association is not None
+    return connection._association._dropped
 
 
 class NoPorts:
