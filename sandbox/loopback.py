@@ -60,7 +60,12 @@ class OwnListener(socket.socket):
         """Take one client. `accept` calls this, and so does the gateway, which does without it."""
         for _ in range(_STRANGERS):
             descriptor, address = super()._accept()  # type: ignore[misc]  # the C type's own
-            if self._owner(address, self._near) == os.getuid():
+            try:
+                owner = self._owner(address, self._near)
+            except OSError:  # no descriptor to look with: then it must not keep one either
+                os.close(descriptor)
+                raise
+            if owner == os.getuid():
                 return descriptor, address
             os.close(descriptor)
             if self.on_stranger is not None:

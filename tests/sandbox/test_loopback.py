@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -59,6 +60,18 @@ def test_a_client_that_nobody_holds_is_nobodys() -> None:
             client.sendall(b"GET http://allowed.test/secret HTTP/1.1\r\n\r\n")
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+def test_a_client_that_can_not_be_looked_at_keeps_no_descriptor() -> None:
+    def fails(client: tuple[str, int], server: tuple[str, int]) -> int | None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with OwnListener(8) as listener, socket.create_connection(listener.getsockname()) as client:
+        listener._owner = fails
+        with pytest.raises(OSError, match="open files"):
+            listener.accept()
+        client.settimeout(PATIENCE_SECONDS)
+        assert client.recv(1) == b""
 
 
 def test_another_user_is_hung_up_on() -> None:
