@@ -6,6 +6,8 @@ was not asked can't answer. Dials addresses, never a name.
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -33,12 +35,19 @@ class DatagramDialer:
                 continue
             try:
                 connected.connect((address, destination.port))
+                _refuse_itself(connected)
             except OSError as failed:
                 connected.close()
                 problem = _problem(failed, address, destination.port)
                 continue
             return connected
         raise problem
+
+
+def _refuse_itself(connected: socket.socket) -> None:
+    """Where nobody is on this host, the kernel may give us that very port. Raises `OSError`."""
+    if connected.getsockname() == connected.getpeername():
+        raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 
 def _problem(failed: OSError, address: str, port: int) -> DestinationUnreachable:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.transport.readiness import WRITABLE, Readiness
 from netproxy.transport.sockets import tcp_socket
+from netproxy.transport.stream import abort
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,6 +60,19 @@ def interleaved(addresses: Sequence[str]) -> tuple[str, ...]:
         families.setdefault(":" in address, []).append(address)
     rows = zip_longest(*families.values())
     return tuple(address for row in rows for address in row if address is not None)
+
+
+def _connect(attempt: Socket, where: tuple[str, int]) -> int:
+    """Begin, or ask how it went: an error number, or 0.
+
+    Where nobody listens on this host, the kernel may give us that very port to dial from. Both ends
+    are one socket then (RFC 9293 section 3.5): nobody is there, and who wants to be can't.
+    """
+    result = attempt.connect_ex(where)
+    if result in _CONNECTED and attempt.getsockname()[:2] == where:
+        abort(attempt)
+        return errno.ECONNREFUSED
+    return result
 
 
 class HappyEyeballs:
@@ -167,10 +181,10 @@ class _Race:
                 self._failed(address, failed.errno or 0)
                 continue
             where = (address, self._port)
-            result = attempt.connect_ex(where)
+            result = _connect(attempt, where)
             if result in _IN_PROGRESS:
                 # Something on this host is connected by the time of asking.
-                result = attempt.connect_ex(where)
+                result = _connect(attempt, where)
             if result in _CONNECTED:
                 return attempt
             if result in _IN_PROGRESS:
@@ -192,7 +206,7 @@ class _Race:
     def _check(self, descriptor: int, address: str) -> None:
         """Ask the kernel how an attempt went: connecting again answers with its result."""
         attempt = self._attempts[descriptor]
-        result = attempt.connect_ex((address, self._port))
+        result = _connect(attempt, (address, self._port))
         if result in _IN_PROGRESS:
             return
         if result in _CONNECTED:

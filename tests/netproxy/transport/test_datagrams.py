@@ -9,7 +9,7 @@ import pytest
 
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.model import Destination, Protocol
-from netproxy.transport.datagrams import DatagramDialer
+from netproxy.transport.datagrams import DatagramDialer, _refuse_itself
 
 TO = Destination(host="a.test", port=9, protocol=Protocol.SOCKS5_UDP)
 
@@ -43,3 +43,11 @@ def test_without_an_address_there_is_nothing_to_send_to() -> None:
     with pytest.raises(DestinationUnreachable) as refused:
         dial()
     assert refused.value.failure is Failure.DNS_ERROR
+
+
+def test_a_socket_that_met_itself_is_nobody() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as met:
+        met.bind(("127.0.0.1", 0))
+        met.connect(met.getsockname())
+        with pytest.raises(ConnectionRefusedError):
+            _refuse_itself(met)

@@ -14,8 +14,9 @@ import pytest
 from netproxy.config import Limits
 from netproxy.errors import DestinationUnreachable, Failure
 from netproxy.model import Destination, Protocol
-from netproxy.transport.dialer import FAILURES, HappyEyeballs, interleaved
+from netproxy.transport.dialer import FAILURES, HappyEyeballs, _connect, interleaved
 from netproxy.transport.readiness import Readiness
+from netproxy.transport.sockets import tcp_socket
 from tests.support.fair_clock import FairClock
 
 if TYPE_CHECKING:
@@ -120,6 +121,19 @@ def test_an_address_that_leads_nowhere_is_no_failure_of_ours() -> None:
 )
 def test_what_the_kernel_says_of_a_dial(code: int, failure: Failure) -> None:
     assert FAILURES.get(code, Failure.INTERNAL) is failure
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_a_socket_that_met_itself_is_nobody(address: str) -> None:
+    """And it is gone at once: whoever is waited for can listen there."""
+    with closing(tcp_socket(address)) as attempt:
+        attempt.bind((address, 0))
+        where = attempt.getsockname()[:2]
+        results = {_connect(attempt, where), _connect(attempt, where)}
+    assert errno.ECONNREFUSED in results
+    assert not results & {0, errno.EISCONN}
+    with listening(address, where[1]) as port:
+        assert port == where[1]
 
 
 def test_no_addresses_is_a_failure() -> None:
