@@ -26,7 +26,7 @@ from netproxy.transport.readiness import READABLE, WRITABLE, Readiness
 from otel.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from netproxy.config import Limits
     from netproxy.connection.routes import Parent
@@ -95,22 +95,45 @@ class ParentDialer:
         problem = DestinationUnreachable(
             Failure.NETWORK_UNREACHABLE, "no address of it can be reached this way"
         )
+        targets = _targets(parent, destination, addresses)
         try:
-            async with asyncio.timeout(self._limits.connect_seconds):
-                for target in _targets(parent, destination, addresses):
+            async with asyncio.timeout(self._limits.connect_seconds) as whole:
+                for target in targets:
                     connected = await self._connected(parent, destination)
-                    found = await self._told(parent, connected, target, destination.port)
+                    until = None if target is targets[-1] else self._half(whole)
+                    telling = self._told(parent, connected, target, destination.port)
+                    found = await self._in_time(telling, until)
                     if found is None:
                         return Reached(connected, target)
                     problem = found
                     if problem.failure not in _WORTH_ANOTHER:
                         break
         except TimeoutError:
-            seconds = self._limits.connect_seconds
-            problem = DestinationUnreachable(
-                Failure.CONNECTION_TIMEOUT, f"not connected within {seconds:g} seconds"
-            )
+            problem = self._late()
         raise problem
+
+    def _half(self, whole: asyncio.Timeout) -> float | None:
+        """Until when a parent may take with one of several addresses.
+
+        It may have no way to that one, and not notice: then something is left for the next.
+        """
+        ends_at, now = whole.when(), self._readiness.loop.time()
+        return None if ends_at is None else (now + ends_at) / 2
+
+    async def _in_time(
+        self, telling: Coroutine[None, None, DestinationUnreachable | None], until: float | None
+    ) -> DestinationUnreachable | None:
+        try:
+            async with asyncio.timeout_at(until):
+                return await telling
+        except TimeoutError:
+            return self._late()
+
+    def _late(self) -> DestinationUnreachable:
+        seconds = self._limits.connect_seconds
+        return DestinationUnreachable(
+            Failure.CONNECTION_TIMEOUT, f"not connected within {seconds:g} seconds"
+        )
 
     async def _connected(self, parent: Parent, destination: Destination) -> Socket:
         """Connect to the parent itself. Where it is, no client learns."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -157,6 +158,24 @@ def test_the_next_address_is_tried_where_the_first_does_not_answer() -> None:
     with origin(picky) as far, proxy(setting(parent(far.port))) as near:
         assert told(near).startswith(b"HTTP/1.1 200 ")
         assert [head.split()[1] for head in heads] == [b"1.1.1.1:443", b"[2606:4700::1111]:443"]
+
+
+def test_an_address_that_leads_the_parent_nowhere_leaves_time_for_the_next() -> None:
+    """RFC 8305 is about that, for those who dial themselves."""
+    heads: list[bytes] = []
+
+    def blind(connection: socket.socket) -> None:
+        heads.append(read_until(connection, b"\r\n\r\n"))
+        if b"1.1.1.1" not in heads[-1]:
+            connection.sendall(OK)
+        echo(connection)
+
+    with origin(blind) as far:
+        chosen = setting(parent(far.port))
+        chosen.limits = replace(chosen.limits, connect_seconds=1.0)
+        with proxy(chosen) as near:
+            assert told(near).startswith(b"HTTP/1.1 200 ")
+    assert [head.split()[1] for head in heads] == [b"1.1.1.1:443", b"[2606:4700::1111]:443"]
 
 
 def socks5(
