@@ -107,7 +107,8 @@ class HttpConnection(ExpressConnection):
                         self._client.unread = reader.unread
                         return head
         except TimeoutError:
-            if is_between:
+            # Whoever connected beforehand has asked for nothing; over a limit that is counted, too.
+            if is_between or (reader.is_empty and self._overload is None):
                 return None
             seconds = self._head_seconds
             raise ClientProtocolError(f"no request within {seconds:g} s", status=408) from None

@@ -193,6 +193,15 @@ def test_a_head_that_takes_too_long_is_a_408() -> None:
         assert status(read_all(client)) == 408
 
 
+@pytest.mark.parametrize("kind", ["http", "mixed", "socks"])
+def test_who_has_asked_for_nothing_in_time_is_closed_without_a_word(kind: str) -> None:
+    """Browsers connect beforehand, and probes connect only: that is no request, and no denial."""
+    setting = Setting(limits=replace(LIMITS, head_seconds=0.1))
+    with proxy(setting) as near, getattr(near, kind)() as client:
+        assert read_all(client) == b""
+    assert near.audit.events == []
+
+
 def test_a_refusal_closes_and_cancels_and_is_read_even_after_early_bytes() -> None:
     """A close at once would reset a client that is still sending, before it reads the answer."""
     with proxy(Setting(policy=FakePolicy(Verdict.DENY))) as near:
