@@ -124,8 +124,12 @@ class HttpConnection(ExpressConnection):
         except InvalidDestination as problem:
             await self._invalid(head, connection_id, problem)
             return False
-        if not head.is_connect:
-            refuse_unforwardable(head, self._services.pseudonym)
+        try:
+            if not head.is_connect:
+                refuse_unforwardable(head, self._services.pseudonym)
+        except ClientProtocolError as problem:
+            await self._malformed(problem, host=head.authority)
+            return False
         request = Request(
             destination=destination,
             method=UPGRADE if head.wants_websocket else head.method,
@@ -248,11 +252,13 @@ class HttpConnection(ExpressConnection):
         )
         await self._farewell(answers.refusal(decision, asked))
 
-    async def _malformed(self, problem: ClientProtocolError) -> None:
+    async def _malformed(self, problem: ClientProtocolError, *, host: str = "unknown") -> None:
         stray = Stray(
             connection_id=ConnectionId(new_id("c")),
             client_address=self._client_address,
             protocol=Protocol.HTTP,
+            method=problem.method,
+            host=host,
         )
         self._record_stray(stray, str(problem))
         asked = answers.Asked(

@@ -590,6 +590,21 @@ def test_no_answer_to_a_head_has_content(fields: str, status: int) -> None:
     assert answered.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize(
+    ("fields", "host"),
+    [
+        ("Host: a.test\r\nExpect: 200-ok", "a.test"),
+        ("Host: b.test", "unknown"),  # which of the two, nobody can say
+    ],
+)
+def test_what_was_read_of_a_refused_request_is_on_record(fields: str, host: str) -> None:
+    with proxy() as near, near.http() as client:
+        client.sendall(f"PUT http://a.test/ HTTP/1.1\r\n{fields}\r\n\r\n".encode())
+        read_all(client)
+    (decided,) = near.audit.of(PolicyDecision)
+    assert (decided.method, decided.server_address) == ("PUT", host)
+
+
 class Unreachable:
     """The socket of a client whose host was switched off, once the kernel has given it up."""
 
