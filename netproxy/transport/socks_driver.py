@@ -234,7 +234,7 @@ class SocksConnection(Connection):
             raise SocksProtocolError(decision.message, answer=reply(answers.socks_reply(decision)))
         sock = self._client.socket
         try:
-            client, near = sock.getpeername()[:2], sock.getsockname()[:2]
+            client, near = sock.getpeername()[:2], sock.getsockname()
             # Where nobody else would notice that the client is gone.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             announced = asked.port if asked.host in {client[0].encode(), *_ANY} else 0

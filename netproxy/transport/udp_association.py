@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from netproxy.config import Limits
     from netproxy.model import ApprovalId, Destination
     from netproxy.transport.services import Services
-    from netproxy.transport.udp_ports import Address, Port, Ports
+    from netproxy.transport.udp_ports import Address, Near, Port, Ports
 
 _MILLISECONDS = 1000
 # To look whose a socket is may take milliseconds on a busy host, and a stranger can send without
@@ -56,7 +56,7 @@ class Associations:
         return self.flows < self._limits.udp_flows_per_run
 
     def open(
-        self, services: Services, *, near: Address, client: Address, announced: int
+        self, services: Services, *, near: Near, client: Address, announced: int
     ) -> Association:
         """Make one for the client at the other end of a connection. Raises `OSError`.
 

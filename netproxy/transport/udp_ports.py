@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 type Address = tuple[str, int]
+# Of IPv6 with flow and scope: the same address of a link is on each link another one.
+type Near = Address | tuple[str, int, int, int]
 type Receiver = Callable[[memoryview, Address], None]
 
 # linux/in.h; the socket module does not have it before Python 3.14.
@@ -55,7 +57,7 @@ class Port(Protocol):
 class Ports(Protocol):
     """Where ports come from."""
 
-    def open(self, near: Address, client: Address, receive: Receiver) -> Port:
+    def open(self, near: Near, client: Address, receive: Receiver) -> Port:
         """Make one for who is connected from `client` to us, at `near`. Raises `OSError`.
 
         What `receive` is given lives until it returns.
@@ -79,7 +81,7 @@ class SharedPorts:
         sock.setblocking(False)
         readiness.watch(sock.fileno(), READABLE, self._ready)
 
-    def open(self, near: Address, client: Address, receive: Receiver) -> Port:
+    def open(self, near: Near, client: Address, receive: Receiver) -> Port:
         """Take an address that nobody has had, as far as chance can tell: 1 of 16 million."""
         del near, client
         packed = _some_address()
@@ -165,19 +167,19 @@ class OwnPorts:
         self._readiness = readiness
         self._guard = guard
 
-    def open(self, near: Address, client: Address, receive: Receiver) -> Port:
+    def open(self, near: Near, client: Address, receive: Receiver) -> Port:
         """Bind a free port there. Raises `OSError`."""
         family = socket.AF_INET6 if ":" in near[0] else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
-            sock.bind((near[0], 0))
+            sock.bind((near[0], 0, *near[2:]))
         except OSError:
             sock.close()
             raise
 
         def is_clients(source: Address) -> bool:
             try:
-                return self._guard(source, client, near)
+                return self._guard(source, client, near[:2])
             except OSError:
                 return False  # no descriptor to look with: the next datagram is looked at again
 

@@ -28,7 +28,7 @@ from tests.support.proxies import LOOPBACK, Proxy, Setting, eventually, proxy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from netproxy.transport.udp_ports import Address, Receiver
+    from netproxy.transport.udp_ports import Address, Near, Receiver
 
 
 @pytest.mark.parametrize("lost", [PolicyDecision, ConnectionOpened])
@@ -138,7 +138,7 @@ def dropped(near: Proxy) -> int:
 class NoPorts:
     """The host has no port left."""
 
-    def open(self, near: Address, client: Address, receive: Receiver) -> NoReturn:
+    def open(self, near: Near, client: Address, receive: Receiver) -> NoReturn:
         raise OSError(98, "Address already in use")
 
     def close(self) -> None:

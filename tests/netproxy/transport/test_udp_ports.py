@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from typing import TYPE_CHECKING
 
@@ -115,6 +116,20 @@ def test_an_address_that_is_not_ours_is_refused() -> None:
             OwnPorts(readiness, lambda *_: True).open(
                 ("192.0.2.1", 1080), CLIENT, Association().take
             )
+        readiness.close()
+
+    asyncio.run(story())
+
+
+def test_an_address_of_a_link_is_bound_on_its_link() -> None:
+    """Without the link the kernel takes none (EINVAL); here it looks for one that there is not."""
+
+    async def story() -> None:
+        readiness = Readiness(asyncio.get_running_loop(), report=pytest.fail)
+        opened = OwnPorts(readiness, lambda *_: True).open
+        with pytest.raises(OSError, match="device") as refused:
+            opened(("fe80::1", 1080, 0, 2**31 - 1), ("fe80::2", 1), Association().take)
+        assert refused.value.errno == errno.ENODEV
         readiness.close()
 
     asyncio.run(story())
