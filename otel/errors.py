@@ -60,9 +60,15 @@ class ChainChanged(AuditError):
         self.place = place
 
 
+_SAID = {
+    errno.ELOOP: "is a symbolic link",
+    errno.EFBIG: "larger than files may get here (ulimit -f)",
+}
+
+
 def said(error: OSError) -> str:
     """What went wrong with which file, for a message."""
-    what = "is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
+    what = _SAID.get(error.errno or 0) or error.strerror or str(error)
     return f"{error.filename}: {what}" if error.filename else what
 
 

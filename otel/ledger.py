@@ -129,7 +129,8 @@ class Ledger:
             # A disk that fills up takes a part: half a line must not stay in front of the next.
             self._cut()
             raise AuditUnavailable(
-                f"journal took {taken} of {len(lines)} bytes: disk full?", error_type="short_write"
+                f"journal took {taken} of {len(lines)} bytes: disk full, or a limit (ulimit -f)?",
+                error_type="short_write",
             )
         self._size += taken
 

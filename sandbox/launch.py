@@ -125,9 +125,9 @@ class Launch:
         strings = (str(len(self.command)), *self.command, *variables)
         return b"".join(os.fsencode(each) + b"\0" for each in strings)
 
-    def orders(self, *more: str) -> bytes:
+    def orders(self, *more: str, first: tuple[str, ...] = ()) -> bytes:
         """What the monitor does before the command runs (`sandbox.linux.monitor`)."""
-        orders = [limit.order() for limit in self.limits]
+        orders = [*first, *(limit.order() for limit in self.limits)]
         if self.unix_by_path:
             orders.append(notify_order(self.machine))
         return b"".join(os.fsencode(each) + b"\0" for each in (*orders, *more))

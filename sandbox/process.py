@@ -17,6 +17,7 @@ from io import FileIO
 from typing import TYPE_CHECKING
 
 from otel.values import dataclass, replace
+from sandbox import file_size
 from sandbox.capture import Capture, unavailable
 from sandbox.config import (
     FAILURE_SECONDS,
@@ -298,7 +299,7 @@ class Fence:
     def _order(self, *, is_captured: bool = False) -> None:
         """Tell the monitor what to do at its start. Nobody waits: it finds this when it is up."""
         more = () if self._prover is None else self._prover.orders(is_captured=is_captured)
-        orders = in_memory("orders", self.launch.orders(*more))
+        orders = in_memory("orders", self.launch.orders(*more, first=file_size.orders()))
         try:
             socket.send_fds(self._control, [b"o"], [orders])
         except OSError as error:  # what could not be mounted has ended both by now

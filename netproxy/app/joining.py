@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.app.closing import why_not
 from otel import visible
+from sandbox import file_size
 from sandbox.environment import joined_environment
 from sandbox.errors import PlanRefused
 from sandbox.inheritance import EnvironmentPolicy, Inherit
@@ -73,6 +74,7 @@ def join(
     _say(f"this is inside a netproxy run: the command joins it, under its rules{said}")
     words = _with_time_limit(options)
     try:
+        file_size.give_back()
         _limit(options)
         _give_back_signals()
         execute(words, _environment(options, environ))

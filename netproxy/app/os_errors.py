@@ -11,6 +11,7 @@ _ADVICE = {
     "--pids-limit)",
     errno.ENOMEM: "there is no memory for it: free some, or raise the container's limit",
     errno.ENOSPC: "the disk is full, or the host's limit on namespaces or watches is reached",
+    errno.EFBIG: "files may not get that big here: raise the limit (ulimit -f)",
     errno.EROFS: "the disk can't be written: name a folder that can (--audit-dir; XDG_RUNTIME_DIR)",
     errno.E2BIG: "command and plan are longer than the kernel takes (execve(2)): ulimit -s",
     errno.EACCES: "netproxy's own files must be readable for this user",

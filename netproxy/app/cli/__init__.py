@@ -11,6 +11,7 @@ import signal
 import sys
 
 from netproxy.app.standard_streams import standard_streams
+from sandbox import file_size
 
 VERBS = {
     "run": "run a command that reaches the network only where someone said yes",
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     # for them otherwise: what is sent to us would never be heard.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    file_size.lift()
     with standard_streams():
         try:
             return _perform(sys.argv[1:] if arguments is None else arguments)
