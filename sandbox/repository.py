@@ -15,11 +15,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from sandbox.git_config import values_of
+from sandbox.git_programs import Place, programs
 from sandbox.model import Part
 from sandbox.mountpoints import is_mount_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from sandbox.git_programs import Word
 
 # What leads to more that git obeys.
 _LEADING = ("core.hookspath", "include.path", "includeif.path")
@@ -132,22 +135,22 @@ def led_to(place: str, folder: str, also: tuple[str, ...] = ()) -> Iterator[Part
     can't write, or it is in a repository of its own; but see `led_to_everywhere`.
     """
     files = (f"{place}/config", f"{place}/config.worktree", *also)
-    for path, is_folder in islice(dict.fromkeys(_named(files, folder)), _MOST_NAMED):
-        if path != place and path.startswith((f"{folder}/", f"{place}/")):
-            # An empty file says nothing; git fails on a configuration that is a folder.
-            yield Part(path, None if is_folder else b"")
+    for part in islice(dict.fromkeys(_named(files, folder)), _MOST_NAMED):
+        is_here = part.path != place and part.path.startswith((f"{folder}/", f"{place}/"))
+        if is_here and not part.path.startswith(f"{place}/hooks/"):  # which are kept anyway
+            yield part
 
 
 def led_to_everywhere(obeyed: tuple[str, ...]) -> Iterator[Part]:
     """These files themselves, and what they name by itself and not in each repository anew."""
     yield from (Part(path, b"") for path in obeyed)
-    for path, is_folder in islice(dict.fromkeys(_named(obeyed, _NOWHERE)), _MOST_NAMED):
-        if not path.startswith(f"{_NOWHERE}/"):
-            yield Part(path, None if is_folder else b"")
+    for part in islice(dict.fromkeys(_named(obeyed, _NOWHERE)), _MOST_NAMED):
+        if not part.path.startswith(f"{_NOWHERE}/"):
+            yield part
 
 
-def _named(files: Iterable[str], folder: str) -> Iterator[tuple[str, bool]]:
-    """Yield what [include] and [includeIf] name, and core.hooksPath: that one is a folder."""
+def _named(files: Iterable[str], folder: str) -> Iterator[Part]:
+    """Yield what [include] and [includeIf] name, core.hooksPath, and programs."""
     waiting = deque(files)
     read: set[str] = set()
     while waiting and len(read) < _MOST_FILES:
@@ -155,12 +158,34 @@ def _named(files: Iterable[str], folder: str) -> Iterator[tuple[str, bool]]:
         if file in read:
             continue
         read.add(file)
-        for name, value in values_of(_content(file), *_LEADING):
+        said = _content(file)
+        for name, value in values_of(said, *_LEADING):
             if name == "core.hookspath":
-                yield _spelled(folder, value), True
+                yield Part(_spelled(folder, value))
             else:
                 waiting.append(path := _spelled(os.path.dirname(file), value))  # noqa: PTH120  # text
-                yield path, False
+                # An empty file says nothing; git fails on a configuration that is a folder.
+                yield Part(path, b"")
+        for word in programs(said):
+            path = _spelled(folder, word.path)
+            if _is_kept(path, word):
+                yield Part(path)
+
+
+def _is_kept(path: str, word: Word) -> bool:
+    """Whether a program is to stay what it is: not where a link leads to it.
+
+    The command could turn the link; but refused for that, as for hooks, would be every run in a
+    virtual environment that a filter is run from. Where even the folder is missing, somebody may
+    install packages there: that goes on.
+    """
+    is_sure = word.place is not Place.ARGUMENT
+    if not os.path.lexists(path) or is_mount_point(path):
+        folder = os.path.dirname(path)  # noqa: PTH120  # text
+        is_meant = is_sure and "/" in word.path and os.path.isdir(folder)  # noqa: PTH112  # text
+    else:
+        is_meant = os.path.isfile(path) and (is_sure or os.access(path, os.X_OK))  # noqa: PTH113  # text
+    return is_meant and os.path.realpath(path) == path
 
 
 def _work_tree(module: str, outer: str) -> str:

@@ -100,6 +100,33 @@ def test_where_hooks_are_looked_for_none_can_be_made(netproxy: Netproxy) -> None
     assert {path.name for path in netproxy.workspace.iterdir()} == {".git", ".gitconfig"}
 
 
+def test_programs_that_git_is_told_to_run_stay_what_they_are(netproxy: Netproxy) -> None:
+    """By a setting of the repository or of everybody's; in the next `git status`, mostly."""
+    top, tools = netproxy.workspace, netproxy.person.owns(netproxy.workspace / "tools")
+    git(netproxy, "init", "-q", ".")
+    git(netproxy, "config", "core.fsmonitor", "tools/monitor")
+    git(netproxy, "config", "filter.x.clean", "sh ./clean.sh")
+    mine = netproxy.person.owns(netproxy.config / "git") / "config"
+    git(netproxy, "config", "--file", str(mine), "alias.st", "!tools/status")
+    git(netproxy, "config", "--file", str(mine), "diff.external", f"{top}/tools/diff")
+    for path in (top / "clean.sh", tools / "status"):
+        path.write_text("#!/bin/sh\n")
+        os.chown(path, netproxy.person.uid, -1)
+    (top / ".gitattributes").write_text("* filter=x\n")
+    script = """
+printf '#!/bin/sh\ntouch MARK\n' > draft; chmod +x draft; mv tools away; mkdir -p tools
+for place in clean.sh tools/monitor tools/status tools/diff; do
+    cp draft $place; mv -Tf draft $place; ln -fT draft $place; chmod +x $place
+done
+echo more > file; echo end
+"""
+    assert "end\n" in run(netproxy, script)
+    for words in (("status",), ("add", "-A"), ("st",), ("diff", "--cached")):
+        git(netproxy, *words)
+    assert not (top / "MARK").exists()
+    assert {path.name for path in tools.iterdir()} == {"status"}
+
+
 def test_nor_where_a_workspace_has_what_git_obeys_everywhere(netproxy: Netproxy) -> None:
     """It is no repository itself; settings and hooks of all repositories lie in it."""
     top = netproxy.workspace

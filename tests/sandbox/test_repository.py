@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox.model import Part
+from sandbox.mountpoints import MountPoints
 from sandbox.repository import (
     COMMONDIR,
     common_folder,
@@ -183,6 +184,46 @@ def test_what_other_configurations_lead_to(tmp_path: Path) -> None:
     }
     assert {".worktree-hooks", ".my-hooks", "x"} <= found
     assert not [path for path in found if path.startswith("/")]
+
+
+_PROGRAMS = """
+[core]
+    fsmonitor = ./tools/missing
+    editor = tools/there
+    pager = tools/link
+    askpass = nowhere/missing
+    sshCommand = tools/ours
+[filter "a"]
+    clean = python3 tools/script.py
+    smudge = python3 script.py
+    process = sh gone.sh
+[diff "a"]
+    command = diff tools/text tools/there2 tools
+    textconv = .git/hooks/there
+[alias]
+    away = !/bin/true
+    outer = !../outer
+"""
+
+
+def test_programs_of_the_work_tree_that_it_names(tmp_path: Path) -> None:
+    """There or not, where their folder is; but none that a link leads to, and no mere argument."""
+    folder = repository(tmp_path / "w", _PROGRAMS)
+    (folder / "tools").mkdir()
+    for name in ("tools/there", "tools/there2", ".git/hooks/there", "../outer"):
+        (folder / name).touch(mode=0o755)
+    for name in ("tools/script.py", "script.py", "tools/text"):
+        (folder / name).touch()
+    (folder / "tools/link").symlink_to("there2")
+    points = MountPoints()
+    points.claim([Part(f"{folder}/tools/ours")])
+    try:
+        found = made(folder)
+    finally:
+        points.release()
+    kept = ("missing", "there", "ours", "script.py", "there2")
+    of_git = {".git/hooks": None, ".git/config": b"", ".git/commondir": COMMONDIR, **_BESIDE}
+    assert found == of_git | {f"tools/{name}": None for name in kept} | {"script.py": None}
 
 
 def test_what_git_obeys_in_every_repository(tmp_path: Path) -> None:
