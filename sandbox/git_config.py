@@ -61,4 +61,5 @@ def values(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _meant(value: str) -> str:
-    return _escaped().sub(lambda part: _MEANT.get(part[1], part[1] or ""), value.strip(" \t\r"))
+    said = _escaped().sub(lambda part: _MEANT.get(part[1], part[1] or ""), value.strip(" \t\r"))
+    return said.partition("\0")[0]  # to git it is a string of C's

@@ -206,7 +206,8 @@ def _make(part: Part) -> bool:
 
 
 def _make_file(path: str, content: bytes) -> None:
-    draft = f"{path}.{os.urandom(8).hex()}"  # nobody can have left one of that name
+    # Nobody can have left one of that name, and it is no longer than a name can be.
+    draft = f"{path.rpartition('/')[0]}/.{os.urandom(8).hex()}"
     new = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.write(new, content)

@@ -103,11 +103,11 @@ def common_folder(folder: str) -> str | None:
 
     None unless both name each other as git does: a file that says it alone could name any place.
     """
-    says = _content(place := f"{folder}/.git").strip()
+    says = _line(place := f"{folder}/.git")
     if not says.startswith("gitdir: ") or os.path.islink(place):  # noqa: PTH114  # text
         return None
     own = _led(folder, says.removeprefix("gitdir: "))
-    back, common = _content(f"{own}/gitdir").strip(), _content(f"{own}/commondir").strip()
+    back, common = _line(f"{own}/gitdir"), _line(f"{own}/commondir")
     if not back or not common or _led(own, back) != place:
         return None
     common = _led(own, common)
@@ -216,11 +216,16 @@ def _modules(folder: str, depth: int) -> Iterator[str]:
                 yield from _modules(path, depth - 1)
 
 
+def _line(path: str) -> str:
+    """What a file says that names a path, and nothing else."""
+    return _content(path).partition("\0")[0].strip()
+
+
 def _content(path: str) -> str:
     """What a small file says. Whoever made this may have put a pipe there, that is never read."""
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return file.read(_MOST_BYTES).decode(errors="replace")
+                return os.fsdecode(file.read(_MOST_BYTES))
     return ""

@@ -167,8 +167,9 @@ class KeptFiles:
         while not os.path.lexists(real) or self.keeps_out(real):
             real, name = _parent_of(real)
             content = None
-        # Where we may not make it the command may not, either.
-        if self._is_inside(real) and os.access(real, os.W_OK | os.X_OK):
+        # Where we may not make it the command may not, either. What a configuration says that some
+        # command wrote may be longer than any name.
+        if self._is_inside(real) and os.access(real, os.W_OK | os.X_OK) and _is_name(name, real):
             yield Part(f"{real}/{name}", content)
 
     def _is_inside(self, folder: str) -> bool:
@@ -186,6 +187,11 @@ def _parent_of(path: str) -> tuple[str, str]:
     """Where it really lies, and what it is called there."""
     folder, _, name = path.rpartition("/")
     return os.path.realpath(folder or "/"), name
+
+
+def _is_name(name: str, folder: str) -> bool:
+    """Whether the file system there has so long ones."""
+    return len(os.fsencode(name)) <= os.pathconf(folder, "PC_NAME_MAX")
 
 
 def _right_at(held: Mapping[str, Rule], path: str) -> Right | None:

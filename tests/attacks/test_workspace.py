@@ -42,6 +42,20 @@ def write_as(netproxy: Netproxy, policy: Path) -> None:
     os.chown(policy, netproxy.person.uid, -1)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["hooksPath = a\\0b", "hooksPath = ~\\0/b", "fsmonitor = ./a\\0b", f"hooksPath = {256 * 'a'}"],
+    ids=["nul", "user", "program", "long"],
+)
+def test_what_it_writes_into_a_configuration_keeps_no_later_run_from_starting(
+    netproxy: Netproxy, value: str
+) -> None:
+    """In a repository of its own, which later runs look into."""
+    script = f"git init -q own && printf '[core]\n\t{value}\n' >> own/.git/config && echo done"
+    assert _run(netproxy, script, {}) == "done\n"
+    assert _run(netproxy, "echo done", {}) == "done\n"
+
+
 def test_the_folder_above_a_hidden_one_can_not_be_moved_away(netproxy: Netproxy) -> None:
     """A hidden folder moves along with its parent, and leaves the name to the command."""
     above = netproxy.person.owns(netproxy.workspace / "settings")

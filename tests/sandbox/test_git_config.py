@@ -23,6 +23,7 @@ _CASES = [
     '[includeIf "gitdir:~/\\"x]y/"] path = x\n[core] bare\n',
     "# [core]\n; hooksPath = x\n[a][core]\nhooksPath =\n",
     "[core]\r\nhooksPath = windows\r\n",
+    "[core]\nhooksPath = to git\0 it ends there\nbare = no\n",
 ]
 
 

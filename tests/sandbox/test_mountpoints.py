@@ -197,6 +197,12 @@ def test_drafts_that_somebody_left_are_no_hindrance(
     assert names(tmp_path) == [f"commondir.{os.getpid()}"]
 
 
+def test_a_name_may_be_as_long_as_names_are(points: MountPoints, tmp_path: Path) -> None:
+    path = f"{tmp_path}/{255 * 'a'}"
+    points.claim([Part(path, b"")])
+    assert points.paths == (path,)
+
+
 def test_what_was_left_behind_is_taken_over_or_swept(
     points: MountPoints, parts: list[Part], tmp_path: Path
 ) -> None:

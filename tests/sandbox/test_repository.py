@@ -175,6 +175,15 @@ def test_what_the_configuration_leads_to(tmp_path: Path, config: str, part: str)
     assert part in made(repository(tmp_path, config))
 
 
+def test_names_are_bytes(tmp_path: Path) -> None:
+    """And what is no UTF-8 is the name that git takes."""
+    (repository(tmp_path) / ".git/config").write_bytes(b"[core]\nhooksPath = caf\xe9\n")
+    assert os.fsdecode(b"caf\xe9") in made(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/.git").write_bytes(b"gitdir: a\0b\n")
+    assert common_folder(f"{tmp_path}/other") is None
+
+
 def test_what_other_configurations_lead_to(tmp_path: Path) -> None:
     folder = repository(tmp_path / "w")
     (folder / ".git/config.worktree").write_text("[core]\nhooksPath = .worktree-hooks\n")

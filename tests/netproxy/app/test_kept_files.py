@@ -48,6 +48,17 @@ def test_a_bare_repository_is_kept_wherever_somebody_stands_in_it(home: Path, pl
     assert f"{below}/commondir" in missing(found, home)
 
 
+def test_what_no_name_can_be_is_not_kept_out(home: Path) -> None:
+    (home / "work/.git").mkdir()
+    (home / "work/.git/config").write_text(
+        f"[include]\npath = {256 * 'a'}\n[core]\nhooksPath = {256 * 'b'}/hooks\n"
+        f"[include]\npath = {255 * 'c'}\n"
+    )
+    kept_out = {path for path in missing(made(home), home) if "aaa" in path or "bbb" in path}
+    assert kept_out == set()
+    assert f"work/.git/{255 * 'c'}" in missing(made(home), home)
+
+
 def test_what_git_obeys_everywhere_is_kept_in_any_workspace(home: Path) -> None:
     """Those who keep their settings in a folder have it so, by its name or by links to it."""
     (home / "work/hooks").mkdir()
