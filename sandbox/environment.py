@@ -102,7 +102,8 @@ def child_environment(  # noqa: PLR0913  # what a run has of its own, and of its
 ) -> Environment:
     """What the policy leaves of the caller's environment, with `ours` and the table on top.
 
-    A proxy variable that was asked for by name stays as it was asked for. `connect_command` opens
+    A proxy variable that was asked for by name is as it was asked for, in the other case too:
+    clients differ in which of the two they obey, empty or not. `connect_command` opens
     one tunnel when HOST and PORT are appended to it. Inside a fence /tmp is private, and a TMPDIR
     that points elsewhere would be read-only, so it is moved there. `usable` are unix sockets that
     can be reached from inside. Without `proxies` no client is told of one, the caller's neither:
@@ -123,7 +124,9 @@ def child_environment(  # noqa: PLR0913  # what a run has of its own, and of its
             if name in kept.explicit:
                 continue
             environment.pop(name, None)
-            if proxies:
+            if (other := name.swapcase()) in kept.explicit:
+                environment[name] = environment[other]
+            elif proxies:
                 environment[name] = row.value.format_map(places)
     for row in MARKERS:
         environment |= dict.fromkeys(row.names, row.value.format_map(places))
@@ -144,7 +147,10 @@ def joined_environment(outer: Mapping[str, str], policy: EnvironmentPolicy) -> d
     kept = inherited(outer, policy, fenced=True)
     ways = {"GIT_SSH_COMMAND", *(name for row in TABLE for name in row.names)} - kept.explicit
     led = {name: outer[name] for name in outer if name in ways or is_among(name, RESERVED)}
-    return {**kept.variables, **led}
+    said = {
+        name: kept.variables[other] for name in ways if (other := name.swapcase()) in kept.explicit
+    }
+    return {**kept.variables, **led, **said}
 
 
 def _git_ssh(parent: Mapping[str, str], connect_command: tuple[str, ...]) -> str:

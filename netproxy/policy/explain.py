@@ -58,8 +58,9 @@ def no_rule(destination: Destination, near: Rule | None) -> str:
 
 
 def local_address(destination: Destination, kind: AddressClass) -> str:
-    """Say what kind of address a literal is."""
-    return f"{destination.host} is {described(kind)}, and no rule names it with this port"
+    """Say what kind of address a literal is; and whose: a command's own loopback is another."""
+    whose = " of the gateway's host" if kind is AddressClass.LOOPBACK else ""
+    return f"{destination.host} is {described(kind)}{whose}, and no rule names it with this port"
 
 
 def special_name(destination: Destination) -> str:

@@ -88,13 +88,22 @@ def test_what_telemetry_has_for_the_command_is_never_filtered() -> None:
 
 
 def test_a_proxy_variable_that_was_asked_for_stays_so() -> None:
-    """A command that starts a server of its own and talks to it needs an exception."""
+    """In both cases: Python and wget take an empty `no_proxy` for the last word.
+
+    A command that starts a server of its own and talks to it needs an exception.
+    """
     asked = EnvironmentPolicy(
         values={"NO_PROXY": "127.0.0.1"}, said={"HTTP_PROXY": "http://a.test"}
     )
     found = environment({"no_proxy": "*"}, policy=asked)
-    assert (found["NO_PROXY"], found["no_proxy"]) == ("127.0.0.1", "")
-    assert found["HTTP_PROXY"] == "http://a.test"
+    assert (found["NO_PROXY"], found["no_proxy"]) == ("127.0.0.1", "127.0.0.1")
+    assert (found["HTTP_PROXY"], found["http_proxy"]) == ("http://a.test", "http://a.test")
+    assert found["https_proxy"] == "http://127.0.0.1:3128"
+    each = EnvironmentPolicy(said={"NO_PROXY": "a.test", "no_proxy": "b.test"})
+    found = environment(policy=each)
+    assert (found["NO_PROXY"], found["no_proxy"]) == ("a.test", "b.test")
+    alone = environment({"no_proxy": "*"}, policy=asked, proxies=False)
+    assert alone["no_proxy"] == "127.0.0.1"
 
 
 def test_without_proxies_there_is_none_the_callers_neither() -> None:
@@ -139,5 +148,5 @@ def test_inside_a_run_its_ways_to_the_gateway_stay() -> None:
     found = joined_environment(outer, little)
     assert found == {
         "http_proxy": "http://127.0.0.1:3128", "NETPROXY_RUN": "r-1", "GIT_SSH_COMMAND": "ssh -o x",
-        "A": "1", "no_proxy": "localhost",
+        "A": "1", "no_proxy": "localhost", "NO_PROXY": "localhost",
     }  # fmt: skip

@@ -195,7 +195,8 @@ class TestLocal:
         said = policy(default=Verdict.ASK).judge(to("127.0.0.1:80"), "GET", NOTHING)
         assert said.verdict is Verdict.DENY
         assert said.explanation == (
-            "127.0.0.1 is a loopback address, and no rule names it with this port"
+            "127.0.0.1 is a loopback address of the gateway's host, "
+            "and no rule names it with this port"
         )
         assert said.hint == "--allow https://127.0.0.1:80"
 

@@ -77,7 +77,10 @@ PROJECT = at(allow("*.b.example"), Layer.PROJECT, 2)
                 "none of 1 matches",
                 "none of 1 matches",
                 "full",
-                "127.0.0.1 is a loopback address, and no rule names it with this port",
+                (
+                    "127.0.0.1 is a loopback address of the gateway's host, "
+                    "and no rule names it with this port"
+                ),
             ],
         ),
         (
