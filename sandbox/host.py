@@ -1,4 +1,4 @@
-"""Where things are on this host: bwrap, and our own program.
+"""Where things are on this host: bwrap, our own program, and the kernel's word on processes.
 
 What is started outside the sandbox must not come from a folder that the command may write: a run
 could plant it for the next one (`node_modules/.bin` is in many people's PATH).
@@ -44,6 +44,19 @@ def find_bwrap(search_path: str, *, is_writable: Callable[[str], bool] | None = 
         "bwrap is not installed (looked in the system's folders and PATH)",
         "type: sudo apt-get install bubblewrap",
     )
+
+
+def demand_proc(proc: Path = Path("/proc")) -> None:
+    """Raise FenceUnavailable unless processes have there the numbers that we know them by."""
+    try:
+        is_ours = os.readlink(proc / "self") == str(os.getpid())  # noqa: PTH115  # text
+    except OSError:
+        is_ours = False
+    if not is_ours:
+        raise FenceUnavailable(
+            f"{proc} is that of another PID namespace",
+            f"mount one of its own: mount -t proc proc {proc} (unshare --mount-proc)",
+        )
 
 
 def program_paths(import_path: Sequence[str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from sandbox.config import (
     SOCKS_PORT,
 )
 from sandbox.errors import LaunchFailed
+from sandbox.host import demand_proc
 from sandbox.launch import Listeners
 from sandbox.linux import bubblewrap
 from sandbox.linux.kernel import in_memory, read_sysctls, seccomp_descriptor
@@ -92,6 +93,7 @@ class Fence:
         self, bwrap: str, theirs: socket.socket, said: int, stderr: int
     ) -> subprocess.Popen[bytes]:
         assert self.launch.plan is not None
+        demand_proc()
         self._points.claim(self.launch.plan.missing)
         self._info, info = os.pipe2(os.O_CLOEXEC)
         block, self._block = os.pipe2(os.O_CLOEXEC)

@@ -15,7 +15,7 @@ _FEWEST_FILES = 64
 GONE = "the working directory is gone; change to one that is there"
 
 
-def unfit() -> str | None:
+def unfit(proc: str = "/proc") -> str | None:
     """Why nothing can be run from here, and what to do; None where it can."""
     try:
         # Both: it may be entered already, and yet be out of reach by its name.
@@ -25,6 +25,8 @@ def unfit() -> str | None:
         return GONE
     except OSError as error:
         return f"the working directory can't be entered ({error.strerror}); change to another"
+    if not os.path.lexists(f"{proc}/self"):
+        return f"there is no {proc}; mount it: mount -t proc proc {proc}"
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _FEWEST_FILES:
         way = "raise the limit" if hard >= _FEWEST_FILES else "have the hard limit raised"

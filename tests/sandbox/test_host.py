@@ -80,3 +80,13 @@ def test_our_packages_and_interpreter_are_our_program() -> None:
 def test_a_folder_that_is_imported_from_is_ours_as_a_whole() -> None:
     """Python imports a sitecustomize.py from it, outside, at its next start."""
     assert str(ROOT) in host.program_paths(["/elsewhere", str(ROOT)])
+
+
+def test_processes_have_the_numbers_that_they_know(tmp_path: Path) -> None:
+    """Or not: the /proc of whoever made our PID namespace has other ones."""
+    host.demand_proc()
+    with pytest.raises(FenceUnavailable, match="another PID"):
+        host.demand_proc(tmp_path)
+    (tmp_path / "self").symlink_to("1")
+    with pytest.raises(FenceUnavailable, match="another PID namespace"):
+        host.demand_proc(tmp_path)

@@ -108,11 +108,12 @@ def test_where_a_filter_refuses_them(ordinary: Person, base: Path) -> None:
     [
         ("mount -t tmpfs -o ro t /proc/acpi", ("/proc", "systempaths=unconfined")),
         ("mount -o bind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys", ("/proc",)),
+        ("umount -l /proc", ("there is no /proc", "mount -t proc")),
         (_SETUID, ("setuid", "chmod u-s")),
         ("mount --bind /dev/null /usr/bin/bwrap", ("bwrap is not installed", "apt-get install")),
         ("mount -t tmpfs -o ro t {base}/audit", ("audit journal", "{base}")),
     ],
-    ids=["covered /proc", "read-only /proc/sys", "setuid bwrap", "no bwrap", "read-only journal"],
+    ids=["covered /proc", "read-only /proc/sys", "no /proc", "setuid bwrap", "no bwrap", "journal"],
 )  # fmt: skip
 def test_what_is_missing_is_said(
     ordinary: Person, base: Path, host: str, words: tuple[str, ...]
@@ -121,6 +122,12 @@ def test_what_is_missing_is_said(
         on(ordinary, base, host.format(base=base), "id", PATH="/usr/bin:/bin"),
         *(word.format(base=base) for word in words),
     )
+
+
+def test_where_processes_have_other_numbers(ordinary: Person, base: Path) -> None:
+    """In a PID namespace of its own, under the /proc of whoever made it."""
+    host = 'set -- unshare --user --pid --fork "$@"'
+    refused(on(ordinary, base, host, "id"), "another PID namespace", "mount -t proc proc /proc")
 
 
 @pytest.mark.parametrize("most", [2, 4])

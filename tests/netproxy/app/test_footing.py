@@ -40,6 +40,12 @@ def test_a_folder_that_can_not_be_entered(
     folder.chmod(0o700)
 
 
+def test_no_word_of_the_kernels_on_processes(tmp_path: Path) -> None:
+    assert unfit(str(tmp_path)) == (
+        f"there is no {tmp_path}; mount it: mount -t proc proc {tmp_path}"
+    )
+
+
 def test_few_files(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"now": (20, 4096)}
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits["now"])
