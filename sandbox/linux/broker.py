@@ -38,8 +38,8 @@ _INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
 _NETLINK_PEER: Final = slice(4, 12)  # struct sockaddr_nl: nl_pid and nl_groups
 # Our capabilities in the command's network are not the command's: it binds no port below.
 _FIRST_PORT: Final = 1024
-# So many connects of sockets that block may wait at a time; the rest wait for those. In the
-# command's network they are over at once, unless it has filled somebody's queue itself.
+# So many connects over TCP may wait at a time; the rest wait for those. In the command's network
+# they are over at once, unless it has filled somebody's queue itself.
 _THREADS = 16
 # A server of this host has no room for one more: natively a connect that blocks waits for some.
 # The kernel tells nobody when there is.
@@ -141,9 +141,9 @@ class Broker:
             if 0 < port_of(address) < _FIRST_PORT:
                 return errno.EACCES
             return _done(_kernel.bind, asked, address)
-        is_patient = asked.type == socket.SOCK_STREAM and not _is_nonblocking(asked)
-        if not is_patient:
+        if asked.type != socket.SOCK_STREAM:
             return _done(_kernel.connect, asked, address)
+        # In a thread, blocking or not: that is the command's to change between a look and the call.
         self._waiting.add(asked)
         self._threads.submit(self._connect, call, asked, address)
         return None

@@ -257,6 +257,53 @@ thread.join()
     assert done.said == {"other": 0, "last": errno.ENOSYS, "waited": errno.ENOSYS}
 
 
+def test_nor_does_one_that_blocks_only_after_it_was_looked_at() -> None:
+    """Another process of the command's changes that all the time, for ten of them."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        queued = socket.create_connection(address)
+        code = f"""
+import fcntl, struct
+waiting = [socket.socket() for _ in range(10)]
+flags = fcntl.fcntl(waiting[0], fcntl.F_GETFL)
+changes = os.fork()
+while not changes:
+    for each in waiting:
+        for more in 0, os.O_NONBLOCK:
+            fcntl.fcntl(each, fcntl.F_SETFL, flags | more)
+where = struct.pack("=H", 2) + struct.pack("!H", {address[1]}) + bytes((127, 0, 0, 1)) + bytes(8)
+over = []
+def tries(each):
+    while not over:
+        for name in where, bytes(16):
+            ctypes.CDLL(None).connect(each.fileno(), name, 16)
+def ends():
+    time.sleep(4)
+    over.append(True)
+    for each in waiting:
+        tried(each.shutdown, 2)
+for each in waiting:
+    threading.Thread(target=tries, args=(each,), daemon=True).start()
+threading.Thread(target=ends, daemon=True).start()
+worst = 0
+for _ in range(40):
+    began = time.monotonic()
+    with socket.socket(socket.AF_UNIX) as s:
+        tried(s.connect, "/not/given")
+    worst = max(worst, time.monotonic() - began)
+    time.sleep(0.02)
+over.append(True)
+os.kill(changes, 9)
+os.waitpid(changes, 0)
+said["held up"] = worst > 2
+for each in waiting:
+    tried(each.shutdown, 2)
+"""
+        done = brokered.run(code)
+        queued.close()
+    assert done.said == {"held up": False}
+
+
 def _has_thread_handles() -> bool:
     try:
         os.close(os.pidfd_open(os.getpid(), os.O_EXCL))
