@@ -136,13 +136,21 @@ def _summary(
         used |= {a.POLICY_DECISION, a.POLICY_OVERRIDE}
     said = "  ".join(told)
     if a.SERVER_ADDRESS in values:
-        where = ":".join(_text(values.get(attribute)) for attribute in _PLACE)
+        where = _place(*(values.get(attribute) for attribute in _PLACE))
         # A long name must not hide what became of it; whose it is stands at its end.
         most = len(where) if width is None else max(_WHERE_WIDTH, width // 3)
         where = where if len(where) <= most else f"…{where[1 - most :]}"
         said = f"{where:<{_WHERE_WIDTH}}  {said}"
         used |= {*_PLACE}
     return said, frozenset(used)
+
+
+def _place(address: Value, port: Value) -> str:
+    """As an authority; a name that was only looked up has no port."""
+    if port is None:
+        return _text(address)
+    host = _text(address)
+    return f"[{host}]:{_text(port)}" if ":" in host else f"{host}:{_text(port)}"
 
 
 def _told(attribute: str, value: Value) -> str:

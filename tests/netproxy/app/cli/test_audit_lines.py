@@ -122,3 +122,18 @@ def test_a_long_name_does_not_hide_what_became_of_it() -> None:
 )
 def test_what_is_wrong_stands_out(severity: int, tint: str) -> None:
     assert f"  {tint}" in record_line(record({}, severity=severity), colour=True)
+
+
+@pytest.mark.parametrize(
+    ("port", "address", "where"),
+    [
+        (443, "a.test", "a.test:443"),
+        (None, "a.test", "a.test"),
+        (80, "2001:db8::1", "[2001:db8::1]:80"),
+    ],
+)
+def test_where_it_was_going(port: int | None, address: str, where: str) -> None:
+    """A look-up has no port."""
+    values: dict[str, Value] = {"server.address": address, "server.port": port, "dns.type": "A"}
+    line = record_line(record(values, name="netproxy.dns.refused"), colour=False)
+    assert line.split()[2:] == ["dns.refused", where, "dns.type=A"]
