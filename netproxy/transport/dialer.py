@@ -62,17 +62,16 @@ def interleaved(addresses: Sequence[str]) -> tuple[str, ...]:
     return tuple(address for row in rows for address in row if address is not None)
 
 
-def _connect(attempt: Socket, where: tuple[str, int]) -> int:
-    """Begin, or ask how it went: an error number, or 0.
+def _is_itself(connected: Socket, where: tuple[str, int]) -> bool:
+    """Whether both ends are one socket, which leaves the port at once when it is closed then.
 
-    Where nobody listens on this host, the kernel may give us that very port to dial from. Both ends
-    are one socket then (RFC 9293 section 3.5): nobody is there, and who wants to be can't.
+    Where nobody listens on this host, the kernel may give us that very port to dial from (RFC 9293
+    section 3.5): nobody is there, and who wants to be can't.
     """
-    result = attempt.connect_ex(where)
-    if result in _CONNECTED and attempt.getsockname()[:2] == where:
-        abort(attempt)
-        return errno.ECONNREFUSED
-    return result
+    if connected.getsockname()[:2] != where:
+        return False
+    abort(connected)
+    return True
 
 
 class HappyEyeballs:
@@ -181,12 +180,14 @@ class _Race:
                 self._failed(address, failed.errno or 0)
                 continue
             where = (address, self._port)
-            result = _connect(attempt, where)
+            result = attempt.connect_ex(where)
             if result in _IN_PROGRESS:
                 # Something on this host is connected by the time of asking.
-                result = _connect(attempt, where)
+                result = attempt.connect_ex(where)
             if result in _CONNECTED:
-                return attempt
+                if not _is_itself(attempt, where):
+                    return attempt
+                result = errno.ECONNREFUSED
             if result in _IN_PROGRESS:
                 self._watch(attempt, address)
                 return None
@@ -206,12 +207,15 @@ class _Race:
     def _check(self, descriptor: int, address: str) -> None:
         """Ask the kernel how an attempt went: connecting again answers with its result."""
         attempt = self._attempts[descriptor]
-        result = _connect(attempt, (address, self._port))
+        where = (address, self._port)
+        result = attempt.connect_ex(where)
         if result in _IN_PROGRESS:
             return
         if result in _CONNECTED:
-            self._won(self._taken(descriptor))
-            return
+            if not _is_itself(attempt, where):
+                self._won(self._taken(descriptor))
+                return
+            result = errno.ECONNREFUSED
         self._taken(descriptor).close()
         self._failed(address, result)
         winner = self._attempt_next()
