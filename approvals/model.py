@@ -79,6 +79,7 @@ class Asking:
     hold_seconds: float | None = None  # that this connection is held; None: as the service's config
     session_name: str | None = None  # of a session that several clients have in common
     rule_possible: bool = True  # whether a rule could be written for it, if somebody writes any
+    rule_file: str | None = None  # what that would be written to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +268,7 @@ class Grant:
     used_bytes: int = 0
     comment: str | None = None
     cancel: bool = False  # of a no: it also stops the command that runs into it
+    rule_file: str | None = None  # for always: where its rule was written; None: not known
 
     @property
     def answer(self) -> Answer:

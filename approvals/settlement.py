@@ -44,6 +44,7 @@ def new_grant(question: Question, answer: Answer, now: float, config: Config) ->
         channel=answer.channel,
         comment=answer.comment,
         cancel=answer.cancel,
+        rule_file=question.asking.rule_file if answer.scope is Scope.ALWAYS else None,
     )
 
 

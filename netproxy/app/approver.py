@@ -51,6 +51,7 @@ class Asker:
     on_denial: OnDenial
     has_command: bool = True  # that a denial could end
     session_name: str | None = None  # of one that several clients have in common
+    rule_file: str | None = None  # that its answers for always are written to
     # How long its connections are held, by what the client spoke; elsewhere as the service says.
     hold_seconds: Mapping[Protocol, float | None] = field(default_factory=dict)
 
@@ -181,6 +182,7 @@ class ServiceApprover:
             hold_seconds=asker.hold_seconds.get(destination.protocol),
             session_name=asker.session_name,
             rule_possible=self._writes_rules(),
+            rule_file=self._asker.rule_file,
         )
 
 

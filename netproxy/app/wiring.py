@@ -188,16 +188,16 @@ async def data_plane(  # noqa: PLR0913  # a run, and what its clients may use
     """Make the server of one run; its policy follows the files until the block ends."""
     unmade: set[Path] = set()
     shared.open_runs.admit(run)
-    _keep_rules(run, shared, unmade)
+    rule_file = _keep_rules(run, shared, unmade)
     reloader = _reloader(run, shared, unmade)
     approver = ServiceApprover(
         shared.service,
-        _asker(run),
+        _asker(run, rule_file),
         is_almost_full=lambda: run.trail.is_almost_full,
         writes_rules=lambda: shared.rules.is_open(run.session_id, run.execution_id),
     )
     server = _server(run, shared, approver, token=token, limits=limits, ports=ports, names=names)
-    kept = KeptAnswers(shared.service, run.session_id, run.policy)
+    kept = KeptAnswers(shared.service, run.session_id, run.policy, file=rule_file)
 
     def swapped() -> None:
         server.judge_again()
@@ -228,8 +228,11 @@ def _cut(server: ProxyServer, approver: ServiceApprover, grant: Grant, end: Gran
     server.close_approved(approval_id, _CUT_FOR[end])
 
 
-def _keep_rules(run: Run, shared: Shared, unmade: set[Path]) -> None:
-    """Let answers for always become rules of the user's file; they hold as soon as it is read."""
+def _keep_rules(run: Run, shared: Shared, unmade: set[Path]) -> Path:
+    """Let answers for always become rules of the user's file; they hold as soon as it is read.
+
+    Returns which one that is, links followed: another run may know it by another name.
+    """
     settings = run.settings
     usual = config_home(shared.environ, home_folder(shared.environ)) / "config.toml"
     path = settings.config_file or usual
@@ -243,6 +246,7 @@ def _keep_rules(run: Run, shared: Shared, unmade: set[Path]) -> None:
 
     file = RuleFile(path, run.load, is_own=settings.config_file is None)
     shared.rules.open(run.session_id, run.execution_id, file, sink=run.trail, written=written)
+    return path.resolve()
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -326,7 +330,7 @@ def room_of(  # noqa: PLR0913, PLR0917  # what a gateway has of its surroundings
     )
 
 
-def _asker(run: Run) -> Asker:
+def _asker(run: Run, rule_file: Path) -> Asker:
     return Asker(
         session=run.session_id,
         run=run.execution_id,
@@ -335,6 +339,7 @@ def _asker(run: Run) -> Asker:
         on_denial=run.settings.spec.on_denial,
         has_command=bool(run.settings.command),
         session_name=run.settings.session_name,
+        rule_file=str(rule_file),
         hold_seconds=holds(run.settings.approvals),
     )
 

@@ -6,6 +6,7 @@ of reviewers stay within one line and one string, whatever they hold.
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING
 
 from netproxy.policy import toml_text
@@ -37,6 +38,30 @@ def rule_table(
     if on_denial is not None:
         lines.append(f"on_denial = {toml_text.value(on_denial.value)}")
     return "\n".join(lines) + "\n"
+
+
+def has_rule(text: str, destination: Destination, verdict: Verdict) -> bool:
+    """Whether a file holds such a table, in any profile. Raises `ValueError`: it is no TOML."""
+    wanted = {
+        "host": destination.host,
+        "ports": [destination.port],
+        "protocols": [destination.protocol.value],
+        "verdict": verdict.value,
+    }
+    match tomllib.loads(text):
+        case {"profiles": {**profiles}}:
+            found = (rule for profile in profiles.values() for rule in _rules(profile))
+            return any(wanted.items() <= rule.items() for rule in found)
+        case _:
+            return False
+
+
+def _rules(profile: object) -> list[dict[str, object]]:
+    match profile:
+        case {"network": {"rules": [*rules]}}:
+            return [rule for rule in rules if isinstance(rule, dict)]
+        case _:
+            return []
 
 
 def _shortened(reason: str) -> str:

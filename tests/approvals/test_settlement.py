@@ -39,6 +39,13 @@ def test_it_carries_who_gave_it_and_what_for() -> None:
     assert (made.budget, made.comment, made.reviewer) == (Budget(bytes=7), "docs", "anna")
 
 
+@pytest.mark.parametrize(("scope", "file"), [(Scope.ALWAYS, "/own.toml"), (Scope.SESSION, None)])
+def test_one_for_always_knows_where_its_rule_is(scope: Scope, file: str | None) -> None:
+    asked = question()
+    asked = replace(asked, asking=replace(asked.asking, rule_file="/own.toml"))
+    assert new_grant(asked, answer(scope=scope), 0.0, Config()).rule_file == file
+
+
 @pytest.mark.parametrize(
     ("record", "scope", "ending"),
     [

@@ -95,3 +95,27 @@ def test_a_named_run_goes_on_where_the_last_one_was_left(netproxy: Netproxy, url
     assert "approval_unavailable" in other.out
     one, two, three = sessions(netproxy)
     assert one == two != three
+
+
+def test_runs_by_other_files_leave_each_others_answers_for_always_alone(
+    netproxy: Netproxy, url: str
+) -> None:
+    """The second one's file has no such rule, and need not: it is in the first one's."""
+    always = GENEROUS.replace('"session"', '"always"')
+    for name in ("one.toml", "two.toml"):
+        (netproxy.config / name).write_text(always)
+
+    def options(name: str) -> tuple[str, ...]:
+        return ("--session", "work", "--config", str(netproxy.config / name))
+
+    script = 'curl -s "$0"; echo; read -r _'
+    with netproxy.begin(*options("one.toml"), command=["sh", "-c", script, url]) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "hi\n"
+        assert netproxy.run(*options("two.toml"), command=["sleep", "0.3"]).status == 0
+        assert netproxy.events("netproxy.grant.ended") == []
+        first.communicate("\n", timeout=60)
+    (netproxy.config / "one.toml").write_text(always)
+    assert netproxy.run(*options("two.toml"), command=["sleep", "0.3"]).status == 0
+    (ended,) = netproxy.events("netproxy.grant.ended")
+    assert ended["netproxy.grant.end_reason"] == "revoked"

@@ -378,10 +378,17 @@ def test_always_is_offered_where_it_can_be_kept(writes: bool) -> None:
         reviewer = Silent()
         async with service(reviewer, config=Config(hold_seconds=1)) as running:
             asker = Asker(
-                session="s-1", run="r-1", command="true", directory="/", on_denial=OnDenial.BLOCK
+                session="s-1",
+                run="r-1",
+                command="true",
+                directory="/",
+                on_denial=OnDenial.BLOCK,
+                rule_file="/own.toml",
             )
             port = ServiceApprover(running, asker, writes_rules=lambda: writes)
             await port.ask(request(), judgement())
-        return reviewer.inquiries[0].question.asking.rule_possible
+        asking = reviewer.inquiries[0].question.asking
+        assert asking.rule_file == "/own.toml"
+        return asking.rule_possible
 
     assert run_virtual(main()) is writes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,9 @@ class Remembered:
         raise UnknownGrant(grant_id)
 
 
+OWN = Path("/home/me/own.toml")
+
+
 def told(
     before: Sequence[Grant], later: Sequence[Grant], *policies: object, session: str = "s-1"
 ) -> list[str]:
@@ -51,7 +55,7 @@ def told(
 
     async def main() -> list[str]:
         service, policy = Remembered(*before), FakePolicy(Decided.ASK)
-        kept = KeptAnswers(service, session, policy)
+        kept = KeptAnswers(service, session, policy, file=OWN)
         policy.default = policies[0]  # type: ignore[assignment]  # a judgement
         async with kept:
             await asyncio.sleep(0)
@@ -93,3 +97,45 @@ def test_a_no_that_was_never_written_is_not_forgotten() -> None:
 )
 def test_other_answers_are_none_of_its_business(other: Grant) -> None:
     assert told([other], (), RULED, ASKS) == []
+
+
+RULE = """
+[[profiles.d.network.rules]]
+host = "{}"
+ports = [{}]
+protocols = ["{}"]
+verdict = "allow"
+"""
+
+
+def test_what_another_run_has_in_its_own_file_is_that_runs(tmp_path: Path) -> None:
+    """Two runs of one session, each with a `--config`: neither takes back what the other has."""
+    file, key = tmp_path / "other.toml", ALWAYS.key
+    file.write_text(RULE.format(key.host, key.port, key.protocol))
+    theirs = replace(ALWAYS, rule_file=str(file))
+    assert told([theirs], (), ASKS) == []
+    assert told((), [theirs], RULED, ASKS) == []
+    ours = replace(ALWAYS, rule_file=str(OWN))
+    assert told([ours], (), ASKS) == ["g-1"]
+    assert told((), [ours], RULED, ASKS) == ["g-1"]
+
+
+@pytest.mark.parametrize(
+    ("content", "revoked"),
+    [
+        (None, ["g-1"]),
+        (b"", ["g-1"]),
+        (b"half a [table", []),
+        (b"\xff", []),
+        (b"a = " + b"[" * 5000, []),
+    ],
+    ids=["no file", "without the rule", "no TOML", "no text", "too deep"],
+)
+def test_what_was_deleted_elsewhere_while_nobody_was_there_is_taken_back(
+    tmp_path: Path, content: bytes | None, revoked: list[str]
+) -> None:
+    """What can't be read tells nothing: the next run that goes by that file judges it."""
+    file = tmp_path / "other.toml"
+    if content is not None:
+        file.write_bytes(content)
+    assert told([replace(ALWAYS, rule_file=str(file))], (), ASKS) == revoked

@@ -13,7 +13,7 @@ from netproxy.policy.engine import compile_policy
 from netproxy.policy.layers import merged
 from netproxy.policy.loader import load
 from netproxy.policy.origin import Layer
-from netproxy.policy.rule_table import rule_table
+from netproxy.policy.rule_table import has_rule, rule_table
 
 WHERE = Destination("pypi.org", 443, Protocol.HTTPS)
 
@@ -63,3 +63,19 @@ def test_a_long_comment_is_cut_to_what_a_reason_may_have(length: int) -> None:
     assert rule.reason is not None
     assert len(rule.reason) == 200
     assert rule.reason.endswith("…") is (length > 200)
+
+
+def test_what_was_written_is_found_again() -> None:
+    text = rule_table("dev", WHERE, Verdict.ALLOW, on_denial=None, reason="so")
+    assert has_rule(f"[profiles.other]\n{text}", WHERE, Verdict.ALLOW)
+    assert not has_rule(text, WHERE, Verdict.DENY)
+    assert not has_rule(text, Destination("pypi.org", 80, Protocol.HTTPS), Verdict.ALLOW)
+    with pytest.raises(ValueError, match="Expected"):
+        has_rule("[half", WHERE, Verdict.ALLOW)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "profiles = 1", "[profiles]\ndev = 1", "[profiles.dev.network]\nrules = [1]"]
+)
+def test_a_file_of_another_shape_has_no_rule(text: str) -> None:
+    assert not has_rule(text, WHERE, Verdict.ALLOW)
