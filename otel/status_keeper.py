@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from otel import export_status
+from otel import export_status, folders
 from otel.errors import JournalBroken
 from otel.export_notices import told
 from otel.export_status import RECOVERED, REJECTED, STALLED, Lag, Notice, Status
@@ -92,12 +92,16 @@ class StatusKeeper:
         self._write()
 
     def save(self) -> None:
-        """Write what has changed. What can't be written is a problem, not a reason to stop."""
+        """Write what has changed. What can't be written is a problem, not a reason to stop.
+
+        Where somebody removes the journal nothing is: its folder would stay there by that.
+        """
         self._due = self._clock() + self._limits.status_seconds
         if self._status == self._saved:
             return
         try:
-            self._write()
+            if folders.segment_numbers(self._folder):
+                self._write()
         except (OSError, JournalBroken) as error:
             self.problem = f"the status can't be saved: {error}"
 

@@ -141,3 +141,15 @@ def test_what_can_not_be_written_stops_nothing_but_a_rejection(folder: Path) -> 
     assert "can't be saved" in keeper.problem
     with pytest.raises((OSError, JournalBroken)):
         keeper.rejected(1, "old", tell=True)
+
+
+def test_nothing_is_put_into_a_folder_whose_journal_is_removed(folder: Path) -> None:
+    """Who removes it comes to the folder last, and would find it full again."""
+    keeper = keeper_of(folder, Time())
+    for file in folder.iterdir():
+        file.unlink()
+    keeper.failed("can't connect")
+    assert list(folder.iterdir()) == []
+    folder.rmdir()
+    keeper.save()
+    assert "can't be saved" in keeper.problem
