@@ -58,7 +58,10 @@ class Line:
         return place.given
 
     def group(self, inquiry: Inquiry) -> tuple[Inquiry, ...]:
-        """The other questions that the same run asks about hosts of the same owner."""
+        """The other questions that the same run asks about hosts of the same owner, oldest first.
+
+        More than `MOST_TOGETHER` with this one are not answered together.
+        """
         asking = inquiry.question.asking
         same = [
             place.inquiry
@@ -69,7 +72,7 @@ class Line:
             and (place.inquiry.question.asking.group, place.inquiry.question.asking.run)
             == (asking.group, asking.run)
         ]
-        return tuple(same[: MOST_TOGETHER - 1])
+        return tuple(same)
 
     def give(self, answers: Iterable[tuple[Inquiry, Answer]]) -> None:
         """Answer questions that stand in the line."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from approvals.model import Answer
 from approvals.reviewers import terminal_text as text
-from approvals.reviewers.line import Line
+from approvals.reviewers.line import MOST_TOGETHER, Line
 from approvals.reviewers.terminal_keys import DETAILS, GROUP, Choice, Keyboard, choice_of
 from approvals.reviewers.tty import Tty, is_foreground
 
@@ -126,7 +126,8 @@ class TerminalReviewer:
             status = ""
             if key == GROUP:
                 group = self._line.group(inquiry)
-                together = [] if together else [(each, each.joined) for each in group]
+                these = () if together else group[: MOST_TOGETHER - 1]
+                together = [(each, each.joined) for each in these]
             if key == DETAILS or (key == GROUP and group):
                 details = key == DETAILS
                 await self._show(tty, inquiry, group, together=bool(together), details=details)
@@ -146,7 +147,8 @@ class TerminalReviewer:
         scene = text.Scene(
             now=self._clock.wall(),
             behind=len(self._line) - 1,
-            group=tuple(each.question for each in group),
+            group=tuple(each.question for each in group[: MOST_TOGETHER - 1]),
+            beyond=max(0, len(group) - MOST_TOGETHER + 1),
             together=together,
         )
         look = self._look(tty)

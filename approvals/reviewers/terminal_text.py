@@ -87,7 +87,8 @@ class Scene:
     now: float  # seconds since the epoch
     behind: int = 0  # other questions that wait for this one
     group: tuple[Question, ...] = ()  # those of them that can be answered together with it
-    together: bool = False  # whether the next answer is for all of them
+    beyond: int = 0  # others of the same owner that wait: they come after these
+    together: bool = False  # whether the next answer is for all of the group
 
 
 def question_text(question: Question, style: Look, scene: Scene, *, details: bool) -> str:
@@ -209,13 +210,19 @@ def _group(question: Question, style: Look, scene: Scene) -> list[str]:
     """What else of the same owner waits; all of it by name when the answer is for all."""
     if not scene.group:
         return []
-    more = f"{len(scene.group)} more of {_owner(question)}"
+    more = f"{len(scene.group) + scene.beyond} more of {_owner(question)}"
     if not scene.together:
-        return _row("group", f"{more} wait; g answers all of them together", style, 2)
+        return _row("group", f"{more} wait; g answers {_these(scene)} together", style, 2)
     head_rows = _row("with it", f"YOUR ANSWER IS FOR THESE {len(scene.group)}, TOO:", style, 2)
     head_rows[0] = style.paint(head_rows[0], _WARNING)
-    names = (_row("", _destination(each), style, _TEXT_LIMIT) for each in scene.group)
+    names = [_row("", _destination(each), style, _TEXT_LIMIT) for each in scene.group]
+    if scene.beyond:
+        names.append(_row("", f"and not for {scene.beyond} more of them that wait", style, 2))
     return head_rows + [line for rows in names for line in rows]
+
+
+def _these(scene: Scene) -> str:
+    return f"the first {len(scene.group)} of them" if scene.beyond else "all of them"
 
 
 def _keys(question: Question, style: Look, scene: Scene) -> list[str]:
@@ -223,7 +230,8 @@ def _keys(question: Question, style: Look, scene: Scene) -> list[str]:
     rows = [(choice.key, _meaning(choice, question, scene)) for choice in choices(question)]
     if scene.group:
         alone = "answer this one alone"
-        rows.append((GROUP, alone if scene.together else "answer all of the group together"))
+        these = f"answer {_these(scene)} together with it"
+        rows.append((GROUP, alone if scene.together else these))
     rows.append(("?", "show everything that is known about it"))
     interrupt = "the same as d" if stops else "deny, and stop the command"
     lines = [

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 # More than these nobody answers before the first of them are over, and a page stays quick.
 _MOST_ROWS = 100
-# What a page that was not told of an end can still look up.
-_RECENT = 64
+# What a page that was not told of an end can still look up: all that it shows may end at once.
+_RECENT = _MOST_ROWS
 _DECISIONS = 50
 # How far back one request looks for decisions that fit.
 _SCANNED = 1000

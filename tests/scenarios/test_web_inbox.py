@@ -120,6 +120,30 @@ def test_hosts_of_one_owner_are_answered_together_or_one_by_one(
     assert len(answers) == 14
 
 
+def test_more_questions_than_a_page_shows_are_counted_and_all_told_of(
+    browser: Browser, inbox: InboxServer
+) -> None:
+    hosts = [f"h{number}.example.org" for number in range(130)]
+    questions = [asked(n, host, group="example.org") for n, host in enumerate(hosts)]
+    inbox.put(questions[0])
+    with signed_in(browser, inbox, "anna") as page:
+        expect(page).to_have_title("(1) Inbox · netproxy")
+        inbox.put(*questions[1:])
+        expect(page.get_by_role("heading", name="100 hosts of example.org")).to_be_visible()
+        expect(page.get_by_text("30 more wait behind these.")).to_be_visible()
+        expect(page).to_have_title("(130) Inbox · netproxy")
+
+        def answer_all() -> None:
+            for number in range(100):
+                inbox.inbox.resolve(f"a-{number}", Status.GRANTED, allowed())
+
+        inbox.do(answer_all)
+        expect(page.get_by_role("heading", name="30 hosts of example.org")).to_be_visible()
+        expect(page.locator(".over", has_text="by anna (web)")).to_have_count(100)
+        expect(page.get_by_text("wait behind these.")).to_be_hidden()
+        expect(page).to_have_title("(30) Inbox · netproxy")
+
+
 def test_a_lost_stream_shows_and_nothing_can_be_allowed(
     browser: Browser, inbox: InboxServer
 ) -> None:

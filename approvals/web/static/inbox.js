@@ -88,7 +88,7 @@ function merge(fresh) {
       said.textContent = `New question: ${row.querySelector(".host").textContent}`;
     }
     if (old === undefined) {
-      if (block.dataset.block !== "none") document.getElementById("ended").before(block);
+      if (block.dataset.block !== "none") document.getElementById("more").before(block);
       settle(block);
     } else if (news.length > 0) {
       const over = [...old.querySelectorAll("[data-row][data-over]")];
@@ -112,7 +112,10 @@ function merge(fresh) {
     }
   }
   if (standing.size > 0) list.querySelector("[data-block=none]")?.remove();
-  document.title = `${standing.size ? `(${standing.size}) ` : ""}Inbox · netproxy`;
+  document.getElementById("more").replaceWith(fresh.getElementById("more"));
+  // All that wait, also those that are not drawn yet.
+  const count = Number(fresh.getElementById("pending").dataset.count);
+  document.title = `${count ? `(${count}) ` : ""}Inbox · netproxy`;
 }
 
 async function look() {

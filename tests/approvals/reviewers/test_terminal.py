@@ -387,3 +387,27 @@ def test_one_key_shows_the_group_and_the_next_answers_all_of_it() -> None:
                     each.cancel()
 
     asyncio.run(main())
+
+
+def test_of_a_group_that_nobody_could_read_the_first_are_listed_and_answered() -> None:
+    async def main() -> None:
+        keys = [replace(KEY, host=f"h{number}.pythonhosted.org") for number in range(25)]
+        group = [HeldInquiry(asking=replace(ASKING, key=key, group="owner")) for key in keys]
+        with window() as terminal:
+            who = reviewer(terminal)
+            async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tasks:
+                reviews = [tasks.create_task(who.review(each)) for each in group]
+                await press(terminal, "g")
+                await terminal.sees("and not for 5 more of them that wait")
+                assert "YOUR ANSWER IS FOR THESE 19, TOO" in terminal.look()
+                assert "https://h19.pythonhosted.org:443" in terminal.look()
+                assert "https://h20.pythonhosted.org:443" not in terminal.look()
+                terminal.type("o")
+                await asyncio.wait(reviews[:20])
+                assert "and 19 more of owner" in terminal.look()
+                await terminal.sees("4 more of owner wait; g answers all of them together")
+                for each in reviews[20:]:
+                    assert not each.done()
+                    each.cancel()
+
+    asyncio.run(main())

@@ -106,7 +106,7 @@ def test_others_of_the_same_owner_are_counted_and_listed_before_one_key_answers_
     asked = question(group="pythonhosted.org")
     alone = shown(asked, scene=replace(SCENE, behind=9, group=GROUP))
     assert "  group      9 more of pythonhosted.org wait; g answers all of them together\n" in alone
-    assert "  g  answer all of the group together\n" in alone
+    assert "  g  answer all of them together with it\n" in alone
     assert "h3.pythonhosted.org" not in alone
     together = shown(asked, scene=replace(SCENE, behind=9, group=GROUP, together=True))
     assert "  with it    YOUR ANSWER IS FOR THESE 9, TOO:\n" in together
@@ -114,6 +114,17 @@ def test_others_of_the_same_owner_are_counted_and_listed_before_one_key_answers_
         assert f"             {each.key.destination}\n" in together
     assert "  g  answer this one alone\n" in together
     assert "group" not in shown(asked).partition("host ")[2]
+
+
+def test_of_more_than_are_listed_it_says_how_many_the_answer_is_not_for() -> None:
+    asked = question(group="pythonhosted.org")
+    scene = replace(SCENE, behind=50, group=GROUP, beyond=41)
+    alone = shown(asked, scene=scene)
+    assert "50 more of pythonhosted.org wait; g answers the first 9 of" in alone
+    assert "  g  answer the first 9 of them together with it\n" in alone
+    together = shown(asked, scene=replace(scene, together=True))
+    assert "  with it    YOUR ANSWER IS FOR THESE 9, TOO:\n" in together
+    assert "             and not for 41 more of them that wait\n" in together
 
 
 def test_without_a_rule_that_would_help_none_is_named() -> None:
