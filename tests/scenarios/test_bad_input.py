@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from netproxy.app.cli.usage import UsageParser
 from tests.support.people import Person, ordinary_user
 from tests.support.runs import Netproxy
 
@@ -47,6 +50,16 @@ def test_bad_usage(netproxy: Netproxy, words: list[str], said: str) -> None:
     assert done.err.count("\n") == 1, done.err
     assert done.out == ""
     assert not (netproxy.workspace / "started").exists()
+
+
+def test_help_can_be_read_where_output_is_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", screen)
+    with pytest.raises(SystemExit) as left:
+        UsageParser(prog="netproxy x", usage="netproxy x FILE\u2026").parse_args(["--help"])
+    assert left.value.code == 0
+    screen.seek(0)
+    assert screen.readline() == "usage: netproxy x FILE\\u2026\n"
 
 
 def test_an_unknown_verb_names_the_nearest(netproxy: Netproxy) -> None:

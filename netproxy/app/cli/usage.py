@@ -8,6 +8,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from netproxy.app.cli.printing import write
+
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
@@ -34,9 +36,10 @@ class UsageParser(argparse.ArgumentParser):
             sys.stderr.write(f"{self.prog}: {self._explain(message)}\n")
         raise SystemExit(EXIT_USAGE)
 
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:  # noqa: ARG002  # argparse's own
+        """Print the help: what `error` says goes another way."""
         if not self.is_quiet:
-            super()._print_message(message, file)
+            write(message, end="")
 
     def _explain(self, message: str) -> str:
         if unknown := _UNKNOWN.match(message):
