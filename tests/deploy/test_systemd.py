@@ -32,6 +32,22 @@ def test_the_command_line_is_one() -> None:
     assert options.token_file is not None
 
 
+def test_what_it_reads_is_made_by_who_follows_its_first_lines(tmp_path: Path) -> None:
+    """On a host without /etc/netproxy, whose settings are a file beside the unit."""
+    (tmp_path / "config.toml").touch()
+    lines = UNIT.read_text().splitlines()
+    steps = [line.lstrip("# ") for line in lines if line.startswith("#   install ")]
+    script = "\n".join(["set -e", *steps]).replace("/etc/", f"{tmp_path}/etc/")
+    subprocess.run(["sh", "-c", script], check=True, cwd=tmp_path)
+    made = tmp_path / "etc/netproxy"
+    assert (made / "tokens").stat().st_mode & 0o777 == 0o600
+    options = parse_serve([word.replace("%d", str(made)) for word in command()[2:]])
+    assert options.token_file == made / "tokens"
+    config = options.gateway.config
+    assert config is not None
+    assert (made / config.name).stat().st_mode & 0o777 == 0o644, "the service's user reads it"
+
+
 def test_who_changes_the_tokens_is_told_to_restart() -> None:
     """A credential is a copy of the start: a reload would leave who was taken out let in."""
     assert "LoadCredential=tokens:" in UNIT.read_text()
