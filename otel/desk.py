@@ -182,7 +182,8 @@ class Desk:
         with suppress(AuditUnavailable):
             self._note(AuditSpace(state=room.step, bytes_free=room.free))
         if self._report is not None:
-            self._report(_SAID[room.step].format(free=f"{room.free / 1024**2:,.1f} MiB"))
+            said = _WITHOUT if self.goes_on and room.step is Step.FULL else _SAID[room.step]
+            self._report(said.format(free=f"{room.free / 1024**2:,.1f} MiB"))
 
     def _lost_in_turn(
         self, count: int, unavailable: AuditUnavailable, carried: Loss | None
@@ -192,7 +193,8 @@ class Desk:
         self._untold += count
         # A line for each turn of a busy gateway would fill the next disk.
         if self._report is not None and time.monotonic() >= self._tell_at:
-            self._report(f"netproxy: {self._untold} events could not be recorded: {unavailable}")
+            events = "1 event" if self._untold == 1 else f"{self._untold} events"
+            self._report(f"netproxy: {events} could not be recorded: {unavailable}")
             self._untold, self._tell_at = 0, time.monotonic() + _TELL_SECONDS
 
     def _judge(self) -> None:
@@ -207,3 +209,4 @@ _SAID = {
     Step.CRITICAL: "netproxy: the audit disk is almost full: {free} left; nobody is asked any more",
     Step.FULL: "netproxy: the audit disk is full: what needs a record is refused",
 }
+_WITHOUT = "netproxy: the audit disk is full: what is allowed goes on without a record"

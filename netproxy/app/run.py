@@ -134,7 +134,7 @@ def _refuse_unenforceable(sandbox: SandboxSettings) -> None:
 
 def say(text: str) -> None:
     """One line on stderr. Whatever the command had a hand in is made visible."""
-    sys.stderr.write(f"netproxy run: {visible(text)}\n")
+    sys.stderr.write(f"netproxy run: {visible(text.removeprefix('netproxy: '))}\n")
     sys.stderr.flush()
 
 

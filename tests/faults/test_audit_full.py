@@ -48,7 +48,7 @@ def test_a_full_disk_is_a_no_and_costs_no_more_than_that(me: Person, base: Path)
     assert '"reason": "audit_unavailable"' in answer
     assert (code, last) == ("403", "403")
     assert len(site.visits) == int(refused_at) - 1, "nothing passed that is not on record"
-    assert "the audit disk is full" in done.err
+    assert "netproxy run: the audit disk is full: what needs a record is refused" in done.err
     assert done.status == 0, "the ballast left room for the end"
     names = [record.name.removeprefix("netproxy.") for record in read(base / "kept", print)]
     assert "audit.space" in names

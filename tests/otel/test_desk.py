@@ -159,8 +159,13 @@ def test_best_effort_goes_on_and_counts_exactly() -> None:
 def test_best_effort_goes_on_when_the_disk_is_full() -> None:
     disk = Disk(capacity=40 * KIB)
 
-    async def story(trail: AuditTrail, _: list[str]) -> None:
+    async def story(trail: AuditTrail, reports: list[str]) -> None:
         await allow_many(trail)
+        full = "netproxy: the audit disk is full: "
+        assert [each.removeprefix(full) for each in reports if each.startswith(full)] == [
+            "what is allowed goes on without a record"
+        ]
+        assert any(each.startswith("netproxy: 1 event could not be") for each in reports)
         disk.capacity = 800 * KIB
         room = trail._desk._room
         assert room is not None
