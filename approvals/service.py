@@ -331,6 +331,8 @@ class ApprovalService:
                 waited = self._desk.clock.monotonic() - began
                 self._desk.trail.left(hearing.question, asking, leaving, waited)
                 self._feed.tell(ChangeKind.WAITING, hearing.question.approval_id)
+                if leaving is Leaving.POLICY_CHANGED and hearing.waiters.were_of(asking.run):
+                    hearing.submit(Withdrawn(why="a new rule answers it"))
         if waiter.done():
             return waiter.result()
         held = asking.hold_seconds

@@ -42,6 +42,10 @@ class Waiters:
         self.runs.remove(run)
         return not self.runs
 
+    def were_of(self, run: str) -> bool:
+        """Whether nobody waits now, and no run but this one ever asked."""
+        return not self._waiting and self.runs == {run}
+
     def any_up_to(self, number: int) -> bool:
         """Whether one of the first `number` waiters is still here."""
         return any(waiting <= number for waiting in self._waiting)

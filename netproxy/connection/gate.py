@@ -220,6 +220,11 @@ class Gate:
         verdict = self._policy.judge(request.destination, request.method, self._cache).verdict
         return verdict is Verdict.ALLOW or (asked and verdict is Verdict.ASK)
 
+    def allows(self, request: Request) -> bool:
+        """Whether the policy in force lets it through without anybody being asked."""
+        judgement = self._policy.judge(request.destination, request.method, self._cache)
+        return judgement.verdict is Verdict.ALLOW
+
     def overrule(self, request: Request) -> Decision:
         """Refuse what an earlier policy allowed, before it was acted on.
 
@@ -336,8 +341,14 @@ class Gate:
         if self._token.is_cancelled:
             return run_is_over()
         if answer is None:
-            return self._overruled(request)
+            return self._answered_by_policy(request)
         return self._answered(judgement, answer)
+
+    def _answered_by_policy(self, request: Request) -> Decision:
+        judgement = self._policy.judge(request.destination, request.method, self._cache)
+        if judgement.verdict is Verdict.ALLOW:
+            return self._judged(request, judgement, allowed=True)
+        return self._overruled(request)
 
     def _answered(self, judgement: Judgement, answer: Answer) -> Decision:
         allowed = answer.allowed

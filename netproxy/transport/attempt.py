@@ -33,6 +33,7 @@ class Attempt(ABC):
         "_awaits_record",
         "_cut_for",
         "_is_judged",
+        "_is_waiting",
         "_overload",
         "_passage",
         "_services",
@@ -49,6 +50,7 @@ class Attempt(ABC):
         self._passage: Passage | None = None  # of the request that is let through or asked about
         self._awaits_record = False  # of a yes, without a task
         self._is_judged = False  # right now: a no that ends the run cuts this one, too
+        self._is_waiting = False  # for whoever is asked
         self.approval_id: ApprovalId | None = None
 
     @property
@@ -90,11 +92,16 @@ class Attempt(ABC):
             self.cut(reason)
 
     def judge_again(self) -> None:
-        """Cut it if the policy in force no longer lets its request through."""
+        """Cut it if the policy in force no longer lets its request through.
+
+        One that it lets through without a question, which is asked just now, waits no longer.
+        """
         passage = self._passage
-        if passage is None or self._cut_for is not None or passage.is_open(self._services):
+        if passage is None or self._cut_for is not None:
             return
-        self.cut(CloseReason.POLICY_CHANGED)
+        is_answered = self._is_waiting and self._services.gate.allows(passage.request)
+        if is_answered or not passage.is_open(self._services):
+            self.cut(CloseReason.POLICY_CHANGED)
 
     def was_overruled(self) -> bool:
         """Whether it is the policy that cancelled the wait; then the task goes on to answer."""
@@ -103,6 +110,10 @@ class Attempt(ABC):
         self._cut_for = None
         self._task.uncancel()
         return True
+
+    def note_wait(self, *, begins: bool) -> None:
+        """Somebody is asked from now on, or no longer."""
+        self._is_waiting = begins
 
     @property
     def _broken_off(self) -> CloseReason:
@@ -177,10 +188,11 @@ class Attempt(ABC):
         self.approval_id = decision.approval_id
         if not decision.allowed:
             self._passage = None
-        elif self._passage is not None and decision.approval_id is not None:
-            self._passage.is_asked = True
-            self._passage.approval_id = decision.approval_id
-            self._services.meter.begin(decision.approval_id)
+        elif self._passage is not None:
+            self._passage.is_asked = decision.approval_id is not None
+            if decision.approval_id is not None:
+                self._passage.approval_id = decision.approval_id
+                self._services.meter.begin(decision.approval_id)
         return decision
 
     def _turned_away(self, cause: Overload, client_address: str) -> Decision:
@@ -230,6 +242,7 @@ class Wait:
         self._watch = watch
 
     def __enter__(self) -> None:
+        self._attempt.note_wait(begins=True)
         if self._watch is not None:
             self._watch.__enter__()
 
@@ -239,6 +252,7 @@ class Wait:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
+        self._attempt.note_wait(begins=False)
         if self._watch is not None:
             self._watch.__exit__(None, None, None)
         return kind is asyncio.CancelledError and self._attempt.was_overruled()

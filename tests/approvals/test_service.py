@@ -349,6 +349,25 @@ def test_whoever_leaves_while_the_question_stands_is_on_record(
     run_virtual(main())
 
 
+@pytest.mark.parametrize("others", [False, True])
+def test_a_question_that_a_new_policy_answers_is_withdrawn_unless_others_asked_it(
+    others: bool,
+) -> None:
+    async def main() -> None:
+        async with service(Silent()) as approvals:
+            if others:
+                other = asyncio.create_task(approvals.ask(replace(ASKING, run="r-2")))
+                await asyncio.sleep(1)
+                other.cancel()
+            task = asyncio.create_task(approvals.ask(ASKING))
+            await asyncio.sleep(1)
+            task.cancel("policy_changed")
+            await asyncio.sleep(1)
+            assert bool(approvals.pending()) is others
+
+    run_virtual(main())
+
+
 def test_nobody_leaves_a_question_that_is_over() -> None:
     async def main() -> None:
         sink = ListSink()

@@ -50,6 +50,19 @@ def test_a_waiter_that_was_given_up_is_left_alone() -> None:
     run_virtual(main())
 
 
+def test_a_question_is_a_runs_alone_when_no_other_asked_and_nobody_waits() -> None:
+    async def main() -> None:
+        waiters = Waiters()
+        number, _ = waiters.join("r-1")
+        assert not waiters.were_of("r-1")
+        waiters.leave(number)
+        assert waiters.were_of("r-1")
+        waiters.leave(waiters.join("r-2")[0])
+        assert not waiters.were_of("r-1")
+
+    run_virtual(main())
+
+
 def test_the_last_run_to_end_is_told_apart() -> None:
     async def main() -> None:
         waiters = Waiters()

@@ -451,9 +451,18 @@ def test_a_question_that_a_new_policy_answers_with_no_is_one_refusal_that_cancel
     assert not bench.token.is_cancelled
 
 
-def test_a_policy_that_changed_back_meanwhile_still_refuses() -> None:
+def test_a_question_that_a_new_policy_answers_with_yes_is_one_yes_of_the_rules() -> None:
     bench = Bench(policy=FakePolicy(Verdict.ASK))
+    assert not bench.gate().allows(REQUEST)
     decision = interrupted(bench, Verdict.ALLOW)
+    assert bench.gate().allows(REQUEST)
+    assert (decision.allowed, decision.override) == (True, False)
+    assert bench.audit.decisions == [("allow", "allowed_by_rule")]
+
+
+def test_a_policy_that_changed_back_meanwhile_still_refuses() -> None:
+    bench = Bench(policy=FakePolicy(Verdict.ALLOW))
+    decision = bench.gate().overrule(REQUEST)
     assert (decision.allowed, decision.reason) == (False, Reason.NOT_ALLOWED)
     assert bench.audit.decisions == [("deny", "not_allowed")]
 

@@ -299,11 +299,33 @@ def test_a_question_that_it_answers_with_no_is_refused_at_once() -> None:
     assert not near.token.is_cancelled
 
 
-@pytest.mark.parametrize("verdict", [Verdict.ASK, Verdict.ALLOW])
-def test_a_question_that_it_does_not_refuse_stays(verdict: Verdict) -> None:
+def test_a_question_that_it_answers_with_yes_goes_on_at_once() -> None:
     setting = Setting(policy=FakePolicy(Verdict.ASK), resolver=FakeResolver())
     with proxy(setting) as near, asking(near) as client:
-        tighten(near, verdict)
+        tighten(near, Verdict.ALLOW)
+        assert read_until(client, b"\r\n").startswith(b"HTTP/1.1 502 ")
+        assert near.setting.approver.abandoned
+    assert near.audit.decisions == [("allow", "allowed_by_rule")]
+
+
+def test_what_it_let_through_in_place_of_a_reviewer_is_cut_where_it_asks_again() -> None:
+    setting = Setting(policy=FakePolicy(Verdict.ASK, dialable=LOOPBACK))
+    with origin(echo) as far, proxy(setting) as near, near.http() as client:
+        client.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nHost: a\r\n\r\n" % far.port)
+        eventually(lambda: bool(near.setting.approver.pending))
+        tighten(near, Verdict.ALLOW)
+        assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        tighten(near, Verdict.ASK)
+        with pytest.raises(ConnectionResetError):
+            client.recv(100)
+        near.settle()
+    assert closed(near) == [("policy_changed", 0, 0)]
+
+
+def test_a_question_that_it_leaves_open_stays() -> None:
+    setting = Setting(policy=FakePolicy(Verdict.ASK), resolver=FakeResolver())
+    with proxy(setting) as near, asking(near) as client:
+        tighten(near, Verdict.ASK)
         near.call(lambda: setting.approver.pending[0].set_result(answer(Reason.APPROVED)))
         assert read_until(client, b"\r\n").startswith(b"HTTP/1.1 502 ")
     assert near.audit.decisions == [("allow", "approved")]
