@@ -49,5 +49,12 @@ def _meant(path: Path) -> tuple[Path, ...]:
     return path, path.with_suffix(".py")
 
 
+def test_the_map_answers_each_question_once() -> None:
+    """Of two answers the reader takes the first one, and misses the other's files."""
+    rows = (ROOT / "docs/ARCHITECTURE.md").read_text().partition("## Where to look")[2]
+    asked = [line.split("|")[1].strip() for line in rows.splitlines() if line.startswith("| ")]
+    assert [question for question in asked if asked.count(question) > 1] == []
+
+
 def test_there_are_documents() -> None:
     assert {Path("README.md"), Path("docs/ARCHITECTURE.md")} <= set(documents())
