@@ -26,7 +26,7 @@ class Filter:
     """What a record must match in all that isn't None."""
 
     run: str | None = None
-    session: str | None = None  # id or name
+    sessions: frozenset[str] | None = None  # ids
     host: str | None = None  # may hold * for any characters
     outcome: str | None = None
     reason: str | None = None
@@ -43,7 +43,7 @@ class Filter:
             self.span.holds(record.timestamp)
             and self._is_event(record.name)
             and self.run in {None, values.get(a.EXECUTION_ID)}
-            and self.session in {None, values.get(a.SESSION_ID), values.get(a.SESSION_NAME)}
+            and (self.sessions is None or values.get(a.SESSION_ID) in self.sessions)
             and self.outcome in {None, values.get(a.POLICY_DECISION)}
             and self.reason in {None, values.get(a.POLICY_REASON)}
             and self.reviewer in {None, values.get(a.REVIEWER_ID)}

@@ -33,7 +33,7 @@ _WORDS = {
 }
 
 # On every record of a run, so they say nothing about this one.
-_QUIET = frozenset((a.SESSION_ID, a.SESSION_NAME, a.CONVERSATION_ID, a.POLICY_SCOPE))
+_QUIET = frozenset((a.SESSION_ID, a.CONVERSATION_ID, a.POLICY_SCOPE))
 _PLACE = (a.SERVER_ADDRESS, a.SERVER_PORT)
 _SHORT = {
     a.EXECUTION_ID: "run",

@@ -10,11 +10,13 @@ from netproxy.app.cli.audit_filter import Filter, host_pattern, is_event
 from netproxy.app.cli.usage import did_you_mean
 from netproxy.model import Reason
 from otel import read, visible
+from otel.attributes import SESSION_ID, SESSION_NAME
 from otel.events import EVENTS
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
+    from pathlib import Path
 
     from netproxy.app.cli.usage import UsageParser
     from otel import Record
@@ -48,10 +50,10 @@ def _event(text: str) -> str:
 
 def selected(made: UsageParser, options: Namespace, damage: Damage) -> Iterator[Record]:
     """The records that match all options, as they are read. What is no time is bad usage."""
-    span = period(made, options)
+    span, directory = period(made, options), journal(options)
     wanted = Filter(
         run=options.run,
-        session=options.session,
+        sessions=options.session and _sessions(directory, options.session),
         host=options.host and host_pattern(options.host),
         outcome=options.outcome,
         reason=options.reason,
@@ -61,4 +63,18 @@ def selected(made: UsageParser, options: Namespace, damage: Damage) -> Iterator[
         approval=options.approval,
         span=span,
     )
-    return filter(wanted.matches, read(journal(options), damage.report, span=span))
+    return filter(wanted.matches, read(directory, damage.report, span=span))
+
+
+def _sessions(directory: Path, wanted: str) -> frozenset[str]:
+    """The ids of a session: what is given, and those that had it as their name, at any time.
+
+    Only the records of its start and end have the name. What is damaged is told of later.
+    """
+    named = (each.attributes for each in read(directory, _not_now))
+    ids = {str(values.get(SESSION_ID)) for values in named if values.get(SESSION_NAME) == wanted}
+    return frozenset(ids | {wanted})
+
+
+def _not_now(_: str) -> None:
+    return

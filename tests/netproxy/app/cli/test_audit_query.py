@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel import AuditTrail, Journal
-from otel.events import ApprovalRequested, ApprovalReviewed, PolicyDecision, RunCancelled
+from otel.events import (
+    ApprovalRequested,
+    ApprovalReviewed,
+    PolicyDecision,
+    RunCancelled,
+    SessionStarted,
+)
 from tests.support.auditing import program, run, usage_error, write_two_runs
 from tests.support.decisions import write_events
-from tests.support.journals import decision
+from tests.support.journals import SteppingClock, decision
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +57,25 @@ def test_query(capsys: Capture, two_runs: Path, options: list[str], numbers: lis
     uids = [json.loads(line)["log.record.uid"] for line in out.splitlines()]
     assert [int(uid.rsplit("-", 1)[1]) for uid in uids] == numbers
     assert (status, err) == (0, "")
+
+
+def test_a_sessions_name_finds_all_of_it_though_only_its_start_has_it(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    """Also where the start is before the period that is asked for."""
+    journal = Journal.open(tmp_path, clock=SteppingClock())
+    for number, name in enumerate(("builds", "others"), 1):
+        trail = AuditTrail(journal, {"session.id": f"s-{number}", "execution.id": f"r-{number}"})
+        trail.record(SessionStarted(session_name=name))
+        trail.record(decision(f"{name}.example"))
+    journal.close()
+    for since in ("2026-01-02", "2026-01-02T03:04:05.680Z"):
+        words = ("--session", "builds", "--outcome", "deny", "--since", since, "--json")
+        status, out, err = run(capsys, "query", *words, "--audit-dir", tmp_path)
+        (found,) = map(json.loads, out.splitlines())
+        assert (status, err, found["server.address"]) == (0, "", "builds.example")
+    _, out, _ = run(capsys, "query", "--event", "session.started", "--audit-dir", tmp_path)
+    assert "session.name=builds" in out.splitlines()[0]
 
 
 def test_a_decision_for_people(capsys: Capture, two_runs: Path) -> None:

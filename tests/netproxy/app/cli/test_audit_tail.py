@@ -24,7 +24,7 @@ def two_runs(tmp_path: Path) -> Path:
 
 def test_tail_shows_the_last(capsys: Capture, two_runs: Path) -> None:
     _, out, _ = run(capsys, "tail", "-n", 1, "--audit-dir", two_runs)
-    assert out == "2026-01-02 03:04:05.682Z  gateway.stopped  run=r-2\n"
+    assert out == "2026-01-02 03:04:05.682Z  gateway.stopped  session.name=mine run=r-2\n"
 
 
 def test_follow_shows_what_comes_and_ends_with_ctrl_c(tmp_path: Path) -> None:
