@@ -199,11 +199,11 @@ def own_profile(name: str | None, document: Document | None) -> str | None:
 
 def _no_profile(name: str, documents: list[Document]) -> str:
     if not documents:
-        return f"--profile {shown(name)}: there is no settings file"
+        return f"profile {shown(name)}: there is no settings file"
     known = [profile for document in documents for profile in document.profiles]
     files = " and ".join(document.name for document in documents)
     has = "has" if len(documents) == 1 else "have"
-    return f"--profile {shown(name)}: {files} {has} no such profile{nearest(name, known)}"
+    return f"profile {shown(name)}: {files} {has} no such profile{nearest(name, known)}"
 
 
 def _source(path: Path, layer: Layer, content: bytes) -> Source:

@@ -212,11 +212,11 @@ class TestProfile:
     def test_an_unknown_name_has_a_suggestion(self, home: Path) -> None:
         path = write(home, FILE)
         assert problems(home, "--profile", "deb") == (
-            f"--profile 'deb': {path} has no such profile, did you mean dev?",
+            f"profile 'deb': {path} has no such profile, did you mean dev?",
         )
 
     def test_a_name_without_a_file(self, home: Path) -> None:
-        assert problems(home, "--profile", "dev") == ("--profile 'dev': there is no settings file",)
+        assert problems(home, "--profile", "dev") == ("profile 'dev': there is no settings file",)
 
     def test_the_only_one_needs_no_name(self, home: Path) -> None:
         write(home, "[profiles.solo.network]\n")

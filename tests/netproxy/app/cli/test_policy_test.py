@@ -162,7 +162,7 @@ def test_a_managed_file_bounds(capsys: pytest.CaptureFixture[str], folder: Path)
     [
         ('config = "none.toml"', "none.toml: there is no such file"),
         ('requirements = "none.toml"', "none.toml: there is no such file"),
-        ('profile = "x"', "--profile 'x': there is no settings file"),
+        ('profile = "x"', "profile 'x': there is no settings file"),
         ('confg = "x"', "1:1 confg: unknown key, did you mean config?"),
     ],
 )
