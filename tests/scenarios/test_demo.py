@@ -21,7 +21,7 @@ from tests.support.at_terminal import Terminal
 from tests.support.fair_clock import share
 from tests.support.hiding import without
 from tests.support.people import ROOT, Person
-from tests.support.runs import Netproxy
+from tests.support.runs import NETPROXY, Netproxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,15 @@ def programs(base: Path, *names: str) -> str:
         assert path is not None, f"{name} is not installed"
         (folder / name).symlink_to(path)
     return str(folder)
+
+
+def test_inside_a_run_it_says_that_it_needs_to_be_outside(netproxy: Netproxy) -> None:
+    done = netproxy.run("--ask", "never", command=(*NETPROXY, "demo"))
+    assert (done.status, done.out) == (1, "")
+    assert done.err == (
+        "netproxy demo: this is inside a netproxy run, whose rules hold: the demo needs to be "
+        "outside\n"
+    )
 
 
 def test_every_step_does_what_it_says(netproxy: Netproxy) -> None:

@@ -1,7 +1,4 @@
-"""`netproxy demo`: the main job on local origins, in a folder that is removed afterwards.
-
-Exit 0 when every step did what it says. The steps are `netproxy.app.demo.steps`.
-"""
+"""`netproxy demo`: the main job on local origins. The steps are `netproxy.app.demo.steps`."""
 
 from __future__ import annotations
 
@@ -21,10 +18,14 @@ from netproxy.app.demo.site import Site
 from netproxy.app.demo.stage import Stage, TookTooLong
 from netproxy.app.demo.steps import LAST, STEPS, Play, Step, local_options
 from netproxy.app.demo.story import ClaimFailed, Story, complain
+from sandbox.inside import is_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_DESCRIPTION = """\
+Show the main job on local origins, without the internet, in a folder that is
+removed afterwards. Exit status: 0 when every step did what it says, 1 if not."""
 # Wider than this is hard to read; narrower than that, the question would not fit.
 _WIDEST, _NARROWEST = 110, 72
 _DYING_SECONDS = 5.0
@@ -32,7 +33,10 @@ _DYING_SECONDS = 5.0
 
 def main(arguments: list[str]) -> int:
     """Perform it. Returns 0, or 1 with the step that failed."""
-    UsageParser(prog="netproxy demo", description=__doc__).parse_args(arguments)
+    UsageParser(prog="netproxy demo", description=_DESCRIPTION).parse_args(arguments)
+    if is_inside():
+        complain("this is inside a netproxy run, whose rules hold: the demo needs to be outside")
+        return 1
     # However it is ended, the folder goes and the origins stop.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
