@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from netproxy.app.audit_summary import RunTally, Summary, Tally
 
 _TOP = 15
+# More than a name of 253 characters and a port (RFC 1035 section 2.3.4).
+_LONGEST_PLACE = 300
 _STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
@@ -215,7 +217,7 @@ def _destinations(summary: Summary) -> str:
     # Of a connection from before the period only the end is in it: then nothing was asked at all.
     most = max((tally.asked for _, tally in top), default=1) or 1
     rows = [
-        [_text(str(where)), *_tally(tally), bar(tally.asked / most, _kind(tally))]
+        [_place(str(where)), *_tally(tally), bar(tally.asked / most, _kind(tally))]
         for where, tally in top
     ]
     names = ["destination", "#allowed", "#denied", "#sent", "#received", ""]
@@ -228,7 +230,7 @@ def _denials(summary: Summary) -> str:
     most = max((tally.denied for _, tally in top), default=1)
     rows = [
         [
-            _text(str(where)),
+            _place(str(where)),
             _text(reason),
             _number(tally.denied),
             bar(tally.denied / most, "deny"),
@@ -378,6 +380,12 @@ def _time(timestamp: str | None) -> str:
 
 def _number(number: int) -> str:
     return count(number)
+
+
+def _place(text: str) -> str:
+    """A destination: what is too long for one keeps its end, which says whose it is."""
+    shown = visible(text)
+    return escape(shown if len(shown) <= _LONGEST_PLACE else f"…{shown[1 - _LONGEST_PLACE :]}")
 
 
 def _text(text: str) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from approvals.reviewers.terminal import TerminalReviewer
     from netproxy.app.watching import RemoteInquiry, Watch
 
+# More than a protocol, a name of 253 characters and a port (RFC 1035 section 2.3.4).
+_LONGEST_PLACE = 300
 _DESCRIPTION = """\
 Put the questions of all gateways that run here, as they come. On a terminal they are answered with
 one key; elsewhere each is a line, or with --json a document. Ctrl-C leaves; while a question is on
@@ -179,6 +181,6 @@ def _notify(where: str) -> None:
     from sandbox.process import start_background
 
     if (program := shutil.which("notify-send")) is not None:
-        text = html.escape(visible(where, limit=200))
+        text = html.escape(visible(where, limit=_LONGEST_PLACE))
         command = [program, "--app-name=netproxy", "--", "netproxy asks", text]
         start_background(command, dict(os.environ))

@@ -158,3 +158,12 @@ def test_a_period_in_which_connections_end_that_were_asked_for_before_it() -> No
         name="netproxy.connection.closed",
     )
     assert "a.test:443" in assert_inert(report(closed)).text
+
+
+def test_a_long_destination_shows_whose_it_is() -> None:
+    name = ".".join(["a" * 62] * 3) + ".owner.example"
+    assert f">{name}:443<" in report(decision(name)), "a name is shown to its end"
+    endless = "b" * 500 + ".owner.example"
+    shown = report(decision(endless))
+    assert re.search(r">…b+\.owner\.example:443<", shown)
+    assert endless not in shown

@@ -127,20 +127,21 @@ def test_the_desktop_is_told_without_its_markup(
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {told}.new; mv {told}.new {told}\n')
     program.chmod(0o755)
     path = f"{program.parent}:{environment['PATH']}"
-    hostile = about("a-ONE", "<b>evil</b>\x1b.test")
+    rest = ".".join(["a" * 60] * 3) + ".owner.test"  # whose it is stands at the end
+    hostile = about("a-ONE", f"<b>evil</b>\x1b.{rest}")
     with (
         control_gateway(tmp_path / "netproxy", FakeInbox(hostile)),
         watching({**environment, "PATH": path}, "--notify", "--bell") as watch,
     ):
         assert watch.stdout is not None
         assert watch.stderr is not None
-        assert watch.stdout.readline().startswith("asked  a-ONE  https://<b>evil</b>\\u001b.test")
+        assert watch.stdout.readline().startswith("asked  a-ONE  https://<b>evil</b>\\u001b.a")
         assert watch.stderr.read(1) == "\a"
         asyncio.run(until(told.exists))
     assert told.read_text().splitlines()[1:] == [
         "--",
         "netproxy asks",
-        r"https://&lt;b&gt;evil&lt;/b&gt;\u001b.test:443",
+        rf"https://&lt;b&gt;evil&lt;/b&gt;\u001b.{rest}:443",
     ]
 
 
