@@ -23,6 +23,8 @@ _SHOWN = 6
 # Less would fit by accident.
 _SHORTEST = 4
 _GAP = "  "
+# Title of the column that is cut at its beginning.
+WHERE = "DESTINATION"
 # So far back a question that is over is found by a shortened id.
 _RECENT = 200
 
@@ -106,16 +108,30 @@ def local_time() -> datetime:
 
 
 def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Aligned, the last column cut to the width of the terminal; no titles for no rows."""
+    """Aligned, and cut to the width of the terminal; no titles for no rows."""
     table = [tuple(titles), *map(tuple, rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     room, colour = columns(), wants_colour()
+    if room is not None and WHERE in titles:
+        table = _narrowed(table, titles.index(WHERE), room)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for number, row in enumerate(table):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         line = _GAP.join(cells).rstrip()
         if room is not None and len(line) > room:
             line = f"{line[: room - 1]}…"
         write(paint(line, BOLD, colour=colour and not number))
+
+
+def _narrowed(table: list[tuple[str, ...]], place: int, room: int) -> list[tuple[str, ...]]:
+    """Cut destinations that have no room at their beginning: the end says whose they are."""
+    columns_before = list(zip(*table, strict=True))[:place]
+    before = sum(max(map(len, column)) + len(_GAP) for column in columns_before)
+    most = max(len(WHERE), room - before - len(_GAP) - 1)
+
+    def cut(cell: str) -> str:
+        return cell if len(cell) <= most else f"…{cell[1 - most :]}"
+
+    return [(*row[:place], cut(row[place]), *row[place + 1 :]) for row in table]
 
 
 def print_found(

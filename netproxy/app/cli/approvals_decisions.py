@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from netproxy.app.cli.approvals_command import decisions, local_time, parser, print_found
+from netproxy.app.cli.approvals_command import WHERE, decisions, local_time, parser, print_found
 from netproxy.app.cli.approvals_words import clock_time, moment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         cells={
             "ENDED": lambda told: clock_time(moment(told["ended_at"]), now),
             "STATE": lambda told: told["status"],
-            "DESTINATION": lambda told: told["request"]["destination"],
+            WHERE: lambda told: told["request"]["destination"],
             "BY": _by,
             "COMMAND": lambda told: told["request"]["command"],
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netproxy.app.cli.approvals_command import grants, local_time, parser, print_found
+from netproxy.app.cli.approvals_command import WHERE, grants, local_time, parser, print_found
 from netproxy.app.cli.approvals_words import held_until, used
 
 _DESCRIPTION = "List what reviewers allowed and denied, and what still holds of it."
@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
         cells={
             "VERDICT": lambda told: told["verdict"],
             "UNTIL": lambda told: held_until(told, now),
-            "DESTINATION": lambda told: told["destination"],
+            WHERE: lambda told: told["destination"],
             "BY": lambda told: f"{told['reviewer']} ({told['channel']})",
             "USED": used,
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netproxy.app.cli.approvals_command import parser, pending, print_found
+from netproxy.app.cli.approvals_command import WHERE, parser, pending, print_found
 from netproxy.app.cli.approvals_words import left
 
 _DESCRIPTION = """\
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         cells={
             "WAITS": lambda told: str(told["waiting"]),
             "LEFT": lambda told: left(told["seconds_left"]),
-            "DESTINATION": lambda told: told["request"]["destination"],
+            WHERE: lambda told: told["request"]["destination"],
             "COMMAND": lambda told: told["request"]["command"],
         },
     )

@@ -11,6 +11,7 @@ import pytest
 
 from approvals.errors import StoreUnavailable
 from approvals.model import Asking, Budget, Scope, Status, Verdict
+from netproxy.app.cli import approvals_command
 from netproxy.app.cli.approvals import VERBS, main
 from netproxy.app.cli.gateways import Gateway, Silent
 from tests.support.approvals import ASKING, KEY, answer, grant
@@ -72,6 +73,21 @@ def test_the_questions_as_rows_and_as_json(say: Any) -> None:
     told = say("list", "--json").documents
     assert [each["approval_id"] for each in told] == ["a-AAAA1111", "a-BBBB2222", "a-CCCC3333"]
     assert told[0]["gateway"] == "control.sock"
+
+
+@pytest.mark.parametrize("room", [40, 60, 80])
+def test_on_a_terminal_a_long_name_shows_whose_it_is(
+    folder: Path, say: Any, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """`accounts.example.com.….evil.test` is not `accounts.example.com`."""
+    monkeypatch.setattr(approvals_command, "columns", lambda: room)
+    name = "accounts.example.com." + "a" * 60 + ".evil.test"
+    with control_gateway(folder, FakeInbox(question("a-AAAA1111", asking(name)))):
+        heading, row = say("list").out.splitlines()
+    assert "evil.test:443" in row
+    assert "accounts" not in row
+    assert len(heading) <= room
+    assert len(row) <= room
 
 
 def test_without_a_gateway_it_says_where_it_looked(folder: Path, say: Any) -> None:
