@@ -6,6 +6,7 @@ waited): what changes in between is refused, not answered blindly.
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from netproxy.app.cli.usage import EXIT_USAGE
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from netproxy.app.cli.gateways import Document
     from netproxy.app.cli.usage import UsageParser
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 # The answer was taken, and something else came of it: a rule that could not be written.
 EXIT_OTHERWISE = 1
 _YES = {"y", "yes"}
+# What the API takes at once: 64 answers, and 64 KiB with what stands around them.
+_MOST_ANSWERS = 64
+_PORTION_BYTES = 60_000
 
 
 def add_common(made: UsageParser) -> None:
@@ -123,22 +128,40 @@ def _send_group(options: argparse.Namespace, chosen: list[Found], answer: Docume
         {**answer, "approval_id": each.document["approval_id"], "seen": _seen(each.document)}
         for each in chosen
     ]
-    results = _asked(chosen[0], "/v1/answers", {"answers": answers})["results"]
     told = {each.document["approval_id"]: each.document for each in chosen}
-    statuses = []
-    for result in results:
-        problem, resolution = result["problem"], result["resolution"]
-        if options.json:
-            print_json({**result, "gateway": chosen[0].gateway.name})
-        elif problem is not None:
-            where = told[result["approval_id"]]["request"]["destination"]
-            write(f"not answered: {where}: {problem['detail']}")
-        else:
-            write(_happened(told[result["approval_id"]], resolution))
-        statuses.append(
-            Refused(problem).status if problem is not None else _status(answer, resolution)
-        )
-    return max(statuses, default=0)
+    return max(
+        _tell(options, chosen[0].gateway.name, told[result["approval_id"]], answer, result)
+        for some in _portions(answers)
+        for result in _asked(chosen[0], "/v1/answers", {"answers": some})["results"]
+    )
+
+
+def _portions(answers: list[Document]) -> Iterator[list[Document]]:
+    """As many at once as the API takes: a session may have more open questions than that."""
+    some: list[Document] = []
+    size = 0
+    for each in answers:
+        length = len(json.dumps(each)) + 2
+        if some and (len(some) == _MOST_ANSWERS or size + length > _PORTION_BYTES):
+            yield some
+            some, size = [], 0
+        some.append(each)
+        size += length
+    yield some
+
+
+def _tell(
+    options: argparse.Namespace, gateway: str, told: Document, answer: Document, result: Document
+) -> int:
+    """Say what came of the answer to one question of a group; the exit status for it."""
+    problem, resolution = result["problem"], result["resolution"]
+    if options.json:
+        print_json({**result, "gateway": gateway})
+    elif problem is not None:
+        write(f"not answered: {told['request']['destination']}: {problem['detail']}")
+    else:
+        write(_happened(told, resolution))
+    return Refused(problem).status if problem is not None else _status(answer, resolution)
 
 
 def _asked(one: Found, path: str, body: Document) -> Document:

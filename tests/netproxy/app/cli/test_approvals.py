@@ -218,6 +218,21 @@ def test_a_group_is_answered_together(gateway: ControlGateway, say: Any) -> None
     assert [given for given, _ in gateway.inbox.decided] == ["a-BBBB2222", "a-CCCC3333"]
 
 
+@pytest.mark.parametrize(
+    ("number", "words"), [(150, ()), (30, ("--comment", "\u00fc" * 2000))], ids=["many", "long"]
+)
+def test_a_group_of_any_size_is_answered_in_portions(
+    folder: Path, say: Any, number: int, words: tuple[str, ...]
+) -> None:
+    """The API takes 64 answers, and 64 KiB, at once; `max_pending` may be higher than that."""
+    asked = (question(f"a-{n:04}XX", asking(f"h{n}.test")) for n in range(number))
+    with control_gateway(folder, FakeInbox(*asked)) as made:
+        said = say("deny", "0007XX", "--group", *words)
+    assert (said.status, said.err) == (0, "")
+    assert len(said.out.splitlines()) == number
+    assert len({given for given, _ in made.inbox.decided}) == number
+
+
 def test_of_a_group_each_is_told(
     gateway: ControlGateway, say: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
