@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
     from otel import Record
 
 
+# A protocol, or a port behind a name, an IPv4 address or a bracket: IPv6 alone has colons, too.
+_NO_HOST = re.compile(r"://|^[^:]*:[0-9]+$|^[^:]*\.[^:]*:\*$|\]:")
+
+
 def add_selection(made: UsageParser) -> None:
     """Offer the options that `selected` reads."""
     made.add_argument("--run", metavar="ID", help="execution.id, r-…")
     made.add_argument("--session", metavar="ID", help="session.id or the session's name")
-    made.add_argument("--host", metavar="HOST", help="server.address; * stands for any text")
+    made.add_argument(
+        "--host", type=_host, metavar="HOST", help="server.address; * stands for any text"
+    )
     made.add_argument("--outcome", choices=("allow", "deny"))
     made.add_argument("--reason", choices=[str(reason) for reason in Reason], metavar="REASON")
     made.add_argument("--reviewer", metavar="NAME", help="of answers: who gave them")
@@ -36,6 +43,18 @@ def add_selection(made: UsageParser) -> None:
     made.add_argument("--connection", metavar="ID", help="connection.id: all that came of it")
     made.add_argument("--approval", metavar="ID", help="approval.id: a question and its answer")
     add_period(made)
+
+
+def _host(text: str) -> str:
+    """Read a host as records have it. With a protocol or a port it would match nothing, in silence.
+
+    Listings show it with its port, and people copy that.
+    """
+    if _NO_HOST.search(text):
+        raise ArgumentTypeError(
+            f"'{visible(text, limit=300)}' is more than a host: leave the rest out"
+        )
+    return host_pattern(text)
 
 
 def _event(text: str) -> str:
@@ -54,7 +73,7 @@ def selected(made: UsageParser, options: Namespace, damage: Damage) -> Iterator[
     wanted = Filter(
         run=options.run,
         sessions=options.session and _sessions(directory, options.session),
-        host=options.host and host_pattern(options.host),
+        host=options.host,
         outcome=options.outcome,
         reason=options.reason,
         reviewer=options.reviewer,

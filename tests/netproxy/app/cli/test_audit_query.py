@@ -59,6 +59,21 @@ def test_query(capsys: Capture, two_runs: Path, options: list[str], numbers: lis
     assert (status, err) == (0, "")
 
 
+@pytest.mark.parametrize(
+    "text", ["a.example:443", "https://a.example", "192.0.2.1:80", "[2001:db8::1]:443", "*.x:*"]
+)
+def test_a_host_with_more_than_a_host_is_not_taken_for_one_without_records(
+    capsys: Capture, two_runs: Path, text: str
+) -> None:
+    err = usage_error(capsys, "query", "--host", text, "--audit-dir", two_runs)
+    assert f"'{text}' is more than a host: leave the rest out" in err
+
+
+@pytest.mark.parametrize("text", ["2001:db8::1", "[2001:db8::1]", "::1", "*.example", "2001:*"])
+def test_an_address_of_ipv6_is_a_host(capsys: Capture, two_runs: Path, text: str) -> None:
+    assert run(capsys, "query", "--host", text, "--audit-dir", two_runs)[0] == 0
+
+
 def test_a_sessions_name_finds_all_of_it_though_only_its_start_has_it(
     capsys: Capture, tmp_path: Path
 ) -> None:
