@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from netproxy.policy import problems
+from netproxy.policy.later import Later
 from netproxy.policy.toml_places import Path, Places
 
 
@@ -33,6 +34,8 @@ class Outer(BaseModel):
     one: Inner = Inner()
     many: list[Inner] | None = None
     named: dict[str, Inner] | None = None
+    late: Annotated[Any, Later(lambda: Inner)] | None = None
+    late_ones: list[Annotated[Any, Later(lambda: Inner)]] | None = None
     count: int = 0
 
 
@@ -43,6 +46,9 @@ class Outer(BaseModel):
         ({"one": {"color": 1}}, ("one", "color"), "unknown key, did you mean colour?"),
         ({"many": [{"color": 1}]}, ("many", 0, "color"), "unknown key, did you mean colour?"),
         ({"named": {"count": {"color": 1}}}, ("named", "count", "color"), "unknown key, did you"),
+        ({"late": {"color": 1}}, ("late", "color"), "unknown key, did you mean colour?"),
+        ({"late_ones": [{"color": 1}]}, ("late_ones", 0, "color"), "unknown key, did you mean col"),
+        ({"late": 3}, ("late",), "must be a table"),
         ({"zzz": 1}, ("zzz",), "unknown key"),
         ({"one": {"colour": "rad"}}, ("one", "colour"), "'rad' is not one of red, green, did you"),
         ({"one": {"colour": 3}}, ("one", "colour"), "must be one of red, green"),
