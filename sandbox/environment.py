@@ -13,7 +13,7 @@ from otel.values import dataclass
 from sandbox.inheritance import RESERVED, EnvironmentPolicy, inherited, is_among
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from sandbox.model import ProxyAddresses
 
@@ -102,12 +102,10 @@ def child_environment(  # noqa: PLR0913  # what a run has of its own, and of its
 ) -> Environment:
     """What the policy leaves of the caller's environment, with `ours` and the table on top.
 
-    A proxy variable that was asked for by name is as it was asked for, in the other case too:
-    clients differ in which of the two they obey, empty or not. `connect_command` opens
-    one tunnel when HOST and PORT are appended to it. Inside a fence /tmp is private, and a TMPDIR
-    that points elsewhere would be read-only, so it is moved there. `usable` are unix sockets that
-    can be reached from inside. Without `proxies` no client is told of one, the caller's neither:
-    with it he would wait for a host that he can't reach.
+    `connect_command` opens one tunnel when HOST and PORT are appended to it. Inside a fence /tmp is
+    private, and a TMPDIR that points elsewhere would be read-only, so it is moved there. `usable`
+    are unix sockets that can be reached from inside. Without `proxies` no client is told of one,
+    the caller's neither: with it he would wait for a host that he can't reach.
     """
     http_host, _, http_port = addresses.http.rpartition(":")
     places = {
@@ -119,15 +117,7 @@ def child_environment(  # noqa: PLR0913  # what a run has of its own, and of its
     }
     kept = inherited(parent, policy, fenced=fenced, usable=usable)
     environment = dict(kept.variables)
-    for row in TABLE:
-        for name in row.names:
-            if name in kept.explicit:
-                continue
-            environment.pop(name, None)
-            if (other := name.swapcase()) in kept.explicit:
-                environment[name] = environment[other]
-            elif proxies:
-                environment[name] = row.value.format_map(places)
+    _set_proxies(environment, kept.explicit, places if proxies else None)
     for row in MARKERS:
         environment |= dict.fromkeys(row.names, row.value.format_map(places))
     environment |= ours
@@ -140,6 +130,25 @@ def child_environment(  # noqa: PLR0913  # what a run has of its own, and of its
         variables=environment,
         withheld=tuple(sorted(parent.keys() - environment.keys())),
     )
+
+
+def _set_proxies(
+    environment: dict[str, str], explicit: Collection[str], places: Mapping[str, str] | None
+) -> None:
+    """Put the table's rows in, or take them out.
+
+    A variable that was asked for by name is as it was asked for, in the other case too: clients
+    differ in which of the two they obey, empty or not.
+    """
+    for row in TABLE:
+        for name in row.names:
+            if name in explicit:
+                continue
+            environment.pop(name, None)
+            if (other := name.swapcase()) in explicit:
+                environment[name] = environment[other]
+            elif places is not None:
+                environment[name] = row.value.format_map(places)
 
 
 def joined_environment(outer: Mapping[str, str], policy: EnvironmentPolicy) -> dict[str, str]:
