@@ -6,7 +6,6 @@ of reviewers stay within one line and one string, whatever they hold.
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 from netproxy.policy import toml_text
@@ -42,6 +41,8 @@ def rule_table(
 
 def has_rule(text: str, destination: Destination, verdict: Verdict) -> bool:
     """Whether a file holds such a table, in any profile. Raises `ValueError`: it is no TOML."""
+    import tomllib  # few sessions have such an answer from before
+
     wanted = {
         "host": destination.host,
         "ports": [destination.port],
