@@ -9,13 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from netproxy.policy.fields import AuditMode, Strict
+from netproxy.policy.fields import BYTES_LIMIT, YEAR_SECONDS, AuditMode, Strict
 
 _MIB = 1024 * 1024
-_DAY_SECONDS = 86400
-_YEAR_SECONDS = 366 * _DAY_SECONDS
-# TOML's integers end there.
-_BYTES_LIMIT = 2**63 - 1
 
 
 class SinkTable(Strict):
@@ -59,7 +55,7 @@ class Audit(Strict):
     stall_seconds: (
         Annotated[
             float,
-            Field(gt=0, le=_YEAR_SECONDS, description="a sink that got nothing so long is told"),
+            Field(gt=0, le=YEAR_SECONDS, description="a sink that got nothing so long is told"),
         ]
         | None
     ) = None
@@ -68,7 +64,7 @@ class Audit(Strict):
             int,
             Field(
                 ge=1024 * 1024,
-                le=_BYTES_LIMIT,
+                le=BYTES_LIMIT,
                 description="so much may wait for a required sink before requests are refused",
             ),
         ]
@@ -86,7 +82,7 @@ class Audit(Strict):
     segment_seconds: (
         Annotated[
             float,
-            Field(ge=60, le=366 * _DAY_SECONDS, description="a new file at this age"),
+            Field(ge=60, le=YEAR_SECONDS, description="a new file at this age"),
         ]
         | None
     ) = None

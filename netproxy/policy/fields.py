@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 # A reason is read on one line of a terminal, in a question and in every refusal.
 _LINE_LENGTH = 200
 _DAY_SECONDS = 86400
+YEAR_SECONDS = 366 * _DAY_SECONDS
+# TOML's integers end there.
+BYTES_LIMIT = 2**63 - 1
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 
 # What editors check: never narrower than the parsers. Host names may be international.

@@ -9,15 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from netproxy.policy.fields import Strict
+from netproxy.policy.fields import BYTES_LIMIT, YEAR_SECONDS, Strict
 
 # A number that is an hour old tells nobody anything.
 _INTERVAL_LIMIT_SECONDS = 3600
 # Each takes two descriptors, and Linux gives a process a million (fs.nr_open).
 _CONNECTIONS_LIMIT = 500_000
-_YEAR_SECONDS = 366 * 24 * 3600
-# TOML's integers end there.
-_BYTES_LIMIT = 2**63 - 1
 # More than any machine can do is no limit.
 _RATE_LIMIT = 1_000_000
 
@@ -39,22 +36,22 @@ class Limits(Strict):
         | None
     ) = None
     bytes_per_run: (
-        Annotated[int, Field(ge=1, le=_BYTES_LIMIT, description="both directions together")] | None
+        Annotated[int, Field(ge=1, le=BYTES_LIMIT, description="both directions together")] | None
     ) = None
     tunnel_bytes: (
         Annotated[
-            int, Field(ge=1, le=_BYTES_LIMIT, description="both directions of one tunnel together")
+            int, Field(ge=1, le=BYTES_LIMIT, description="both directions of one tunnel together")
         ]
         | None
     ) = None
     idle_seconds: (
         Annotated[
-            float, Field(gt=0, le=_YEAR_SECONDS, description="a tunnel in which nothing moves")
+            float, Field(gt=0, le=YEAR_SECONDS, description="a tunnel in which nothing moves")
         ]
         | None
     ) = None
     lifetime_seconds: (
-        Annotated[float, Field(gt=0, le=_YEAR_SECONDS, description="a tunnel, however busy")] | None
+        Annotated[float, Field(gt=0, le=YEAR_SECONDS, description="a tunnel, however busy")] | None
     ) = None
 
 
