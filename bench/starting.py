@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 BARE, OWN, HANDED = "bare bwrap", "netproxy run", "netproxy run, handed over"
+WITH_FILE = "netproxy run, with a file"
+_FILE = '[profiles.default.network]\nallow = ["a.test"]\n'
 _BWRAP = "bwrap --unshare-all --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp -- true"
 _STARTED = b'"netproxy.gateway.started"'
 # Two cores, a hundred sandboxes: more than that is no start any more.
@@ -37,7 +39,8 @@ def start(runs: int, at_once: int) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="netproxy-bench-") as name:
         own, served = _Home(Path(name), "own"), _Home(Path(name), "served")
         with served.gateway():
-            times = _in_turn({BARE: _BWRAP.split(), OWN: own.run, HANDED: served.run}, runs)
+            commands = {BARE: _BWRAP.split(), OWN: own.run, WITH_FILE: own.run_with_file()}
+            times = _in_turn({**commands, HANDED: served.run}, runs)
             if (others := served.gateways() - 1) > 0:
                 raise BenchFailed(f"{HANDED}: {others} had a gateway of their own")
             for row, values in times.items():
@@ -80,7 +83,16 @@ class _Home:
         self._audit = self._folder / "audit"
         self._netproxy = ["env", f"XDG_RUNTIME_DIR={self._sockets}", *NETPROXY_COMMAND]
         self._options = ["--ask", "never", "--no-project", "--audit-dir", str(self._audit)]
-        self.run = [*self._netproxy, "run", *self._options, "--", "true"]
+        self.run = self._run(*self._options)
+
+    def _run(self, *options: str) -> list[str]:
+        return [*self._netproxy, "run", *options, "--", "true"]
+
+    def run_with_file(self) -> list[str]:
+        """The same, with settings to read: one rule."""
+        file = self._folder / "config.toml"
+        file.write_text(_FILE)
+        return self._run(*self._options, "--config", str(file))
 
     @contextmanager
     def gateway(self) -> Iterator[None]:

@@ -144,7 +144,7 @@ def _fail(log: RunLog, text: str, status: int) -> int:
 
 
 def _record(trail: AuditTrail, *events: Event) -> None:
-    """All of them, or none: a signal waits."""
+    """A signal waits until all of them are written."""
     with held_back():
         for event in events:
             trail.record(event)

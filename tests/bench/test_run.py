@@ -65,6 +65,7 @@ def test_starts_beside_bare_bwrap() -> None:
         "0 of them handed over",
         "2 of them handed over",
     ]
+    assert "\nnetproxy run, with a file  median " in done.stdout
     assert sum(line.startswith("bar: ") for line in done.stdout.splitlines()) == 2
 
 
