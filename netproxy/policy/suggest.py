@@ -169,7 +169,9 @@ def as_toml(found: Suggestions, profile: str) -> str:
 
 
 def _toml_lines(found: Suggestions, profile: str) -> Iterator[str]:
-    yield f"# {len(found.rules)} rules cover what people approved and no rule allows yet."
+    count = len(found.rules)
+    cover = "rule covers" if count == 1 else "rules cover"
+    yield f"# {count} {cover} what people approved and no rule allows yet."
     domain = None
     for rule in found.rules:
         if rule.group != domain:

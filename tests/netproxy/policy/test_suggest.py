@@ -173,6 +173,11 @@ def test_who_got_both_answers_is_a_yes() -> None:
     assert (len(found.rules), found.denied) == (1, ())
 
 
+def test_one_rule_is_spoken_of_as_one() -> None:
+    found = suggest(history(answered(to("a.example.org:443"))), policy())
+    assert as_toml(found, "dev").startswith("# 1 rule covers what people approved ")
+
+
 def test_what_a_rule_denies_already_is_not_said_again() -> None:
     where = to("a.example.org:443")
     assert suggest(history(answered(where, yes=False)), policy(deny("*"))).denied == ()

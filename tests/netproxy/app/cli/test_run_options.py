@@ -118,6 +118,7 @@ def test_two_calls_share_nothing() -> None:
         (["--ask", "nevr", "true"], "did you mean never?"),
         (["--on-denial", "blok", "true"], "did you mean block?"),
         (["--timeout", "0", "true"], "'0' is not a number of seconds above 0"),
+        (["--timeout", "1e9", "true"], "'1e9' is not a number of seconds above 0, as 90 or 0.5"),
         (["--timeout", "-1", "true"], "'-1' is not a number"),
         (["--timeout", "inf", "true"], "'inf' is not a number"),
         (["--timeout", "1e3", "true"], "'1e3' is not a number"),
