@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 BARE, OWN, HANDED = "bare bwrap", "netproxy run", "netproxy run, handed over"
+BARE_LAUNCHER = "bare Python launcher"
 WITH_FILE = "netproxy run, with a file"
 _FILE = '[profiles.default.network]\nallow = ["a.test"]\n'
 _BWRAP = "bwrap --unshare-all --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp -- true"
+_BARE_LAUNCHER = (sys.executable, "-P", str(Path(__file__).with_name("bare_launcher.py")))
 _STARTED = b'"netproxy.gateway.started"'
 # Two cores, a hundred sandboxes: more than that is no start any more.
 _PATIENCE_SECONDS = 120.0
@@ -39,8 +42,14 @@ def start(runs: int, at_once: int) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="netproxy-bench-") as name:
         own, served = _Home(Path(name), "own"), _Home(Path(name), "served")
         with served.gateway():
-            commands = {BARE: _BWRAP.split(), OWN: own.run, WITH_FILE: own.run_with_file()}
-            times = _in_turn({**commands, HANDED: served.run}, runs)
+            commands = {
+                BARE: _BWRAP.split(),
+                BARE_LAUNCHER: _BARE_LAUNCHER,
+                OWN: own.run,
+                WITH_FILE: own.run_with_file(),
+                HANDED: served.run,
+            }
+            times = _in_turn(commands, runs)
             if (others := served.gateways() - 1) > 0:
                 raise BenchFailed(f"{HANDED}: {others} had a gateway of their own")
             for row, values in times.items():

@@ -65,7 +65,8 @@ def test_starts_beside_bare_bwrap() -> None:
         "0 of them handed over",
         "2 of them handed over",
     ]
-    assert "\nnetproxy run, with a file  median " in done.stdout
+    for row in ("bare Python launcher", "netproxy run, with a file"):
+        assert f"\n{row:<26} median " in done.stdout
     assert sum(line.startswith("bar: ") for line in done.stdout.splitlines()) == 2
 
 
