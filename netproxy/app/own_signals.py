@@ -6,15 +6,18 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
+from netproxy.app.called_off import held_back, taken
 from netproxy.app.hang_up import FORWARDED, LOOK_AGAIN_SECONDS, HangUp
 from sandbox.linux.wake_up import awake_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from sandbox.command import Command
+    from sandbox.process import Fence
 
 _TERMINAL_STOPS = (signal.SIGTTIN, signal.SIGTTOU)
 
@@ -46,7 +49,6 @@ class OwnSignals:
 
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in (*FORWARDED, signal.SIGHUP)}
-        self._command.on_stop = self._stopped
         for number in FORWARDED:
             self._loop.add_signal_handler(number, self._command.signal, number)
         self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
@@ -61,6 +63,13 @@ class OwnSignals:
             signal.signal(number, handler)
         for look in self._looks:
             look.cancel()
+
+    def had_come(self, number: int) -> None:
+        """Pass one on that came before there was a command to have it."""
+        if number == signal.SIGHUP:
+            self._hung_up()
+        else:
+            self._command.signal(number)
 
     def _hung_up(self) -> None:
         """A hang-up is the command's; any other SIGHUP asks for a reload, which never harms."""
@@ -79,7 +88,7 @@ class OwnSignals:
         self._command.signal(signal.SIGHUP)
         return True
 
-    def _stopped(self, number: int) -> None:
+    def stopped(self, number: int) -> None:
         """The command stopped: so do we, unless it only waits for the terminal that we have."""
         relay = self._command.relay
         if relay is not None:
@@ -108,3 +117,18 @@ class OwnSignals:
             else:
                 os.killpg(os.getpgrp(), number)
         self._loop.add_signal_handler(signal.SIGTSTP, self._command.signal, signal.SIGTSTP)
+
+
+@asynccontextmanager
+async def released(
+    fence: Fence, request_reload: Callable[[], None], *, ends_at: float | None
+) -> AsyncIterator[tuple[Command, OwnSignals]]:
+    """Let the command run. From its first moment on what is sent to us is the command's."""
+    with ExitStack() as until_its_end:
+        with held_back():
+            command = await fence.release()
+            signals = OwnSignals(command, request_reload, ends_at=ends_at)
+            until_its_end.enter_context(signals)
+            if (number := taken()) is not None:
+                signals.had_come(number)
+        yield command, signals

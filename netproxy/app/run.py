@@ -331,27 +331,28 @@ class _Execution:
     async def _supervise_until(
         self, ends_at: float | None, run: Run, fence: Fence, listeners: Listeners
     ) -> Outcome:
-        from netproxy.app.own_signals import OwnSignals
+        from netproxy.app.own_signals import released
         from netproxy.app.reception import Reception
         from netproxy.app.supervisor import Supervisor
 
         screen = RelayScreen()
-        command = await fence.release()
-        listeners = replace(listeners, calls=fence.calls, places=self._doors.places)
-        signals = OwnSignals(command, run.reload_wanted.set, ends_at=ends_at)
-        async with Reception(listeners, lambda: self._gateway(run, listeners, screen)) as reception:
-            screen.relay = command.relay
-            if command.relay is not None:
-                command.relay.start(foreground=starts_in_foreground(self._streams))
-            supervisor = Supervisor(
-                command,
-                self._token,
-                run.trail,
-                timeout_seconds=None if ends_at is None else ends_at - time.monotonic(),
-                close_connections=reception.close_all,
-                signals=signals,
-            )
-            outcome = await supervisor.watch()
+        reload = run.reload_wanted.set
+        async with released(fence, reload, ends_at=ends_at) as (command, signals):
+            listeners = replace(listeners, calls=fence.calls, places=self._doors.places)
+            desk = Reception(listeners, lambda: self._gateway(run, listeners, screen))
+            async with desk as reception:
+                screen.relay = command.relay
+                if command.relay is not None:
+                    command.relay.start(foreground=starts_in_foreground(self._streams))
+                command.on_stop = signals.stopped
+                supervisor = Supervisor(
+                    command,
+                    self._token,
+                    run.trail,
+                    timeout_seconds=None if ends_at is None else ends_at - time.monotonic(),
+                    close_connections=reception.close_all,
+                )
+                outcome = await supervisor.watch()
         self._mid_line = command.relay is not None and command.relay.is_mid_line
         return outcome
 

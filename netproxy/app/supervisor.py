@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from netproxy.model import CloseReason
@@ -18,7 +17,6 @@ from sandbox.command import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from netproxy.model import Decision, Destination, Request
     from netproxy.ports import AuditSink
@@ -96,7 +94,7 @@ class Supervised(Protocol):
 class Supervisor:
     """Owns a running command until `watch` returned; then nothing of it is left."""
 
-    def __init__(  # noqa: PLR0913 what one run has to do with
+    def __init__(
         self,
         command: Supervised,
         token: CancellationToken[Denial],
@@ -104,27 +102,24 @@ class Supervisor:
         *,
         timeout_seconds: float | None,
         close_connections: Callable[[CloseReason], None],
-        signals: AbstractContextManager[object] | None = None,
     ) -> None:
         self._command = command
         self._token = token
         self._audit = audit
         self._timeout_seconds = timeout_seconds
         self._close_connections = close_connections
-        self._signals = signals or nullcontext()
         self._loop = asyncio.get_running_loop()
 
     async def watch(self) -> Outcome:
         """Wait for the first of end, denial and time-out. Kills and reaps whatever is left."""
         cancelled = self._loop.create_future()
         self._token.on_cancel(lambda _: self._cancel(cancelled))
-        with self._signals:
-            await asyncio.wait(
-                {self._command.ended, cancelled},
-                timeout=self._timeout_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            return await self._finish()
+        await asyncio.wait(
+            {self._command.ended, cancelled},
+            timeout=self._timeout_seconds,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        return await self._finish()
 
     def _cancel(self, cancelled: asyncio.Future[None]) -> None:
         """Before the refusal is answered: a command that is to end has no last word about it."""

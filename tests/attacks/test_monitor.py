@@ -42,16 +42,15 @@ def monitor_below(ancestor: int) -> int:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
-                parents[int(entry.name)] = int(
-                    (entry / "stat").read_text().split(")")[1].split()[1]
-                )
+                behind_name = (entry / "stat").read_bytes().rpartition(b")")[2]
+                parents[int(entry.name)] = int(behind_name.split()[1])
     for pid in sorted(parents, reverse=True):
-        above, name = pid, ""
+        above, name = pid, b""
         with suppress(OSError):
-            name = Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]
+            name = Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0]
         while above in parents and above != ancestor:
             above = parents[above]
-        if above == ancestor and "python" in name and pid != ancestor:
+        if above == ancestor and b"python" in name and pid != ancestor:
             return pid
     raise AssertionError("no monitor runs")
 

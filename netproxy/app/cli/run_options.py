@@ -204,7 +204,9 @@ def _rule(effect: Effect) -> Callable[[str], Rule | BundleUse]:
 def read_seconds(text: str) -> float:
     """Read a time above 0, as an option's type."""
     if not _SECONDS.fullmatch(text) or not float(text):
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number of seconds above 0, as 90 or 0.5")
+        raise argparse.ArgumentTypeError(
+            f"{shown(text)} is not a number of seconds above 0, as 90 or 0.5"
+        )
     return float(text)
 
 

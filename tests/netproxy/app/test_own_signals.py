@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from netproxy.app.own_signals import OwnSignals
+from netproxy.app.called_off import CalledOff, unwinding
+from netproxy.app.own_signals import OwnSignals, released
 from tests.support.loops import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    import sandbox.process
     from netproxy.app.hang_up import HangUp
     from sandbox.command import Command
 
@@ -23,7 +23,6 @@ class FakeCommand:
     """A command that notes what it is sent."""
 
     relay = None
-    on_stop: Callable[[int], None]
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -78,6 +77,38 @@ def test_what_is_sent_to_us_reaches_the_command_and_later_ends_nobody() -> None:
         return command.told
 
     assert asyncio.run(story()) == [f"signal {signal.SIGUSR1:d}"]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        pytest.param(signal.SIGTERM, [f"signal {signal.SIGTERM:d}"], id="SIGTERM"),
+        pytest.param(signal.SIGINT, [f"signal {signal.SIGINT:d}"], id="SIGINT"),
+        pytest.param(signal.SIGHUP, ["reload"], id="SIGHUP"),
+    ],
+)
+def test_what_comes_while_the_command_starts_is_the_commands(
+    number: signal.Signals, told: list[str]
+) -> None:
+    """It runs, and may have said so, before we know its process."""
+
+    class Fence:
+        async def release(self) -> FakeCommand:
+            os.kill(os.getpid(), number)
+            return command
+
+    async def story() -> None:
+        fence = cast("sandbox.process.Fence", Fence())
+        async with released(fence, lambda: command.told.append("reload"), ends_at=None):
+            await until(lambda: command.told)
+
+    command = FakeCommand()
+    with unwinding():
+        try:
+            asyncio.run(story())
+        except (CalledOff, KeyboardInterrupt) as called_off:
+            raise AssertionError("the run was called off") from called_off
+    assert command.told == told
 
 
 def test_whoever_heard_them_before_hears_them_afterwards() -> None:
