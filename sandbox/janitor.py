@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import time
 from contextlib import suppress
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 # The command's processes die with ours within milliseconds (die-with-parent); then nobody is left
 # who could make what is removed.
 _DYING_SECONDS = 0.2
+# Until bwrap has said what its child is: milliseconds, but a hundred may start at once.
+_HEARING_SECONDS = 10.0
 _RELEASED = b"."
 _WORD_BYTES = 64
 # linux/pidfd.h, since Linux 6.9.
@@ -28,12 +31,17 @@ _PROCESS_GROUP = 1 << 2
 class Janitor:
     """Make it before there are threads (it forks), and before what it shall end. `dismiss` it."""
 
-    def __init__(self, held: Iterable[int], release: Callable[[], None]) -> None:
-        """`held`: what it keeps open for `release`, which it calls if we were killed."""
+    def __init__(
+        self, held: Iterable[int], release: Callable[[], None], *, info: int | None = None
+    ) -> None:
+        """`held`: what it keeps open for `release`, which it calls if we were killed.
+
+        `info`: where bwrap reports, if we don't live to say which process it is.
+        """
         theirs, self._ours = os.pipe2(os.O_CLOEXEC)
         self.pid = os.fork()
         if self.pid == 0:
-            _wait(theirs, held, release)
+            _wait(theirs, held, release, info)
         os.close(theirs)
 
     def started(self, pid: int) -> None:
@@ -72,12 +80,12 @@ class _Group:
                 os.killpg(self._pid, signal.SIGKILL)
 
 
-def _wait(pipe: int, held: Iterable[int], release: Callable[[], None]) -> None:
+def _wait(pipe: int, held: Iterable[int], release: Callable[[], None], info: int | None) -> None:
     """Run in the forked child; never returns. Keeps nothing of ours open but what is held."""
     group: _Group | None = None
     try:
         os.setsid()
-        kept = sorted({pipe, *held})
+        kept = sorted({pipe, *held} if info is None else {pipe, info, *held})
         for before, after in zip([-1, *kept], [*kept, 1 << 20], strict=True):
             os.closerange(before + 1, after)
         while word := os.read(pipe, _WORD_BYTES):
@@ -87,7 +95,21 @@ def _wait(pipe: int, held: Iterable[int], release: Callable[[], None]) -> None:
                 group = _Group(int(word))
         if group is not None:
             group.end()
+        elif info is not None:
+            _hear_out(info)
         time.sleep(_DYING_SECONDS)
         release()
     finally:
         os._exit(0)
+
+
+def _hear_out(info: int) -> None:
+    """Let bwrap say what its child is, to its end: it may have started just before we were killed.
+
+    It goes on then, and ends by itself, as the monitor inside finds nobody. Without anybody to tell
+    it would end before it has given its child the word.
+    """
+    poll = select.poll()
+    poll.register(info, select.POLLIN)
+    while poll.poll(_HEARING_SECONDS * 1000) and os.read(info, _WORD_BYTES):
+        pass

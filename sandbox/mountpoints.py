@@ -101,9 +101,12 @@ class MountPoints:
             time.sleep(_RETRY_SECONDS)
         raise OSError(errno.ETIMEDOUT, "another run holds it", part.path)
 
-    def watch_over(self) -> None:
-        """Have them removed even if we are killed. Forks: before there are threads."""
-        self._janitor = Janitor(self._held.values(), lambda: _release(self._held))
+    def watch_over(self, info: int | None = None) -> None:
+        """Have them removed even if we are killed. Forks: before there are threads.
+
+        `info`: where bwrap will report, which is started next.
+        """
+        self._janitor = Janitor(self._held.values(), lambda: _release(self._held), info=info)
 
     def started(self, pid: int) -> None:
         """Have that process group ended, too, if we are killed; once somebody watches over it."""

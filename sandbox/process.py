@@ -105,7 +105,7 @@ class Fence:
         )
         words = bubblewrap.arguments(self.launch.plan, descriptors, directory=self.launch.directory)
         try:
-            self._points.watch_over()
+            self._points.watch_over(self._info)
             process = self._spawn([bwrap, *words], theirs, said, stderr, descriptors.all())
         finally:
             for descriptor in descriptors.all():

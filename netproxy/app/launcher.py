@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netproxy import VERSION
+from netproxy.app.built import abandon, built
 from netproxy.app.control_socket import (
     RUNS,
     ControlRefused,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sandbox.attended import Attended
-    from sandbox.process import Fence
 
 _EXIT_OURS = 125
 # A gateway that is busy with others' connections answers within milliseconds all the same.
@@ -128,37 +128,30 @@ def _launch(line: Line, order: dict[str, Any]) -> int:
     line.has_patience(_RECORD_SECONDS)
     for text in order["said"]:
         _say(text)
-    fence = None
     try:
-        fence = Fence(order["launch"], bwrap=order["bwrap"])
-        listeners = fence.complete(fence.listeners())
-        from sandbox.attended import Attended  # while the probe inside starts
+        with built(lambda: Fence(order["launch"], bwrap=order["bwrap"])) as fence:
+            listeners = fence.complete(fence.listeners())
+            from sandbox.attended import Attended  # while the probe inside starts
 
-        assert fence.init is not None, "with bwrap there is one"
-        try:
-            # Before anybody accepts there: the probe's own connections are taken back.
-            built = {"proof": fence.prove(listeners), "listeners": listeners}
-            line.send("built", {**built, "init": Handle(fence.init)})
-        finally:
-            listeners.close()  # the gateway has its own by now, and nobody else needs any
-        if (why := _refusal(line)) is not None:
-            fence.abandon()
-            return _fail(why)
-        # A signal of this moment waits until it can be passed on.
-        signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
-        command = Attended(fence)
+            assert fence.init is not None, "with bwrap there is one"
+            try:
+                # Before anybody accepts there: the probe's own connections are taken back.
+                proof = {"proof": fence.prove(listeners), "listeners": listeners}
+                line.send("built", {**proof, "init": Handle(fence.init)})
+            finally:
+                listeners.close()  # the gateway has its own by now, and nobody else needs any
+            if (why := _refusal(line)) is not None:
+                abandon(fence)
+                return _fail(why)
+            # A signal of this moment waits until it can be passed on.
+            signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+            command = Attended(fence)
     except FenceUnavailable as unavailable:
-        _abandon(fence)
         return _fail(f"can't build the sandbox: {unavailable}")
     except PlanRefused as refused:
-        _abandon(fence)
         return _fail(str(refused), os.EX_USAGE)
     except (SandboxError, OSError) as failed:
-        _abandon(fence)
         return _fail(f"the command could not be run: {_in_words(failed)}")
-    except BaseException:
-        _abandon(fence)
-        raise
     return _attend(line, command)
 
 
@@ -252,11 +245,6 @@ def _signals_passed(line: Line, command: Attended) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-def _abandon(fence: Fence | None) -> None:
-    if fence is not None:
-        fence.abandon()
 
 
 def _in_words(failed: Exception) -> str:

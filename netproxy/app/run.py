@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
+from netproxy.app.built import built
 from netproxy.app.called_off import held_back
 from netproxy.app.closing import closing_line, status_of
 from netproxy.app.control_socket import control_folder, control_of
@@ -274,8 +275,7 @@ class _Execution:
             listeners=listeners,
             added=self._telemetry.environment,
         )
-        fence = Fence(launch, bwrap=blueprint.bwrap)
-        try:
+        with built(lambda: Fence(launch, bwrap=blueprint.bwrap)) as fence:
             listeners = listeners or replace(fence.listeners(), exposed=self._doors.exposed)
             # The monitor starts inside meanwhile, and waits.
 
@@ -295,11 +295,7 @@ class _Execution:
                 go_on_only_if_held(proof, trail)
             _record(trail, blueprint.started(listeners))
             supervising = self._supervise(run, fence, listeners)
-            outcome = uvloop.run(exporting(supervising, self._settings, trail, journal))
-        except BaseException:
-            fence.abandon()
-            raise
-        return outcome
+            return uvloop.run(exporting(supervising, self._settings, trail, journal))
 
     def _run_of(self, policy: Policy, blueprint: Blueprint, trail: AuditTrail) -> Run:
         import asyncio

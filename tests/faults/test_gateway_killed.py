@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox.host import find_bwrap
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:
@@ -195,3 +196,36 @@ def test_nothing_is_left_of_a_sandbox_that_is_just_being_built(
     assert ended == ([] if number == signal.SIGKILL else [128 + number])
     assert len(netproxy.events("netproxy.session.started")) == 1
     assert len(netproxy.events("netproxy.session.ended")) == len(ended)
+
+
+# The real one; whoever starts it is ended before it has done anything.
+_BEHIND = """#!/bin/sh
+kill -{number} $PPID
+sleep 0.2
+exec {bwrap} "$@"
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_of_a_sandbox_that_has_just_been_begun(
+    me: Person, base: Path, number: signal.Signals
+) -> None:
+    """Nobody knows of bwrap yet, and it finds nobody to tell of its child: that would wait."""
+    netproxy = Netproxy(me, base)
+    (base / "bin").mkdir()
+    behind = _BEHIND.format(number=int(number), bwrap=find_bwrap(os.defpath))
+    (base / "bin" / "bwrap").write_text(behind)
+    (base / "bin" / "bwrap").chmod(0o755)
+    before = seen_on_the_machine(netproxy)
+    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--", "true")
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", _MAIN, *words],
+        cwd=netproxy.workspace,
+        env=netproxy.environment({"PATH": f"{base}/bin:{os.defpath}"}),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as run:
+        run.communicate(timeout=PATIENCE_SECONDS)  # nobody else holds the pipe
+    wait_for(lambda: not processes(str(netproxy.workspace)))
+    assert_nothing_is_left(netproxy, before)

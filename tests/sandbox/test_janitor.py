@@ -55,6 +55,30 @@ def test_what_waits_for_ever_is_ended_and_the_rest_released(tmp_path: Path, kern
     asyncio.run(until((tmp_path / "released").exists))
 
 
+# Killed before anybody was told which process bwrap is, which reports what its child is later.
+_STARTING = """
+import os, signal, subprocess, sys
+from sandbox import janitor
+info, theirs = os.pipe()
+mine = janitor.Janitor([], lambda: None, info=info)
+bwrap = (
+    "import os, signal, sys, time; signal.signal(signal.SIGPIPE, signal.SIG_DFL)\\n"
+    "while os.getppid() == int(sys.argv[3]): time.sleep(0.01)\\n"
+    "os.write(int(sys.argv[1]), b'{}'); open(sys.argv[2], 'w')"
+)
+words = [sys.executable, "-c", bwrap, str(theirs), sys.argv[1], str(os.getpid())]
+subprocess.Popen(words, pass_fds=[theirs], start_new_session=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_has_just_started_finds_somebody_to_report_to(tmp_path: Path) -> None:
+    """Else it ends before it has given its child the word."""
+    done = subprocess.run([sys.executable, "-c", _STARTING, str(tmp_path / "on")], check=False)
+    assert done.returncode == -signal.SIGKILL
+    asyncio.run(until((tmp_path / "on").exists))
+
+
 # A group that is not ours to end.
 _REFUSED = """
 import os, subprocess, time

@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 
+from netproxy.app.called_off import unwinding
 from netproxy.app.footing import unfit
 from netproxy.app.launcher import handed_over
 
@@ -20,8 +21,9 @@ def main(arguments: list[str]) -> int:
     # once more at the end of the process, takes 20 ms.
     gc.disable()
     try:
-        status = handed_over(arguments, os.environ) if unfit() is None else None
-        return _run(arguments) if status is None else status
+        with unwinding():
+            status = handed_over(arguments, os.environ) if unfit() is None else None
+            return _run(arguments) if status is None else status
     finally:
         gc.freeze()
 
@@ -53,11 +55,9 @@ def _run(arguments: list[str]) -> int:
     except InvalidSettings as invalid:
         sys.stderr.writelines(f"netproxy run: {problem}\n" for problem in invalid.problems)
         return os.EX_CONFIG  # 78
-    from netproxy.app.called_off import unwinding
     from netproxy.app.run import run
 
     # A project's file that appears later doesn't count: the command may have made it.
     has_project = any(source.layer is Layer.PROJECT for source in settings.sources)
     later = options if has_project else replace(options, no_project=True)
-    with unwinding():
-        return run(settings, os.environ, partial(load_settings, later, os.environ))
+    return run(settings, os.environ, partial(load_settings, later, os.environ))
