@@ -10,6 +10,7 @@ import errno
 import os
 import select
 import signal
+import socket
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 _DYING_SECONDS = 0.2
 # Until bwrap has said what its child is: milliseconds, but a hundred may start at once.
 _HEARING_SECONDS = 10.0
-_RELEASED = b"."
+_RELEASED, _HOLD = b".", b"h"
+# The most that one message takes (SCM_MAX_FD in the kernel's net/scm.h: 253).
+_AT_ONCE = 250
 _WORD_BYTES = 64
 # linux/pidfd.h, since Linux 6.9.
 _PROCESS_GROUP = 1 << 2
@@ -31,18 +34,26 @@ _PROCESS_GROUP = 1 << 2
 class Janitor:
     """Make it before there are threads (it forks), and before what it shall end. `dismiss` it."""
 
-    def __init__(
-        self, held: Iterable[int], release: Callable[[], None], *, info: int | None = None
-    ) -> None:
-        """`held`: what it keeps open for `release`, which it calls if we were killed.
+    def __init__(self, tidy: Callable[[], None], *, info: int | None = None) -> None:
+        """`tidy` is called, in its process, if we were killed.
 
         `info`: where bwrap reports, if we don't live to say which process it is.
         """
-        theirs, self._ours = os.pipe2(os.O_CLOEXEC)
+        self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if self.pid == 0:
-            _wait(theirs, held, release, info)
-        os.close(theirs)
+            _wait(theirs, tidy, info)
+        theirs.close()
+
+    def hold(self, descriptors: Iterable[int]) -> None:
+        """Have these kept open as well, until what we started is gone; then it tidies up."""
+        left = list(descriptors)
+        some: list[int] = []  # first it is to make room for them
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while some or left:
+                socket.send_fds(self._ours, [_HOLD], some)
+                self._ours.recv(1)  # the kernel counts what is on its way against our own limit
+                some, left = left[:_AT_ONCE], left[_AT_ONCE:]
 
     def started(self, pid: int) -> None:
         """Have that process group ended as well."""
@@ -51,13 +62,13 @@ class Janitor:
     def dismiss(self) -> None:
         """There is nothing left to do."""
         self._say(_RELEASED)
-        os.close(self._ours)
+        self._ours.close()
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
     def _say(self, word: bytes) -> None:
-        with suppress(BrokenPipeError):  # somebody killed it
-            os.write(self._ours, word)
+        with suppress(BrokenPipeError, ConnectionResetError):  # somebody killed it
+            self._ours.send(word)
 
 
 class _Group:
@@ -80,17 +91,23 @@ class _Group:
                 os.killpg(self._pid, signal.SIGKILL)
 
 
-def _wait(pipe: int, held: Iterable[int], release: Callable[[], None], info: int | None) -> None:
-    """Run in the forked child; never returns. Keeps nothing of ours open but what is held."""
+def _wait(orders: socket.socket, tidy: Callable[[], None], info: int | None) -> None:
+    """Run in the forked child; never returns. Keeps nothing of ours open but what it is given."""
     group: _Group | None = None
     try:
         os.setsid()
-        kept = sorted({pipe, *held} if info is None else {pipe, info, *held})
+        kept = sorted({orders.fileno()} if info is None else {orders.fileno(), info})
         for before, after in zip([-1, *kept], [*kept, 1 << 20], strict=True):
             os.closerange(before + 1, after)
-        while word := os.read(pipe, _WORD_BYTES):
-            if word.endswith(_RELEASED):
+        held: list[int] = []
+        while word := (message := socket.recv_fds(orders, _WORD_BYTES, _AT_ONCE))[0]:
+            held += message[1]
+            if word == _RELEASED:
                 return
+            if word == _HOLD:
+                _have_room()
+                orders.send(_HOLD)
+                continue
             with suppress(ProcessLookupError):  # it ended with us, just now
                 group = _Group(int(word))
         if group is not None:
@@ -98,7 +115,9 @@ def _wait(pipe: int, held: Iterable[int], release: Callable[[], None], info: int
         elif info is not None:
             _hear_out(info)
         time.sleep(_DYING_SECONDS)
-        release()
+        for descriptor in held:
+            os.close(descriptor)
+        tidy()
     finally:
         os._exit(0)
 
@@ -113,3 +132,11 @@ def _hear_out(info: int) -> None:
     poll.register(info, select.POLLIN)
     while poll.poll(_HEARING_SECONDS * 1000) and os.read(info, _WORD_BYTES):
         pass
+
+
+def _have_room() -> None:
+    """As many files as we may have: with thousands of repositories as many are held."""
+    from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+
+    most = getrlimit(RLIMIT_NOFILE)[1]
+    setrlimit(RLIMIT_NOFILE, (most, most))

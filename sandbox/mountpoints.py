@@ -64,6 +64,8 @@ class MountPoints:
             with _open_to_us(), _room_for(len(wanted)) as lowest:
                 for part in wanted:
                     self._claim(part, lowest)
+            if self._janitor is not None:
+                self._janitor.hold(self._held.values())
         except OSError as error:
             self.release()
             sweep(wanted)  # what was made, and could not be held any more
@@ -101,12 +103,13 @@ class MountPoints:
             time.sleep(_RETRY_SECONDS)
         raise OSError(errno.ETIMEDOUT, "another run holds it", part.path)
 
-    def watch_over(self, info: int | None = None) -> None:
-        """Have them removed even if we are killed. Forks: before there are threads.
+    def watch_over(self, parts: Iterable[Part], info: int | None = None) -> None:
+        """Have what is claimed next removed even if we are killed. Forks: before there are threads.
 
-        `info`: where bwrap will report, which is started next.
+        `info`: where bwrap will report, which is started behind that.
         """
-        self._janitor = Janitor(self._held.values(), lambda: _release(self._held), info=info)
+        wanted = tuple(parts)
+        self._janitor = Janitor(lambda: _swept(wanted), info=info)
 
     def started(self, pid: int) -> None:
         """Have that process group ended, too, if we are killed; once somebody watches over it."""
@@ -160,6 +163,10 @@ def _moved(opened: int, lowest: int) -> int:
     moved = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, lowest)
     os.close(opened)
     return moved
+
+
+def _swept(parts: Iterable[Part]) -> None:
+    sweep(parts)
 
 
 def sweep(parts: Iterable[Part]) -> tuple[str, ...]:

@@ -94,8 +94,9 @@ class Fence:
     ) -> subprocess.Popen[bytes]:
         assert self.launch.plan is not None
         demand_proc()
-        self._points.claim(self.launch.plan.missing)
         self._info, info = os.pipe2(os.O_CLOEXEC)
+        self._points.watch_over(self.launch.plan.missing, self._info)
+        self._points.claim(self.launch.plan.missing)
         block, self._block = os.pipe2(os.O_CLOEXEC)
         descriptors = bubblewrap.Descriptors(
             info=info,
@@ -105,7 +106,6 @@ class Fence:
         )
         words = bubblewrap.arguments(self.launch.plan, descriptors, directory=self.launch.directory)
         try:
-            self._points.watch_over(self._info)
             process = self._spawn([bwrap, *words], theirs, said, stderr, descriptors.all())
         finally:
             for descriptor in descriptors.all():

@@ -194,8 +194,16 @@ def _make_terminal(control: "_socket.socket", streams: str) -> int | None:
 
 def _await_order(control: "_socket.socket") -> None:
     """Nothing runs before the launcher says so; if it is gone, nothing runs at all."""
-    if control.recv(_MESSAGE_BYTES) != b"+":
+    if _hear(control) != b"+":
         os._exit(_EXEC_FAILED)
+
+
+def _hear(control: "_socket.socket") -> bytes:
+    """What the launcher says next; nothing when it is gone, also with what we said unread."""
+    try:
+        return control.recv(_MESSAGE_BYTES)
+    except ConnectionResetError:
+        return b""
 
 
 def _ignore_keys() -> list[int]:
@@ -312,10 +320,10 @@ def _watch(control: "_socket.socket", child: int, terminal: int | None) -> None:
             control.send(b"x%d" % status)
             # The launcher drains the terminal and then ends the namespace; leaving first would
             # hang the terminal up under output that was not read yet.
-            control.recv(_MESSAGE_BYTES)
+            _hear(control)
             return
         control.send(b"t%d" % os.WSTOPSIG(status))
-        order = control.recv(_MESSAGE_BYTES)
+        order = _hear(control)
         if not order:
             return
         if terminal is not None:

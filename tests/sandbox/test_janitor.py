@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from pathlib import Path
 from sandbox import janitor
 if sys.argv[2] == "old":
     janitor._PROCESS_GROUP = 1 << 20  # what a kernel does not know
-mine = janitor.Janitor([], Path(sys.argv[1]).touch)
+mine = janitor.Janitor(Path(sys.argv[1]).touch)
 words = ["sh", "-c", "sleep 60 & echo $!"]
 with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as leader:
     child = leader.stdout.readline()
@@ -60,7 +61,7 @@ _STARTING = """
 import os, signal, subprocess, sys
 from sandbox import janitor
 info, theirs = os.pipe()
-mine = janitor.Janitor([], lambda: None, info=info)
+mine = janitor.Janitor(lambda: None, info=info)
 bwrap = (
     "import os, signal, sys, time; signal.signal(signal.SIGPIPE, signal.SIG_DFL)\\n"
     "while os.getppid() == int(sys.argv[3]): time.sleep(0.01)\\n"
@@ -85,7 +86,8 @@ import os, subprocess, time
 from sandbox import janitor
 with subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, start_new_session=True) as theirs:
     os.setresuid(65534, 65534, 65534)
-    mine = janitor.Janitor([1], lambda: os.write(1, b"released"))
+    # Standard output is what it keeps.
+    mine = janitor.Janitor(lambda: os.write(1, b"released"), info=1)
     mine.started(theirs.pid)
     print(theirs.pid, flush=True)
     time.sleep(60)
@@ -109,15 +111,49 @@ def test_what_it_may_not_end_keeps_nothing_from_being_released() -> None:
 def test_one_that_is_dismissed_does_nothing(
     tmp_path: Path, say: Callable[[janitor.Janitor], None]
 ) -> None:
-    mine = janitor.Janitor([], (tmp_path / "released").touch)
+    mine = janitor.Janitor((tmp_path / "released").touch)
     say(mine)
     mine.dismiss()
     assert not (tmp_path / "released").exists()
 
 
 def test_one_that_was_killed_keeps_nobody(tmp_path: Path) -> None:
-    mine = janitor.Janitor([], tmp_path.touch)
+    mine = janitor.Janitor(tmp_path.touch)
     os.kill(mine.pid, signal.SIGKILL)
     os.waitpid(mine.pid, 0)
+    mine.hold([0])
     mine.started(1)
     mine.dismiss()
+
+
+# What is locked stays so, until all that we started is gone.
+_HOLDING = """
+import fcntl, os, resource, signal, sys
+from sandbox import janitor
+janitor._DYING_SECONDS = 60
+count = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_NOFILE, (count + 50, count + 100))
+mine = janitor.Janitor(lambda: None)
+held = [os.open(f"{sys.argv[1]}/{number}", os.O_RDWR | os.O_CREAT) for number in range(count)]
+for each in held:
+    fcntl.flock(each, fcntl.LOCK_SH)
+mine.hold(held)
+print(mine.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("count", [1, 600])
+def test_what_it_holds_nobody_else_takes(tmp_path: Path, count: int) -> None:
+    words = [sys.executable, "-c", _HOLDING, str(tmp_path), str(count)]
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    try:
+        for number in (0, count - 1):
+            with (
+                (tmp_path / str(number)).open() as file,
+                pytest.raises(BlockingIOError),
+            ):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.kill(int(done.stdout), signal.SIGKILL)

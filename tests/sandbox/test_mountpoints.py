@@ -250,20 +250,25 @@ def test_one_that_is_being_removed_is_waited_for_but_not_for_ever(
 
 _KILLED = """
 import sys, time
+from sandbox import mountpoints
 from sandbox.model import Part
-from sandbox.mountpoints import MountPoints
-points = MountPoints()
-points.claim([Part(path) for path in sys.argv[1:]])
-points.watch_over()
+points = mountpoints.MountPoints()
+parts = [Part(path) for path in sys.argv[2:]]
+points.watch_over(parts)
+if sys.argv[1] == "claimed":
+    points.claim(parts)
+else:
+    mountpoints._make(parts[0])
 print("ready", flush=True)
 time.sleep(60)
 """
 
 
-def test_a_janitor_removes_them_when_we_are_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["claimed", "made-and-not-held-yet"])
+def test_a_janitor_removes_them_when_we_are_killed(tmp_path: Path, when: str) -> None:
     path = tmp_path / ".vscode"
     with subprocess.Popen(
-        [sys.executable, "-c", _KILLED, str(path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _KILLED, when, str(path)], stdout=subprocess.PIPE, text=True
     ) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == "ready\n"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox.linux.kernel import in_memory
-from sandbox.linux.monitor import _take_orders
+from sandbox.linux.monitor import _hear, _take_orders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,3 +109,11 @@ def test_orders_have_no_end_that_is_too_far() -> None:
         socket.send_fds(ours, [b"o"], [orders])
         os.close(orders)
         assert _take_orders(theirs) == wanted
+
+
+def test_who_was_killed_with_something_unread_says_nothing_more() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        ours.send(b"r")
+        theirs.close()
+        assert _hear(ours) == b""
