@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _ENDING = signal.SIGTERM, signal.SIGHUP
 _USUAL = signal.SIG_DFL, signal.default_int_handler
+# Whoever is impatient sends several at once, and would break off what the first one began: the
+# records of an end. It takes less than this; who sends one later means it.
+_PATIENCE_SECONDS = 5.0
 
 
 class CalledOff(SystemExit):
@@ -39,6 +43,7 @@ class _Hold:
     def __init__(self) -> None:
         self.depth = 0
         self.waiting: int | None = None  # the first
+        self.called_off_at: float | None = None  # by the clock that only grows
 
 
 _hold = _Hold()
@@ -61,6 +66,7 @@ def unwinding() -> Iterator[None]:
         os.kill(os.getpid(), called_off.number)
         raise
     finally:
+        _hold.called_off_at = None
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -88,8 +94,8 @@ def _call_off(number: int, _: FrameType | None) -> None:
     if _hold.depth:
         _hold.waiting = _hold.waiting or number
         return
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    for each in _ENDING:  # the next one would break off what the first one began
-        signal.signal(each, signal.SIG_IGN)
-    raise CalledOff(number)
+    now, before = time.monotonic(), _hold.called_off_at
+    if before is not None and now - before < _PATIENCE_SECONDS:
+        return
+    _hold.called_off_at = now
+    raise KeyboardInterrupt if number == signal.SIGINT else CalledOff(number)

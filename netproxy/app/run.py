@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from netproxy.app.supervisor import Denial, Outcome
     from netproxy.policy.engine import Policy
     from netproxy.transport.server import ProxyServer
+    from otel import Evidence
     from otel.events import Event
     from sandbox.launch import ExposedPort, Listeners
 
@@ -202,14 +203,7 @@ class _Execution:
         )
         self._first_seq = journal.last_seq + 1
         try:
-            trail = self._trail(journal)
-            with held_back():
-                record_start(trail, journal, evidence)
-            outcome = self._run_recorded(blueprint, trail, journal)
-            self._notices += blueprint.afterwards()
-            if time.monotonic() - self._began > _EXPORT_SECONDS:
-                self._notices += waiting_for_sinks(settings, journal, self._first_seq)
-            status = self._record_closing(trail, outcome)
+            outcome, status = self._run_recorded(blueprint, journal, evidence)
             self._say_closing(outcome)
             self._telemetry.close(self._exited(outcome.status, outcome.cause).attributes())
             return status
@@ -241,15 +235,30 @@ class _Execution:
         self._telemetry.watch(trail, journal, self._settings.audit_directory)
         return trail
 
-    def _run_recorded(self, blueprint: Blueprint, trail: AuditTrail, journal: Journal) -> Outcome:
-        """What began on record ends there, also where something of ours fails in between."""
-        _record(trail, SessionStarted(session_name=self._settings.session_name))
+    def _run_recorded(
+        self, blueprint: Blueprint, journal: Journal, evidence: Evidence
+    ) -> tuple[Outcome, int]:
+        """What began on record ends there, whatever comes in between. With the exit status."""
+        trail = self._trail(journal)
+        is_open = False
         try:
-            return self._run_fenced(blueprint, trail, journal)
+            with held_back():
+                record_start(trail, journal, evidence)
+                trail.record(SessionStarted(session_name=self._settings.session_name))
+                is_open = True
+            outcome = self._run_fenced(blueprint, trail, journal)
+            self._notices += blueprint.afterwards()
+            if time.monotonic() - self._began > _EXPORT_SECONDS:
+                self._notices += waiting_for_sinks(self._settings, journal, self._first_seq)
+            with held_back():
+                status = self._record_closing(trail, outcome)
+                is_open = False
         except BaseException as error:
-            with suppress(AuditUnavailable):
-                self._record_end(trail, self._exited(status_of(error)))
+            if is_open:
+                with suppress(AuditUnavailable):
+                    self._record_end(trail, self._exited(status_of(error)))
             raise
+        return outcome, status
 
     def _record_end(self, trail: AuditTrail, exited: RunExited) -> None:
         ended = SessionEnded(session_name=self._settings.session_name)

@@ -198,19 +198,23 @@ def _on_record(service: Service, settings: Settings) -> int:
         )
         service.page = stack.enter_context(measured(measures, watched))
         service.tracing = stack.enter_context(traced(telemetry, journal.writer, log))
-        with held_back():
-            record_start(trail, journal, evidence)
+        is_open = False
         try:
             with held_back():
+                record_start(trail, journal, evidence)
+                is_open = True
                 trail.start_syncing()
             collect_seldom()
             aborted = uvloop.run(exporting(service.run(trail), settings, trail, journal))
+            with held_back():
+                trail.record(GatewayStopped(reason="signal", aborted=aborted))
+                is_open = False
         except BaseException as error:
-            is_told = isinstance(error, (CalledOff, KeyboardInterrupt))
-            with suppress(AuditError), held_back():
-                trail.record(GatewayStopped(reason="signal" if is_told else "failed"))
+            if is_open:
+                is_told = isinstance(error, (CalledOff, KeyboardInterrupt))
+                with suppress(AuditError), held_back():
+                    trail.record(GatewayStopped(reason="signal" if is_told else "failed"))
             raise
-        trail.record(GatewayStopped(reason="signal", aborted=aborted))
     return 0
 
 

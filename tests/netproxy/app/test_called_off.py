@@ -62,9 +62,44 @@ with unwinding():
     finally:
         tell(signal.SIGTERM)
         tell(signal.SIGHUP)
+        tell(signal.SIGINT)
         say("unwound")
 """
     assert story(text) == (-signal.SIGTERM, ["unwound"])
+
+
+def test_nor_what_ctrl_c_began() -> None:
+    text = """
+try:
+    with unwinding():
+        try:
+            tell(signal.SIGINT)
+        finally:
+            tell(signal.SIGINT)
+            tell(signal.SIGTERM)
+            say("unwound")
+except KeyboardInterrupt:
+    say("interrupted")
+"""
+    assert story(text) == (0, ["unwound", "interrupted"])
+
+
+def test_who_has_waited_and_sends_another_is_heard() -> None:
+    text = """
+from netproxy.app import called_off
+
+called_off._PATIENCE_SECONDS = 0.0
+with unwinding():
+    try:
+        tell(signal.SIGTERM)
+    finally:
+        try:
+            tell(signal.SIGHUP)
+        finally:
+            say("unwound")
+        say("not")
+"""
+    assert story(text) == (-signal.SIGHUP, ["unwound"])
 
 
 def test_what_is_ignored_stays_ignored() -> None:
