@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 class Crowd:
     """How many connections all runs of a gateway have together."""
 
-    __slots__ = ("count",)
+    __slots__ = ("count", "turned_away")
 
     def __init__(self) -> None:
         self.count = 0
+        self.turned_away = 0  # of those, who are only here to be told no
 
 
 class Capacity:
@@ -44,7 +45,7 @@ class Capacity:
         limits = self._limits
         if here >= limits.connections_per_run:
             return Overload.CONNECTIONS
-        if self._crowd.count >= limits.connections_total:
+        if self._crowd.count - self._crowd.turned_away >= limits.connections_total:
             return Overload.TOTAL
         # The kernel gives out the lowest number that is free: so many are in use.
         if descriptor >= self.last_descriptor:

@@ -307,17 +307,21 @@ class ProxyServer:
     def _add(self, connection: Connection) -> None:
         self.connections[connection] = None
         self._sweep.wake()
-        self._crowd.count += 1
-        self._turned_away += connection.is_turned_away
+        self._count(connection, 1)
 
     def _closed(self, connection: Connection) -> None:
         del self.connections[connection]
-        self._crowd.count -= 1
-        self._turned_away -= connection.is_turned_away
+        self._count(connection, -1)
         if self._left is not None and not self._left.done():
             self._left.set_result(None)
         if self._paused:
             self._resume()
+
+    def _count(self, connection: Connection, more: int) -> None:
+        self._crowd.count += more
+        if connection.is_turned_away:
+            self._turned_away += more
+            self._crowd.turned_away += more
 
     def _allowance(self) -> Allowance:
         return Allowance(

@@ -448,6 +448,24 @@ def test_one_runs_connections_count_for_all() -> None:
         assert near.server._crowd.count == 0
 
 
+def test_who_is_turned_away_takes_no_place_of_the_gateways_either() -> None:
+    limits = replace(
+        LIMITS, connections_per_run=1, connections_total=2, linger_seconds=PATIENCE_SECONDS
+    )
+    setting = Setting(policy=FakePolicy(Verdict.DENY, on_denial=OnDenial.BLOCK), limits=limits)
+    with proxy(setting) as near, ExitStack() as stack:
+        holder = stack.enter_context(near.http())
+        eventually(lambda: len(near.server.connections) == 1)
+        for _ in range(2):  # told no once they have asked, which they do not
+            stack.enter_context(near.http())
+        eventually(lambda: len(near.server.connections) == 3)
+        holder.close()
+        eventually(lambda: len(near.server.connections) == 2)
+        client, head = near.connect("a.test:443")
+        client.close()
+        assert head.startswith(b"HTTP/1.1 403 ")
+
+
 def test_who_is_turned_away_is_told_to_come_again_by_a_new_connection() -> None:
     """By the old one the answer would stay what it was, and the place be taken."""
     setting = Setting(
