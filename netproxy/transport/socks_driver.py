@@ -98,6 +98,15 @@ class SocksConnection(Connection):
         if self._association is not None:
             self._association.close_approved(approval_id, reason)
 
+    @override
+    def retire(self) -> None:
+        super().retire()
+        if self._association is not None:
+            self._association.retire(self._finished)
+
+    def _finished(self) -> None:
+        self.cut(CloseReason.FINISHED)
+
     def _hear(self) -> None:
         """Take what came; a task goes on when that is all. The callback."""
         handshake = self._handshake
@@ -215,6 +224,8 @@ class SocksConnection(Connection):
         address, port = association.port.address
         try:
             await self._client.send(reply(SocksReply.SUCCEEDED, address=address, port=port))
+            if self._is_retiring:  # it was asked for before
+                association.retire(self._finished)
             while await self._client.receive():
                 pass  # there is nothing to say on this connection any more
         finally:

@@ -21,7 +21,7 @@ from otel.events import AssociationClosed
 from otel.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from netproxy.config import Limits
     from netproxy.model import ApprovalId, Destination
@@ -95,6 +95,7 @@ class Association:
         self._refused: dict[Destination, float] = {}  # until when, soonest first
         self._sweeper: asyncio.TimerHandle | None = None
         self._has_complained = False
+        self._on_finished: Callable[[], None] | None = None  # from when it takes nothing new
         self._let_through = 0
         self._dropped = 0
 
@@ -123,9 +124,16 @@ class Association:
         for flow in tuple(self._flows.values()):
             flow.close_approved(approval_id, reason)
 
+    def retire(self, on_finished: Callable[[], None]) -> None:
+        """Take no new flow; call `on_finished` as soon as there is none."""
+        self._on_finished = on_finished
+        if not self._flows:
+            on_finished()
+
     async def aclose(self, reason: CloseReason) -> None:
         """Cut every flow and take no more; wait until nothing of it is left."""
         self.port.close()
+        self._on_finished = None
         self._together.count -= 1
         flows = tuple(self._flows.values())
         tasks = [flow.task for flow in flows if flow.task is not None]
@@ -186,7 +194,7 @@ class Association:
             # Our answers name their sender's address, and clients go on with that. It is the one
             # that was checked for this flow, so nothing is reached that was not allowed.
             flow = self._by_peer.get((destination.host, destination.port))
-        if flow is not None or self._was_refused(destination):
+        if flow is not None or self._on_finished is not None or self._was_refused(destination):
             return flow
         request = Request(
             destination=destination,
@@ -235,6 +243,8 @@ class Association:
             self._refuse(destination)
         elif self._by_peer.get(flow.peer) is flow:
             self._hand_over(flow.peer)
+        if self._on_finished is not None and not self._flows:
+            self._on_finished()
 
     def _hand_over(self, peer: Address) -> None:
         """Answers of this peer may have come by another name, too, whose flow goes on."""

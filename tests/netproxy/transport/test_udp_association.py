@@ -26,10 +26,12 @@ from tests.support.datagrams import Associated, Refused, header, peer
 from tests.support.fakes import FakeApprover, FakeAudit, FakePolicy, FakeResolver, answer, judgement
 from tests.support.late_loops import JumpingLoop, jump
 from tests.support.loops import PATIENCE_SECONDS
+from tests.support.origins import read_all
 from tests.support.proxies import LIMITS, LOOPBACK, Proxy, Setting, eventually, proxy
 
 if TYPE_CHECKING:
     from netproxy.transport import Readiness
+    from netproxy.transport.udp_association import Association
     from netproxy.transport.udp_ports import Address
 
 
@@ -46,12 +48,17 @@ def shared_ports(readiness: Readiness) -> SharedPorts:
     return SharedPorts(sock, readiness)
 
 
-def dropped(near: Proxy) -> int:
-    """How many datagrams its only association has not let through."""
+def the_only(near: Proxy) -> Association:
+    """Its association."""
     (connection,) = near.server.connections
     assert isinstance(connection, SocksConnection)
     assert connection._association is not None
-    return connection._association._dropped
+    return connection._association
+
+
+def dropped(near: Proxy) -> int:
+    """How many datagrams its only association has not let through."""
+    return the_only(near)._dropped
 
 
 def asking(approver: FakeApprover, **more: object) -> Setting:
@@ -445,6 +452,44 @@ def test_the_association_ends_with_its_connection() -> None:
         assert far.received == [b"one"]
 
 
+def test_an_association_without_flows_is_closed_by_draining() -> None:
+    with proxy() as near, associated(near) as client:
+        near.call(near.server.retire)
+        assert read_all(client.control) == b""
+        near.settle()
+    (ended,) = near.audit.of(AssociationClosed)
+    assert ended.close_reason == CloseReason.FINISHED.value
+
+
+def test_one_that_is_asked_for_while_it_drains_is_closed_as_soon_as_it_is_there() -> None:
+    with proxy() as near, near.socks() as client:
+        eventually(lambda: bool(near.server.connections))
+
+        def ask_and_drain() -> None:
+            """The loop looks only when this is over: it is asked for before."""
+            client.sendall(b"\x05\x01\x00\x05\x03\x00\x01" + bytes(6))
+            near.server.retire()
+
+        near.call(ask_and_drain)
+        assert read_all(client)[:4] == b"\x05\x00\x05\x00"
+
+
+def test_while_it_drains_a_flow_goes_on_and_no_other_begins() -> None:
+    with peer() as far, peer() as other, proxy() as near, associated(near) as client:
+        client.send("127.0.0.1", far.port, b"one")
+        assert client.receive()[2] == b"one"
+        near.call(near.server.retire)
+        client.send("127.0.0.1", other.port, b"new")
+        client.send("127.0.0.1", far.port, b"two")
+        assert client.receive()[2] == b"two"
+        assert dropped(near) == 1
+        association = near.call(lambda: the_only(near))
+        (flow,) = association._flows.values()
+        near.call(lambda: flow.cut(CloseReason.IDLE))
+        assert read_all(client.control) == b""
+        assert other.received == []
+
+
 @pytest.mark.parametrize("end", ["refused", "left", "byte-limit"])
 def test_what_was_held_and_went_nowhere_is_counted(end: str) -> None:
     approver = FakeApprover()
@@ -467,7 +512,4 @@ def test_what_was_held_and_went_nowhere_is_counted(end: str) -> None:
 
 def held(near: Proxy) -> int:
     """How many datagrams of its only association wait for an answer."""
-    (connection,) = near.server.connections
-    assert isinstance(connection, SocksConnection)
-    assert connection._association is not None
-    return sum(len(flow._held) for flow in connection._association._flows.values())
+    return sum(len(flow._held) for flow in the_only(near)._flows.values())
