@@ -209,7 +209,8 @@ class HttpConnection(ExpressConnection):
             greeting, answered = exchange.switched
             await self._tunnel(exchange.released(), greeting, answered)
             return False
-        if exchange.failure is not None:
+        # Cut just then, it has no client to tell.
+        if exchange.failure is not None and self._cut_for is None:
             failure, message = exchange.failure
             return await self._fail(head, request, failure, message)
         if exchange.keeps_alive:

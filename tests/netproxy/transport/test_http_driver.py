@@ -495,6 +495,38 @@ def test_plain_requests_are_each_decided_on_their_own() -> None:
     assert len(set(ids)) == 3
 
 
+@pytest.mark.parametrize("turns", range(8))
+def test_an_upload_that_is_cut_while_its_origin_fails_is_over_without_a_word(turns: int) -> None:
+    """Between the failure and the end of the upload the loop has its turns."""
+    far_ends, over = [], threading.Event()
+
+    def held(connection: socket.socket) -> None:
+        read_head(connection)
+        far_ends.append(connection)
+        over.wait(PATIENCE_SECONDS)
+
+    with origin(held) as far, proxy() as near, near.http() as client:
+        host = f"127.0.0.1:{far.port}"
+        head = f"POST http://{host}/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\n"
+        client.sendall(head.encode() + b"half")
+        eventually(lambda: bool(far_ends))
+
+        async def fail_and_cut() -> None:
+            far_ends[0].sendall(b"rubbish\r\n\r\n")
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            near.server.close_all(CloseReason.POLICY_CHANGED)
+
+        asyncio.run_coroutine_threadsafe(fail_and_cut(), near._loop).result(PATIENCE_SECONDS)
+        near.settle()
+        over.set()
+        assert near.reports == []
+        assert [each.close_reason for each in near.audit.of(ConnectionClosed)] in (
+            [CloseReason.POLICY_CHANGED.value],
+            [CloseReason.RESET.value],
+        )
+
+
 def test_an_idle_kept_connection_is_closed_without_a_word() -> None:
     setting = Setting(
         policy=FakePolicy(Verdict.DENY), limits=replace(LIMITS, keep_alive_seconds=0.05)
