@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, override
 
-from netproxy.connection.authorization import shown_secret
+from netproxy.connection.authorization import logs_in, shown_secret
 from netproxy.model import CloseReason, ConnectionId, Decision, Request
 from netproxy.transport.driver import Connection
 from netproxy.transport.forward import Exchange, Step
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from netproxy.connection.known_requests import KnownRequest
+    from netproxy.model import Destination
     from netproxy.protocol.http1 import RequestHead
     from netproxy.transport.pool import Lane
 
@@ -47,7 +48,7 @@ class ExpressConnection(Connection):
     """Rests, and serves what is simple; the rest of `Connection` is a subclass's."""
 
     __slots__ = (
-        "_is_first", "_known", "_may_rest", "_moved", "_moved_at", "_path", "_rest_began",
+        "_is_first", "_known", "_may_rest", "_moved", "_moved_at", "_own", "_path", "_rest_began",
         "_running", "_shared",
     )  # fmt: skip
 
@@ -55,6 +56,7 @@ class ExpressConnection(Connection):
     _known: KnownRequest | None  # what is served without a task, and its path
     _path: bytes
     _shared: Lane | None  # whose connections it may use
+    _own: object | None  # what makes a lane its own, once it logs connections in
     _running: Exchange | None
     _may_rest: bool  # the task was over with everything that had come
     _moved: int  # bytes of what runs, when the sweep last looked and they had changed
@@ -63,7 +65,7 @@ class ExpressConnection(Connection):
 
     @override
     def start(self) -> None:
-        self._known = self._shared = self._running = self._rest_began = None
+        self._known = self._shared = self._running = self._rest_began = self._own = None
         self._path = b""
         self._moved, self._moved_at = 0, 0.0
         self._may_rest = False
@@ -144,6 +146,8 @@ class ExpressConnection(Connection):
             self._rest()
         else:
             super()._set_up()
+            if self._own is not None:
+                self._services.pool.close_own(self._own)
 
     def _rest(self) -> None:
         self._may_rest = self._is_first = False
@@ -218,7 +222,7 @@ class ExpressConnection(Connection):
             if not decision.allowed:
                 self._finish_by_task(self._refuse(known.at(self._path), request, decision))
                 return
-            shared = self._shared = lane(known.destination, decision)
+            shared = self._shared = self._lane(known.head, known.destination, decision)
             begun = self._resumed(known.head, shared, onward=known.onward(self._path))
             if isinstance(begun, Exchange):
                 self._running = begun
@@ -255,6 +259,12 @@ class ExpressConnection(Connection):
             self._finish_by_task(
                 self._forward(known.at(self._path), request, self._shared, exchange)
             )
+
+    def _lane(self, head: RequestHead, where: Destination, decision: Decision) -> Lane | None:
+        """Choose whose connections a request may use."""
+        if self._own is None and logs_in(head.index):
+            self._own = object()
+        return lane(where, decision, own=self._own)
 
     def _resumed(
         self, head: RequestHead, shared: Lane | None, *, onward: bytes | None = None

@@ -24,7 +24,6 @@ from netproxy.protocol.http1 import RequestHead, RequestReader
 from netproxy.protocol.http1_forward import refuse_unforwardable
 from netproxy.transport.express import ExpressConnection
 from netproxy.transport.forward import Exchange
-from netproxy.transport.pool import lane
 from netproxy.transport.stream import Stream
 from netproxy.transport.upstream import Upstream
 from otel.ids import new_id
@@ -144,7 +143,7 @@ class HttpConnection(ExpressConnection):
         # An origin that does not read content takes it for the next request (CL.0): whatever that
         # brings must find nobody else here. A tunnel is on record as a connection of its own.
         is_shared = head.framing == NO_BODY and not head.wants_websocket
-        shared = lane(destination, decision) if is_shared else None
+        shared = self._lane(head, destination, decision) if is_shared else None
         # Only what may be sent twice goes where earlier ones went: an origin may have closed that.
         begun = self._resumed(head, shared) if head.is_repeatable else None
         return await self._forward(head, request, shared, begun)

@@ -27,17 +27,21 @@ _SHARED = frozenset({Reason.ALLOWED_BY_RULE, Reason.ALLOWED_BY_GRANT})
 
 
 class Lane(NamedTuple):
-    """Which requests may share connections: one destination, and one grant if that carries them."""
+    """Which requests may share connections: one destination, and one grant if that carries them.
+
+    Those of a client that logs connections in share with its own only.
+    """
 
     destination: Destination
     approval_id: ApprovalId | None
+    own: object | None = None  # one client's
 
 
-def lane(destination: Destination, decision: Decision) -> Lane | None:
+def lane(destination: Destination, decision: Decision, *, own: object | None = None) -> Lane | None:
     """Choose; None for a request that shares with nobody."""
     if decision.reason not in _SHARED:
         return None
-    return Lane(destination, decision.approval_id)
+    return Lane(destination, decision.approval_id, own)
 
 
 class Resting:
@@ -130,6 +134,12 @@ class Pool:
         """Close those that a grant carried: it was revoked."""
         for resting in tuple(self._resting):
             if resting.lane.approval_id == approval_id:
+                resting.close()
+
+    def close_own(self, own: object) -> None:
+        """Close those that only one client could have used: it is gone."""
+        for resting in tuple(self._resting):
+            if resting.lane.own is own:
                 resting.close()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ than it was asked for, or read one request as two, answers whoever comes next.
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,7 +15,10 @@ from netproxy.model import Reason, Verdict
 from otel.events import ConnectionOpened
 from tests.support.fakes import FakeApprover, FakePolicy, answer
 from tests.support.origins import Keeper, Origin, origin, read_all, read_head
-from tests.support.proxies import LOOPBACK, Proxy, Setting, eventually, proxy
+from tests.support.proxies import LOOPBACK, Proxy, Setting, eventually, proxy, read_until
+
+if TYPE_CHECKING:
+    import socket
 
 HI = b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 2\r\n\r\nhi"
 POISON = b"HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 6\r\n\r\npoison"
@@ -132,6 +136,39 @@ def test_what_a_client_left_unread_is_not_the_next_ones() -> None:
         near.settle()
         assert ask(near, far).endswith(b"\r\n\r\nhi")
     assert [number for number, _ in keeper.heads] == [1, 2]
+
+
+@pytest.mark.parametrize("scheme", ["NTLM", "Negotiate"])
+def test_who_logs_in_a_connection_has_it_alone(scheme: str) -> None:
+    """An origin takes all that comes on it for the same user's (RFC 4559 section 6)."""
+    users: dict[int, bytes] = {}
+
+    def answers(head: bytes) -> bytes:
+        number = keeper.heads[-1][0]
+        if (shown := head.partition(f"Authorization: {scheme} ".encode())[2]) != b"":
+            users[number] = shown[:4]
+        return HI[:-2].replace(b"2\r\n", b"5\r\n") + users.get(number, b"who?") + b"!"
+
+    def whose(client: socket.socket, rest: str = "") -> bytes:
+        fields = f"Host: {host}\r\n{rest}\r\n"
+        client.sendall(f"GET http://{host}/ HTTP/1.1\r\n{fields}".encode())
+        return read_until(client, b"!")[-5:-1]
+
+    keeper = Keeper(answers)
+    with origin(keeper) as far, proxy() as near, near.http() as one, near.http() as other:
+        host = f"127.0.0.1:{far.port}"
+        assert whose(one) == b"who?"
+        assert whose(one, f"Authorization: {scheme} anna\r\n") == b"anna"
+        assert whose(one) == b"anna"
+        assert whose(other) == b"who?"
+        assert whose(other, f"Authorization: {scheme} bert\r\n") == b"bert"
+        assert whose(one) == b"anna"
+        assert near.call(lambda: len(near.server._services.pool)) == 3
+        one.close()
+        eventually(lambda: near.call(lambda: len(near.server._services.pool)) == 2)
+        with near.http() as third:
+            assert whose(third) == b"who?"
+    assert [number for number, _ in keeper.heads] == [1, 2, 2, 1, 3, 2, 1]
 
 
 def test_runs_do_not_share() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netproxy.connection.authorization import CHALLENGES, shown_secret
+from netproxy.connection.authorization import CHALLENGES, logs_in, shown_secret
+from netproxy.protocol.fields import by_name
 
 
 def field(value: bytes) -> tuple[tuple[bytes, bytes], ...]:
@@ -68,3 +69,24 @@ def test_a_password_comes_back_as_it_is(user: bytes, password: bytes) -> None:
 
 def test_what_is_asked_for_is_what_is_read() -> None:
     assert [challenge.split()[1] for challenge in CHALLENGES] == ["Basic", "Bearer"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((), False),
+        ((b"",), False),
+        ((b"Basic YTpi",), False),
+        ((b"Bearer negotiate",), False),
+        ((b"NTLMx abc",), False),
+        ((b"NTLM TlRMTVNTUAAB",), True),
+        ((b"ntlm",), True),
+        ((b"Negotiate YII",), True),
+        ((b"nEGOTIATE\tYII",), True),
+        ((b"Basic YTpi", b"Negotiate YII"), True),
+    ],
+)
+def test_who_logs_in_a_connection(values: tuple[bytes, ...], expected: bool) -> None:
+    fields = tuple((b"Authorization", value) for value in values)
+    assert logs_in(by_name(fields)) is expected
+    assert not logs_in(by_name(((b"Proxy-Authorization", b"NTLM abc"),)))

@@ -303,6 +303,9 @@ def test_lanes() -> None:
     assert by_grant != lane(where, decided(Reason.ALLOWED_BY_GRANT, "a-2"))
     assert by_grant != lane(where, decided(Reason.ALLOWED_BY_RULE))
     assert lane(where, decided(Reason.APPROVED, "a-1")) is None
+    by_rule = decided(Reason.ALLOWED_BY_RULE)
+    assert lane(where, by_rule, own=object()) not in {lane(where, by_rule, own=object()), None}
+    assert lane(where, by_rule, own=object()) != lane(where, by_rule)
 
 
 @pytest.mark.parametrize(
