@@ -58,6 +58,7 @@ class ResponseHead:
     index: Index  # the same fields by name
     options: frozenset[bytes]
     framing: Framing
+    may_stray: bool  # of an answer without content: its head is that of one with some
     trailers: frozenset[bytes]  # those of its content that may go on
 
     @property
@@ -67,11 +68,15 @@ class ResponseHead:
 
     @property
     def persists(self) -> bool:
-        """The origin keeps the connection for another request (RFC 9112 section 9.3)."""
+        """The origin keeps the connection for another request (RFC 9112 section 9.3).
+
+        Some send a HEAD's content all the same, and late: it would be the next one's answer.
+        """
         return (
             self.minor > 0
             and b"close" not in self.options
             and not isinstance(self.framing, UntilClose)
+            and not self.may_stray
         )
 
     @property
@@ -115,7 +120,8 @@ class ResponseReader:
         options = connection_options(index, is_answer=True)
         if line.status == _SWITCHING:
             self._refuse_other_switch(line, index, options)
-        framing = self._framing(line, index)
+        declared = declared_framing(index, minor=line.minor)
+        framing = self._framing(line, declared)
         return ResponseHead(
             status=line.status,
             reason=line.reason,
@@ -124,6 +130,7 @@ class ResponseReader:
             index=index,
             options=options,
             framing=framing,
+            may_stray=framing == NO_BODY and self._has_content(declared),
             trailers=announced(index) if isinstance(framing, Chunked) else frozenset(),
         )
 
@@ -136,9 +143,12 @@ class ResponseReader:
         if not line.minor or offered_protocols(index, options) != WEBSOCKET:
             raise OriginProtocolError("the origin switched to another protocol than was asked for")
 
-    def _framing(self, line: _StatusLine, index: Index) -> Framing:
+    def _has_content(self, declared: Framing | None) -> bool:
+        """Whether the head would be that of content: 204 and 304 say nothing of it, as a rule."""
+        return self._method == "HEAD" if declared is None else declared != NO_BODY
+
+    def _framing(self, line: _StatusLine, declared: Framing | None) -> Framing:
         """RFC 9112 section 6.3, in its order."""
-        declared = declared_framing(index, minor=line.minor)
         if (
             self._method == "HEAD"
             or line.status < _OK

@@ -58,6 +58,28 @@ def test_what_came_after_an_answer_answers_nobody(method: str, response: bytes) 
     assert [number for number, _ in keeper.heads] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", b"200 OK"), ("GET", b"304 Not Modified"), ("GET", b"204 No")]
+)
+def test_content_that_must_not_come_and_comes_late_answers_nobody(
+    method: str, status: bytes
+) -> None:
+    """Some send to HEAD what they would to GET, and whoever asks meanwhile would get that."""
+
+    def sloppy(connection: socket.socket) -> None:
+        if b"/first" not in read_head(connection)[0]:
+            connection.sendall(HI)
+            return
+        connection.sendall(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n" % (status, len(POISON)))
+        with suppress(OSError):
+            connection.recv(1)  # the next request, or the end
+            connection.sendall(POISON)
+
+    with origin(sloppy) as far, proxy() as near:
+        assert b"poison" not in ask(near, far, "first", method=method)
+        assert ask(near, far, "second").endswith(b"\r\n\r\nhi")
+
+
 def test_what_comes_on_a_resting_connection_ends_it() -> None:
     """The poison comes when nobody is there, and the next request when the proxy is busy."""
     keeper = Keeper(lambda _: HI)

@@ -191,18 +191,27 @@ def test_r63_an_answer_that_two_readers_could_read_differently_is_refused(data: 
 
 
 @pytest.mark.parametrize(
-    ("data", "persists"),
+    ("method", "data", "persists"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", True),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", True),
-        (b"HTTP/1.1 304 Not Modified\r\n\r\n", True),
-        (b"HTTP/1.1 200 OK\r\n\r\n", False),
-        (b"HTTP/1.1 200 OK\r\nConnection: X, Close\r\nContent-Length: 3\r\n\r\n", False),
-        (b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\n", False),
+        ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", True),
+        ("GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n", True),
+        ("GET", b"HTTP/1.1 200 OK\r\n\r\n", False),
+        ("GET", b"HTTP/1.1 200 OK\r\nConnection: X, Close\r\nContent-Length: 3\r\n\r\n", False),
+        ("GET", b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\n", False),
+        # Content that must not come, and does from some.
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", False),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", False),
+        ("HEAD", b"HTTP/1.1 200 OK\r\n\r\n", False),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", False),
+        ("GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", True),
     ],
 )
-def test_after_which_answers_another_request_may_follow(data: bytes, persists: bool) -> None:
-    assert response(data).persists is persists
+def test_after_which_answers_another_request_may_follow(
+    method: str, data: bytes, persists: bool
+) -> None:
+    assert response(data, method).persists is persists
 
 
 def test_an_origin_is_told_when_no_other_request_follows() -> None:
