@@ -36,13 +36,14 @@ def _rules(text: str) -> Iterator[Rule]:
             raise InvalidRule(f"NO_PROXY: {entry!r} is no host")
         try:
             pattern = _pattern(parts[1])
+            ports = parse_ports(parts[2]) if parts[2] else ANY_PORT
         except (InvalidDestination, InvalidRule) as error:
             raise InvalidRule(f"NO_PROXY: {error}") from None
         yield Rule(
             effect=Effect.ALLOW,
             pattern=pattern,
             protocol=None,
-            ports=(parse_ports(parts[2]),) if parts[2] else (ANY_PORT,),
+            ports=(ports,),
             text=entry,
             origin=Origin(layer=Layer.USER, key="NO_PROXY"),
         )

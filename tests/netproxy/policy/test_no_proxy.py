@@ -50,7 +50,8 @@ def test_a_star_is_everything_and_nothing_is_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a..b", "a:b", "10.0.0.1/8", "127.1", ":", "a.test:80:90", "[::1", "[::1]:x"]
+    "text",
+    ["a..b", "a:b", "10.0.0.1/8", "127.1", ":", "a.test:80:90", "[::1", "[::1]:x", "a.test:0"],
 )
 def test_what_cannot_be_read_is_said(text: str) -> None:
     """Passed over in silence it would go through the proxy."""
