@@ -43,11 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     file_size.lift()
-    with standard_streams():
-        try:
+    try:
+        with standard_streams():
             return _perform(sys.argv[1:] if arguments is None else arguments)
-        except KeyboardInterrupt:  # also while a verb is imported
-            return _INTERRUPTED
+    except KeyboardInterrupt:  # also while a verb is imported, and behind its end
+        return _INTERRUPTED
 
 
 def _perform(words: list[str]) -> int:
