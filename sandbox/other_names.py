@@ -2,6 +2,7 @@
 
 A bind mount (`/data/home` at `/home`, a home given to a container) shows the same files again, and
 no path without links tells that they are the same. What is hidden has to be hidden there, too.
+So it is with /proc, which a chroot has one more of: that is the host's, settings and processes.
 The kernel's list is /proc/self/mountinfo (proc_pid_mountinfo(5)).
 """
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
+# File systems that are no files: what is written there changes the host, and what is read tells of
+# it, wherever it is mounted. At the usual places the sandbox has its own, or what is read-only.
+_OF_THE_KERNEL = frozenset({
+    b"binfmt_misc", b"bpf", b"cgroup", b"cgroup2", b"configfs", b"debugfs", b"devpts", b"devtmpfs",
+    b"efivarfs", b"fusectl", b"mqueue", b"nfsd", b"proc", b"pstore", b"rpc_pipefs", b"securityfs",
+    b"selinuxfs", b"smackfs", b"sysfs", b"tracefs",
+})  # fmt: skip
+_USUAL = ("/proc", "/sys", "/dev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,7 @@ class Mounted:
     device: bytes  # major:minor
     root: str  # the folder of that file system
     point: str
+    kind: bytes = b""  # of file system
 
 
 def read_mounts(text: bytes) -> list[Mounted]:
@@ -33,8 +43,18 @@ def read_mounts(text: bytes) -> list[Mounted]:
     found = []
     for line in text.splitlines():
         _, _, device, root, point, *_ = line.split(b" ")
-        found.append(Mounted(device, _plain(root), _plain(point)))
+        # Between the two are as many fields as there are.
+        kind = line.partition(b" - ")[2].partition(b" ")[0]
+        found.append(Mounted(device, _plain(root), _plain(point), kind))
     return found
+
+
+def of_the_kernel(mounts: Iterable[Mounted]) -> Iterator[str]:
+    """Where else than usual there is what belongs to the kernel; its reader has to look."""
+    # Of those that are stacked at one point the last one is seen.
+    for point, kind in {each.point: each.kind for each in mounts}.items():
+        if kind in _OF_THE_KERNEL and not any(is_within(point, place) for place in _USUAL):
+            yield point
 
 
 class Mounts:

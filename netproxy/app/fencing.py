@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from otel.values import replace
 from sandbox.capture import Capture
 from sandbox.links import links_to
 from sandbox.model import Right, SandboxSpec
-from sandbox.other_names import Mounts, read_mounts
+from sandbox.other_names import Mounted, Mounts, of_the_kernel, read_mounts
 from sandbox.plan import in_force
 from sandbox.repository import obeyed_everywhere
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _MANAGED = Path("/etc/netproxy")
 _SSH_DROP_INS = Path("/etc/ssh/ssh_config.d")
 _MOUNTS = Path("/proc/self/mountinfo")
+_ACCESS_LIST = "system.posix_acl_access"  # with one, a group's bits may be for anybody (acl(5))
 
 
 def sandbox_spec(
@@ -64,7 +66,9 @@ def sandbox_spec(
     roots = [path for path, rule in holding.items() if rule.right is Right.WRITE]
     hidden = _hide(ours, roots=(*roots, *(os.path.realpath(folder) for folder in made)))
     closed = [rule for rule in holding.values() if rule.right is Right.NONE]
-    elsewhere = _mounted_again([*hidden, *(rule.path for rule in closed)])
+    mounts = _host_mounts()
+    elsewhere = _mounted_again(mounts, [*hidden, *(rule.path for rule in closed)])
+    hidden += tuple(filter(_is_in_reach, of_the_kernel(mounts)))
     again = (replace(rule, path=path) for rule in closed for path in elsewhere.get(rule.path, ()))
     return SandboxSpec(
         working_directory=directory,
@@ -140,16 +144,36 @@ def _hide(ours: list[Path], *, roots: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _mounted_again(paths: list[str]) -> dict[str, list[str]]:
-    """Where else what is at these paths is seen, because a folder around it is mounted twice."""
+def _host_mounts() -> list[Mounted]:
     try:
-        mounts = Mounts(read_mounts(_MOUNTS.read_bytes()))
+        return read_mounts(_MOUNTS.read_bytes())
     except OSError:
-        return {}  # no /proc, and so no sandbox either
+        return []  # no /proc, and so no sandbox either
+
+
+def _mounted_again(mounts: list[Mounted], paths: list[str]) -> dict[str, list[str]]:
+    """Where else what is at these paths is seen, because a folder around it is mounted twice."""
+    names = Mounts(mounts)
     found: dict[str, list[str]] = {}
     for path in paths:
-        for other in mounts.other_names(path):
+        for other in names.other_names(path):
             with suppress(OSError):  # another mount may lie over it
                 if os.path.samestat(os.lstat(path), os.lstat(other)):
                     found.setdefault(path, []).append(os.path.realpath(other))
     return found
+
+
+def _is_in_reach(folder: str) -> bool:
+    """Whether the command gets there, and so does who covers it: inside, root has no power."""
+    above = Path(folder).parents
+    return os.path.isdir(folder) and all(map(_lets_through, above))  # noqa: PTH112  # text
+
+
+def _lets_through(folder: Path) -> bool:
+    found = folder.stat()
+    bits = stat.S_IXOTH
+    if found.st_uid == os.geteuid():
+        bits = stat.S_IXUSR
+    elif found.st_gid in os.getgroups() or _ACCESS_LIST in os.listxattr(folder):
+        bits |= stat.S_IXGRP
+    return bool(found.st_mode & bits)

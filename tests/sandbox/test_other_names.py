@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.other_names import Mounted, Mounts, read_mounts
+from sandbox.other_names import Mounted, Mounts, of_the_kernel, read_mounts
 
 ROOT = Mounted(b"254:0", "/", "/")
 DATA = Mounted(b"8:1", "/", "/data")
@@ -18,9 +18,9 @@ def test_the_kernels_lines_are_read() -> None:
         b"32 22 0:44 /\xff /x rw - btrfs /dev/sdb rw,subvol=/x\n"
     )
     assert read_mounts(text) == [
-        ROOT,
-        Mounted(b"8:1", "/my home", "/mnt/a\\b"),
-        Mounted(b"0:44", "/\udcff", "/x"),
+        Mounted(b"254:0", "/", "/", b"ext4"),
+        Mounted(b"8:1", "/my home", "/mnt/a\\b", b"ext4"),
+        Mounted(b"0:44", "/\udcff", "/x", b"btrfs"),
     ]
 
 
@@ -46,3 +46,28 @@ def test_the_kernels_lines_are_read() -> None:
 )
 def test_where_else_it_is(path: str, mounts: list[Mounted], others: list[str]) -> None:
     assert list(Mounts(mounts).other_names(path)) == others
+
+
+@pytest.mark.parametrize(
+    ("kind", "point", "is_found"),
+    [
+        (b"proc", "/srv/chroot/proc", True),
+        (b"sysfs", "/srv/chroot/sys", True),
+        (b"proc", "/processes", True),
+        (b"proc", "/proc", False),
+        (b"cgroup2", "/sys/fs/cgroup", False),
+        (b"devpts", "/dev/pts", False),
+        (b"tmpfs", "/srv/chroot/tmp", False),
+    ],
+)
+def test_what_belongs_to_the_kernel_is_found_elsewhere(
+    kind: bytes, point: str, is_found: bool
+) -> None:
+    found = list(of_the_kernel([ROOT, Mounted(b"0:5", "/", point, kind)]))
+    assert found == ([point] if is_found else [])
+
+
+def test_what_is_mounted_over_it_is_somebody_elses() -> None:
+    below = Mounted(b"0:5", "/", "/srv/proc", b"proc")
+    assert list(of_the_kernel([below, Mounted(b"8:1", "/", "/srv/proc", b"ext4")])) == []
+    assert list(of_the_kernel([Mounted(b"8:1", "/", "/srv/proc", b"ext4"), below])) == ["/srv/proc"]

@@ -183,6 +183,42 @@ def test_where_home_is_mounted_twice(ordinary: Person, base: Path) -> None:
     assert done.err.count("Permission denied") == 3, done.err
 
 
+# The kernel's own file systems, once more: one of each, in a folder that may be written.
+_CHROOT = """
+mkdir -p chroot/proc chroot/sys; chmod 0777 chroot
+mount -t proc proc chroot/proc; mount -t sysfs sysfs chroot/sys
+"""
+_OWN_MOUNTS = ("unshare", "--mount", "--propagation", "private", "sh", "-c", 'exec "$@"', "sh")
+
+
+@made_by_root
+def test_where_a_chroot_is_worked_on(person: Person, base: Path) -> None:
+    """Its /proc and /sys are the host's, settings and processes, and may be written by root."""
+    someone = person if person.prefix else replace(person, prefix=_OWN_MOUNTS)
+    script = """
+        for name in proc/sys/kernel/core_pattern sys/kernel/rcu_normal; do
+            (exec 3<> chroot/$name) 2> /dev/null && echo "chroot/$name is open"
+        done
+        ls chroot/proc chroot/sys; mkdir chroot/etc && ls chroot
+    """
+    done = on(someone, base, _CHROOT, "sh", "-c", script)
+    assert done.out.split() == ["etc", "proc", "sys"], done.err
+    assert done.err.count("Permission denied") == 2
+
+
+@made_by_root
+def test_where_root_has_a_chroot_that_only_its_owner_may_enter(me: Person, base: Path) -> None:
+    """Inside, root has no power over others' folders: nothing is to be covered there."""
+    folder = base / "theirs"
+    (folder / "proc").mkdir(parents=True)
+    folder.chmod(0o700)
+    os.chown(folder, 65_000, 65_000)
+    host = f"mount -t proc proc {folder}/proc"
+    done = on(replace(me, prefix=_OWN_MOUNTS), base, host, "ls", str(folder / "proc"))
+    assert "Permission denied" in done.err
+    assert done.status == 2, done.err
+
+
 @made_by_root
 def test_home_by_its_other_name_is_no_workspace(ordinary: Person, base: Path) -> None:
     again = ordinary.owns(base / "again")
