@@ -1,4 +1,4 @@
-"""Which links on the way to a file somebody could turn, so that the same path leads elsewhere."""
+"""Which links are on the way to a file, and which somebody could turn to lead elsewhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ _MAX_STEPS = 40 * 4096
 
 def links_to(path: Path) -> Iterator[str]:
     """Every symbolic link on the way that could be turned, named by the real folder around it."""
+    return (str(link) for link in links_on(path) if os.access(link.parent, os.W_OK))
+
+
+def links_on(path: Path) -> Iterator[Path]:
+    """Every symbolic link on the way, named likewise."""
     here, ahead = Path("/"), list(reversed(path.absolute().parts[1:]))
     for _ in range(_MAX_STEPS):
         if not ahead:
@@ -23,8 +28,7 @@ def links_to(path: Path) -> Iterator[str]:
         if name == "..":
             here = here.parent
         elif (step := here / name).is_symlink():
-            if os.access(here, os.W_OK):
-                yield str(step)
+            yield step
             target = step.readlink()
             here = Path("/") if target.is_absolute() else here
             ahead += reversed(target.parts[1:] if target.is_absolute() else target.parts)

@@ -149,8 +149,16 @@ class Plan:
 
     def lets_write(self, path: str) -> bool:
         """Whether the command may write what is at an absolute path without symlinks."""
+        return self._access_at(path) is Access.WRITE
+
+    def shows_link(self, path: str) -> bool:
+        """Whether a link of this host's, at such a path, is there inside as well."""
+        is_made = any(mount.path == path and mount.target is not None for mount in self.mounts)
+        return is_made or self._access_at(path) in {Access.READ, Access.WRITE}
+
+    def _access_at(self, path: str) -> Access:
         mounted = {mount.path: mount.access for mount in self.mounts if mount.target is None}
-        return _at({"/": Access.READ} | mounted, path) is Access.WRITE
+        return _at({"/": Access.READ} | mounted, path)
 
 
 def make_plan(spec: SandboxSpec) -> Plan:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netproxy.app import fencing
@@ -24,13 +25,13 @@ from sandbox.environment import Environment, child_environment
 from sandbox.errors import PlanRefused
 from sandbox.host import find_bwrap, program_paths
 from sandbox.launch import Launch
+from sandbox.links import links_on
 from sandbox.linux import landlock
 from sandbox.model import Backend, ProxyAddresses
 from sandbox.plan import Access, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from netproxy.app.detached import File
     from netproxy.app.file_watch import Identity
@@ -171,6 +172,8 @@ def draw(settings: Settings, environ: Mapping[str, str]) -> Blueprint:
         plan = make_plan(spec)
         refuse_forgeries(settings, plan)
         bwrap = find_bwrap(environ.get("PATH", ""), is_writable=plan.lets_write)
+        if not all(plan.shows_link(str(link)) for link in links_on(Path(directory))):
+            directory = plan.working_directory  # as it is spelled leads nowhere inside
     return Blueprint(
         settings=settings,
         environ=environ,

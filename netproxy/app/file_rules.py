@@ -214,7 +214,8 @@ class _Reader:
 
     def _take_existing(self, entry: Entry) -> None:
         real = os.path.realpath(entry.path)
-        if os.path.lexists(real):  # a link may lead nowhere
+        if os.path.lexists(real) and not os.path.islink(real):  # noqa: PTH114  # text
+            # Else it is a link that leads nowhere, or to itself.
             self._made.add(entry.right, real, entry.layer)
         if entry.right is Right.READ and os.path.islink(entry.path):  # noqa: PTH114  # text
             self._made.shortcuts[entry.path] = real

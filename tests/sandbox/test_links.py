@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sandbox.links import links_to
+from sandbox.links import links_on, links_to
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ def test_one_that_nobody_could_turn_is_none(
     (tmp_path / "link").symlink_to(tmp_path)
     monkeypatch.setattr("os.access", lambda *_: False)
     assert list(links_to(tmp_path / "link")) == []
+    assert list(links_on(tmp_path / "link")) == [tmp_path / "link"]
 
 
 def test_a_circle_has_an_end(tmp_path: Path) -> None:

@@ -73,6 +73,22 @@ def test_the_plan_knows_which_folders_of_the_host_it_opens() -> None:
     assert not made.lets_write("/var/cache")
 
 
+def test_a_link_of_the_hosts_is_there_if_it_is_covered_by_nothing() -> None:
+    shortcuts = {"/home/ada/keys/link": "/srv"}
+    base = (*USUAL, rule("none", "/home/ada/keys"), rule("read", "/srv"))
+    made = make_plan(
+        SandboxSpec(
+            working_directory="/srv",
+            rules=(*base, rule("write", "/home/ada/keys/open")),
+            shortcuts=shortcuts,
+        )
+    )
+    shown = ("/bin", "/home/ada/project", "/home/ada/keys/open/x", "/home/ada/keys/link")
+    assert [path for path in shown if not made.shows_link(path)] == []
+    covered = ("/tmp/link", "/home/ada/keys/other", "/proc/self", "/dev/fd")
+    assert [path for path in covered if made.shows_link(path)] == []
+
+
 def test_a_right_to_change_something_is_said_once() -> None:
     """Each repository in a workspace has a mount: orders for all of them would have no end."""
     made = plan("/tmp/work", rule("read", "/tmp/work/.git/hooks"), writable=("/tmp/work", "/srv"))

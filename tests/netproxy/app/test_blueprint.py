@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 STREAMS = Streams(terminals=(), path=None)
 
 
-def drawn(home: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> Blueprint:
+def drawn(
+    home: Path, monkeypatch: pytest.MonkeyPatch, *flags: str, spelled: str = "work"
+) -> Blueprint:
     work = home / "work"
     work.mkdir()
     monkeypatch.chdir(work)
     environ = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run"), "MARK": "kept"}
+    environ["PWD"] = str(home / spelled)
     environ |= {"\x1b_TOKEN": "x", "OLDPWD": "/"}
     return draw(load_settings(parse_run([*flags, "--", "cat", "x"]), environ), environ)
 
@@ -54,6 +57,22 @@ def test_of_a_run_in_a_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert started.withheld == ("\\u001b_TOKEN", "XDG_RUNTIME_DIR")
     assert (started.executable, started.backend) == ("cat", Backend.BUBBLEWRAP)
     assert started.plan == found.plan.lines()
+
+
+@pytest.mark.parametrize(
+    ("link", "is_kept"), [("link", True), (".ssh/link", False), ("missing", False)]
+)
+def test_the_directory_is_spelled_as_its_caller_does_if_that_leads_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str, *, is_kept: bool
+) -> None:
+    """A link in a hidden folder, or below /tmp, is not there inside."""
+    (tmp_path / ".ssh").mkdir()
+    for place in (tmp_path / "link", tmp_path / ".ssh/link"):
+        place.symlink_to(tmp_path / "work")
+    # All of it lies below /tmp, which is private inside: shown is what the profile opens.
+    flags = ("--write", str(tmp_path))
+    found = drawn(tmp_path, monkeypatch, *flags, spelled=link)
+    assert found.directory == str(tmp_path / (link if is_kept else "work"))
 
 
 def test_a_policy_file_in_a_folder_that_may_be_written_is_pinned(

@@ -179,9 +179,10 @@ def test_what_a_link_leads_to_is_what_counts(home: Path, tmp_path: Path) -> None
     (tmp_path / "keys").mkdir()
     (home / ".ssh").symlink_to(tmp_path / "keys")
     (home / ".aws").symlink_to("nowhere")
+    (home / ".gnupg").symlink_to(".gnupg")
     found = made(home)
     assert rights(found, home)[str(tmp_path / "keys")] == "none"
-    assert ".ssh" not in rights(found, home)
+    assert not {".ssh", ".aws", ".gnupg"} & rights(found, home).keys()
 
 
 def test_a_profile_with_nothing_but_what_it_names(home: Path) -> None:
