@@ -46,6 +46,12 @@ def find_bwrap(search_path: str, *, is_writable: Callable[[str], bool] | None = 
     )
 
 
+def find_of_system(name: str) -> str | None:
+    """The path of a program that the system has; None without one. PATH doesn't count."""
+    candidates = (f"{folder}/{name}" for folder in _SYSTEM)
+    return next((path for path in candidates if os.access(path, os.X_OK)), None)
+
+
 def demand_proc(proc: Path = Path("/proc")) -> None:
     """Raise FenceUnavailable unless processes have there the numbers that we know them by."""
     try:

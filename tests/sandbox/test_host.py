@@ -33,6 +33,15 @@ def test_path_is_searched(folder: Path) -> None:
     assert host.find_bwrap(f"/nowhere::{folder}") == str(folder / "bwrap")
 
 
+def test_a_program_of_the_systems_is_nobody_elses(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(folder))
+    assert host.find_of_system("bwrap") is None
+    monkeypatch.setattr(host, "_SYSTEM", ("/nowhere", str(folder)))
+    assert host.find_of_system("bwrap") == str(folder / "bwrap")
+
+
 @pytest.mark.parametrize("entry", [".", "", "bin"])
 def test_a_relative_entry_does_not_count(
     folder: Path, monkeypatch: pytest.MonkeyPatch, entry: str

@@ -176,11 +176,11 @@ def _ring(options: argparse.Namespace, where: str) -> None:
 def _notify(where: str) -> None:
     """By the desktop, if it has the program; its text may hold markup, which ours may not be."""
     import html
-    import shutil
 
+    from sandbox.host import find_of_system
     from sandbox.process import start_background
 
-    if (program := shutil.which("notify-send")) is not None:
+    if (program := find_of_system("notify-send")) is not None:
         text = html.escape(visible(where, limit=_LONGEST_PLACE))
         command = [program, "--app-name=netproxy", "--", "netproxy asks", text]
         start_background(command, dict(os.environ))

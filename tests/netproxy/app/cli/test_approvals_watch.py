@@ -24,7 +24,7 @@ from tests.support.inbox import FakeInbox, question
 from tests.support.loops import PATIENCE_SECONDS, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from approvals.model import Question
@@ -46,10 +46,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def watching(environment: dict[str, str], *words: str) -> Iterator[subprocess.Popen[str]]:
+def watching(
+    environment: dict[str, str], *words: str, command: Sequence[str] = WATCH
+) -> Iterator[subprocess.Popen[str]]:
     """Ended when a test fails, too: nothing would wait for it in vain."""
     with subprocess.Popen(
-        [*WATCH, *words],
+        [*command, *words],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -118,26 +120,38 @@ def test_lines_for_programs_and_gateways_that_come_and_go(
     assert inbox.decided == []
 
 
+def notifier(folder: Path, told: Path) -> Path:
+    program = folder / "notify-send"
+    folder.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {told}.new; mv {told}.new {told}\n')
+    program.chmod(0o755)
+    return program
+
+
 def test_the_desktop_is_told_without_its_markup(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    told = tmp_path / "told"
-    program = tmp_path / "bin" / "notify-send"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {told}.new; mv {told}.new {told}\n')
-    program.chmod(0o755)
-    path = f"{program.parent}:{environment['PATH']}"
+    """By a program of the system's: one that PATH leads to may be a command's."""
+    told, other = tmp_path / "told", tmp_path / "other"
+    program = notifier(tmp_path / "bin", told)
+    path = f"{notifier(tmp_path / 'node_modules', other).parent}:{environment['PATH']}"
+    on_this_host = (
+        f"from sandbox import host; host._SYSTEM = ({str(program.parent)!r},)",
+        "from netproxy.app.cli import main; main()",
+    )
+    watch_here = [sys.executable, "-c", "; ".join(on_this_host), "approvals", "watch"]
     rest = ".".join(["a" * 60] * 3) + ".owner.test"  # whose it is stands at the end
     hostile = about("a-ONE", f"<b>evil</b>\x1b.{rest}")
     with (
         control_gateway(tmp_path / "netproxy", FakeInbox(hostile)),
-        watching({**environment, "PATH": path}, "--notify", "--bell") as watch,
+        watching({**environment, "PATH": path}, "--notify", "--bell", command=watch_here) as watch,
     ):
         assert watch.stdout is not None
         assert watch.stderr is not None
         assert watch.stdout.readline().startswith("asked  a-ONE  https://<b>evil</b>\\u001b.a")
         assert watch.stderr.read(1) == "\a"
         asyncio.run(until(told.exists))
+    assert not other.exists()
     assert told.read_text().splitlines()[1:] == [
         "--",
         "netproxy asks",
