@@ -25,7 +25,7 @@ from sandbox.plan import in_force
 from sandbox.repository import obeyed_everywhere
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from netproxy.app.settings import Settings
 
@@ -44,12 +44,12 @@ def sandbox_spec(
     """
     home = home_folder(environ)
     directory, identity = look_at(Path(), "working directory")
-    real_home = os.path.realpath(home)
+    homes = _homes(home)
     said = file_rules(
         settings.sandbox,
         cwd=directory,
-        home=real_home,
-        obeyed=obeyed_everywhere(real_home, environ),
+        homes=homes,
+        obeyed=obeyed_everywhere(homes[0], environ),
         runtime=_sockets(),
     )
     # Also where no gateway listens yet: a socket that comes later would be seen.
@@ -57,6 +57,7 @@ def sandbox_spec(
     if settings.approvals.store is not None:  # who writes it allows himself everything
         made.append(settings.approvals.store.parent)
     ours = [*made, state_home(environ, home), config_home(environ, home)]
+    ours += _usual_places(homes)
     if settings.evidence.key is not None:  # who reads it can sign a history of his own
         ours.append(settings.evidence.key.parent)
     # The usual policy file, read or not: it may be a link into a folder that is worked on.
@@ -90,6 +91,20 @@ def sandbox_spec(
 def home_folder(environ: Mapping[str, str]) -> Path:
     """$HOME, or what the user database says."""
     return Path(environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
+
+
+def _homes(home: Path) -> tuple[str, ...]:
+    """This one, and what the password database says, if that is another one; real paths."""
+    found = [str(home)]
+    with suppress(KeyError):
+        found.append(pwd.getpwuid(os.getuid()).pw_dir or found[0])
+    return tuple(dict.fromkeys(map(os.path.realpath, found)))
+
+
+def _usual_places(homes: Iterable[str]) -> list[Path]:
+    """What is netproxy's for runs with other variables than this one's."""
+    found = [folder({}, Path(home)) for home in homes for folder in (state_home, config_home)]
+    return [path for path in found if os.path.isdir(path)]  # noqa: PTH112  # no error out of reach
 
 
 def logical_directory(environ: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from sandbox.model import Right, Rule
 from sandbox.paths import is_within
 from sandbox.plan import in_force
 from sandbox.profile import (
+    CREDENTIALS,
     DEFAULT_SCAN_DEPTH,
     Entry,
     Places,
@@ -31,7 +32,7 @@ from sandbox.profile import (
 from sandbox.scan import BARE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from netproxy.app.sandbox_settings import SandboxSettings
     from sandbox.model import Identity, Part
@@ -64,17 +65,19 @@ def file_rules(
     sandbox: SandboxSettings,
     *,
     cwd: str,
-    home: str,
+    homes: tuple[str, ...],
     obeyed: tuple[str, ...],
     runtime: str | None = None,
 ) -> FileRules:
     """Apply the profile in force. Raises FolderMissing, PlanRefused, ProfileRefused.
 
-    `cwd` and `home` are real paths, `obeyed` files that git obeys in every repository; `runtime` is
-    a folder for the sockets of the user's session.
+    `cwd` and `homes` are real paths, `obeyed` files that git obeys in every repository; `runtime`
+    is a folder for the sockets of the user's session. The first home is what `~` means, others are
+    homes as well: ssh(1) looks for keys where the password database says, whatever $HOME is.
     """
     chain = lineage(sandbox.files, known_profiles(sandbox.profiles))
-    own = () if is_or_above(cwd, home) else (_top_of(cwd, home),)
+    home, *others = homes
+    own = () if any(is_or_above(cwd, each) for each in homes) else (_top_of(cwd, home),)
     named = tuple(look_at(path, "--workspace")[0] for path in sandbox.workspaces)
     places = Places(
         home=home,
@@ -82,7 +85,9 @@ def file_rules(
         workspace=tuple(dict.fromkeys((*own, *named))),
     )
     unnamed = tuple(path for path in own if path not in named)
-    return _Reader(sandbox, chain, places, unnamed, obeyed).read(runtime)
+    also_hidden = [f"{other}/{path}" for other in others for path in CREDENTIALS]
+    also_hidden += [] if runtime is None else [runtime]
+    return _Reader(sandbox, chain, places, unnamed, obeyed).read(also_hidden)
 
 
 def sweep_workspace(cwd: str, home: str, obeyed: tuple[str, ...]) -> tuple[str, ...]:
@@ -92,7 +97,7 @@ def sweep_workspace(cwd: str, home: str, obeyed: tuple[str, ...]) -> tuple[str, 
 
     try:
         # What the next run there would keep out, in all its repositories.
-        return sweep(file_rules(SandboxSettings(), cwd=cwd, home=home, obeyed=obeyed).missing)
+        return sweep(file_rules(SandboxSettings(), cwd=cwd, homes=(home,), obeyed=obeyed).missing)
     except PlanRefused:
         return ()  # no run begins there
 
@@ -147,11 +152,12 @@ class _Reader:
         self._kept = KeptFiles(obeyed, places.workspace, self._opened)
         self._made = FileRules()
 
-    def read(self, runtime: str | None) -> FileRules:
+    def read(self, also_hidden: Iterable[str]) -> FileRules:
         for entry in (*entries_of(self._chain, self._places), *self._named()):
             self._take(entry)
-        if runtime is not None and any(profile.name == "read-only" for profile in self._chain):
-            self._made.add(Right.NONE, runtime, 0)
+        if any(profile.name == "read-only" for profile in self._chain):
+            for path in also_hidden:
+                self._take(Entry(right=Right.NONE, path=path, pattern=None, layer=0, named=path))
         self._refuse_hidden_workspace()
         writable = {
             path: rule

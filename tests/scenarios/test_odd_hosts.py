@@ -183,6 +183,22 @@ def test_where_home_is_mounted_twice(ordinary: Person, base: Path) -> None:
     assert done.err.count("Permission denied") == 3, done.err
 
 
+@made_by_root
+def test_where_home_is_said_to_be_another_folder(ordinary: Person, base: Path) -> None:
+    """A variable moves neither what is hidden nor what is no workspace."""
+    other = ordinary.owns(base / "other")
+    for name in (".ssh", ".local/state/netproxy"):
+        folder = ordinary.home / name
+        folder.mkdir(parents=True)
+        (folder / "secret").write_text("a secret\n")
+    script = "cat .ssh/secret .local/state/netproxy/secret; touch .bashrc && echo WROTE"
+    host = f"cd {ordinary.home}; chown -R {ordinary.uid} .ssh .local"
+    done = on(ordinary, base, host, "sh", "-c", script, HOME=str(other))
+    assert (done.status, done.out) == (1, ""), done.err
+    assert done.err.count("Permission denied") == 2
+    assert "Read-only file system" in done.err
+
+
 # The kernel's own file systems, once more: one of each, in a folder that may be written.
 _CHROOT = """
 mkdir -p chroot/proc chroot/sys; chmod 0777 chroot

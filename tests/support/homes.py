@@ -25,7 +25,7 @@ def made(home: Path, cwd: str = "work", **said: object) -> FileRules:
     return file_rules(
         SandboxSettings(**said),  # type: ignore[arg-type]  # a test's own words
         cwd=str(home / cwd),
-        home=str(home),
+        homes=(str(home),),
         obeyed=obeyed_everywhere(str(home), {}),
     )
 

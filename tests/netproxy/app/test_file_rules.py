@@ -45,9 +45,26 @@ def test_the_usual_profile(home: Path) -> None:
 @pytest.mark.parametrize("cwd", ["..", "."])
 def test_home_and_what_is_above_is_no_workspace(home: Path, cwd: str) -> None:
     folder = os.path.normpath(home / cwd)
-    found = file_rules(SandboxSettings(), cwd=folder, home=str(home), obeyed=())
+    found = file_rules(SandboxSettings(), cwd=folder, homes=(str(home),), obeyed=())
     assert "write" not in rights(found, home).values()
     assert found.missing == []
+
+
+def test_so_it_is_with_the_home_of_the_password_database(home: Path, tmp_path: Path) -> None:
+    """$HOME may be another folder; ssh takes its keys from this one all the same."""
+    other = tmp_path / "other"
+    (other / "work").mkdir(parents=True)
+
+    def found(cwd: Path, files: str = "workspace") -> dict[str, str]:
+        sandbox = SandboxSettings(files=files)
+        homes = (str(other), str(home))
+        return rights(file_rules(sandbox, cwd=str(cwd), homes=homes, obeyed=()), home)
+
+    assert "write" not in found(home).values()
+    here = found(home / "work")
+    assert [here[name] for name in ("work", ".ssh", ".netrc")] == ["write", "none", "none"]
+    assert found(other / "work")[".ssh"] == "none"
+    assert ".ssh" not in found(other / "work", "network-only")
 
 
 def test_the_workspace_is_the_repository_around(home: Path) -> None:
@@ -202,7 +219,7 @@ def test_the_sockets_of_a_login_session_are_hidden(home: Path) -> None:
         found = file_rules(
             SandboxSettings(files=files),
             cwd=str(home / "work"),
-            home=str(home),
+            homes=(str(home),),
             obeyed=(),
             runtime=str(home / "run"),
         )
