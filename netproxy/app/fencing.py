@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from netproxy.app.control_socket import control_folder
 from netproxy.app.file_rules import file_rules, look_at
+from netproxy.app.home import home_of
 from netproxy.app.places import config_home, state_home
 from otel.values import replace
 from sandbox.capture import Capture
@@ -42,7 +43,7 @@ def sandbox_spec(
 
     Raises FolderMissing for a path that isn't there, PlanRefused, ProfileRefused.
     """
-    home = home_folder(environ)
+    home = home_of(environ)
     directory, identity = look_at(Path(), "working directory")
     homes = _homes(home)
     said = file_rules(
@@ -86,11 +87,6 @@ def sandbox_spec(
         notes=tuple(said.notes),
         unborn=tuple(said.unborn),
     )
-
-
-def home_folder(environ: Mapping[str, str]) -> Path:
-    """$HOME, or what the user database says."""
-    return Path(environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
 
 
 def _homes(home: Path) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def _server(room: Room, opened: OpenInbox, service: Inbox) -> HttpServer:
     from approvals.web.pages import add_pages
     from approvals.web.visitors import Visitors
     from netproxy.app.control import tokens_of
-    from netproxy.app.fencing import home_folder
+    from netproxy.app.home import home_of
     from netproxy.app.places import config_home
 
     public_url, tokens = room.settings.approvals.public_url, tokens_of(room)
@@ -119,7 +119,7 @@ def _server(room: Room, opened: OpenInbox, service: Inbox) -> HttpServer:
 
         add_callback(app, room.settings.approvals.webhooks, webhook_store(room))
     visitors = Visitors(room.clock)
-    usual = config_home(room.environ, home_folder(room.environ)) / "config.toml"
+    usual = config_home(room.environ, home_of(room.environ)) / "config.toml"
     desk = Desk(
         visitors=visitors,
         codes=opened.links.codes,

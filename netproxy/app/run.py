@@ -14,7 +14,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from netproxy.app import fencing
 from netproxy.app.advice import advice
 from netproxy.app.blueprint import draw
 from netproxy.app.built import built
@@ -24,6 +23,7 @@ from netproxy.app.control_socket import control_folder, control_of
 from netproxy.app.exposing import exposed_ports
 from netproxy.app.file_rules import FolderMissing
 from netproxy.app.garbage import collect_seldom
+from netproxy.app.home import home_of
 from netproxy.app.inbox import open_inbox
 from netproxy.app.listening import ListenRefused
 from netproxy.app.os_errors import in_words
@@ -115,7 +115,7 @@ def _work(settings: Settings, environ: Mapping[str, str], load: Load, log: RunLo
         from netproxy.app.dry_run import show
 
         return show(settings, environ)
-    home = fencing.home_folder(environ)
+    home = home_of(environ)
     # Before the plan: the folder that it lies in is hidden from the command.
     with (
         control_of(settings.ask, environ, home, log) as control,

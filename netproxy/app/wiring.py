@@ -17,8 +17,8 @@ from netproxy.app.approval_store import store_at
 from netproxy.app.approver import Asker, ServiceApprover, holds
 from netproxy.app.capturing import capturing
 from netproxy.app.descriptors import take_descriptors
-from netproxy.app.fencing import home_folder
 from netproxy.app.file_watch import MISSING, FileWatch, source_states
+from netproxy.app.home import home_of
 from netproxy.app.kept_answers import KeptAnswers
 from netproxy.app.open_runs import OpenRuns
 from netproxy.app.own_addresses import host_addresses
@@ -234,7 +234,7 @@ def _keep_rules(run: Run, shared: Shared, unmade: set[Path]) -> Path:
     Returns which one that is, links followed: another run may know it by another name.
     """
     settings = run.settings
-    usual = config_home(shared.environ, home_folder(shared.environ)) / "config.toml"
+    usual = config_home(shared.environ, home_of(shared.environ)) / "config.toml"
     path = settings.config_file or usual
     if settings.config_file is None and not any(s.path == usual for s in settings.sources):
         unmade.add(usual)
@@ -260,7 +260,7 @@ def _reloader(run: Run, shared: Shared, unmade: set[Path]) -> Reloader:
     # A managed file that appears is honoured; any other must have been there from the start: the
     # command may be able to make one.
     states = {MANAGED_FILE: MISSING, **source_states(run.settings.sources)}
-    trust = TrustStore(state_home(shared.environ, home_folder(shared.environ))).path
+    trust = TrustStore(state_home(shared.environ, home_of(shared.environ))).path
     beside = {trust} if any(s.layer is Layer.PROJECT for s in run.settings.sources) else set()
     states.update(FileWatch(beside).look())
     states.update(dict.fromkeys(unmade, MISSING))

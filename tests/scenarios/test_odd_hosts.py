@@ -199,6 +199,13 @@ def test_where_home_is_said_to_be_another_folder(ordinary: Person, base: Path) -
     assert "Read-only file system" in done.err
 
 
+def test_where_home_is_no_absolute_path(ordinary: Person, base: Path) -> None:
+    """Then it is no folder at all, and nothing of ours is left where the run starts."""
+    done = on(ordinary, base, ":", "sh", "-c", "touch mine && echo written", HOME=".")
+    assert (done.status, done.out) == (0, "written\n"), done.err
+    assert [path.name for path in (base / "workspace").iterdir()] == ["mine"]
+
+
 # The kernel's own file systems, once more: one of each, in a folder that may be written.
 _CHROOT = """
 mkdir -p chroot/proc chroot/sys; chmod 0777 chroot
