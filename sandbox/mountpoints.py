@@ -4,9 +4,10 @@ Nothing can be mounted where there is nothing, so what must not be created needs
 place: an empty folder (git overlooks those), or a file that says what holds without it. Its sticky
 bit tells it from anybody's own. Every run that needs one holds a shared lock on it; whoever can get
 the lock alone is the last, and removes it. So runs in one folder share them, whoever they belong
-to, and what a machine that failed left behind is removed by the next run there.
-Removing one takes the mount away from every sandbox: hence the lock. A janitor holds the locks too
-and removes them when we were killed: `sandbox.janitor`.
+to, and what a machine that failed left is removed by the next run there.
+Removing one takes the mount away from every sandbox: hence the lock. A janitor (`sandbox.janitor`)
+holds the locks too, and removes them when we were killed. Another run's command may put a link in
+a folder's place at any time: all is made and removed in a folder that is open.
 """
 
 from __future__ import annotations
@@ -75,33 +76,20 @@ class MountPoints:
             ) from error
 
     def _claim(self, part: Part, lowest: int) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                is_new = _make(part)
-            except OSError as error:
-                if error.errno not in _OUT_OF_REACH:
-                    raise
-                return
-            try:
-                opened = os.open(part.path, _LOOK)
-            except FileNotFoundError:
-                continue  # it was removed just now
-            except OSError as error:
-                if error.errno in _NO_ROOM:
-                    raise
-                return  # somebody's own, and closed to us
-            # The mark is missing on a file system that knows no such bit.
-            if not is_new and not _is_marked(opened):
-                os.close(opened)
-                return  # somebody's own
-            if _is_shared(opened) and _is_there(part.path, opened):
-                self._held[part.path] = opened
-                self._held[part.path] = _moved(opened, lowest)
-                return
-            os.close(opened)
-            time.sleep(_RETRY_SECONDS)
-        raise OSError(errno.ETIMEDOUT, "another run holds it", part.path)
+        try:
+            folder = _open_folder(part.path)
+        except OSError as error:
+            if error.errno not in _OUT_OF_REACH:
+                raise
+            return
+        try:
+            _demand(folder, part.path)
+            opened = _make_and_hold(part, folder)
+        finally:
+            os.close(folder)
+        if opened is not None:
+            self._held[part.path] = opened
+            self._held[part.path] = _moved(opened, lowest)
 
     def watch_over(self, parts: Iterable[Part], info: int | None = None) -> None:
         """Have what is claimed next removed even if we are killed. Forks: before there are threads.
@@ -203,28 +191,75 @@ def is_mount_point(path: str | Path) -> bool:
         return False
 
 
-def _make(part: Part) -> bool:
+def _open_folder(path: str) -> int:
+    """The folder around it, wherever that leads now: to be asked whether it is the one."""
+    return os.open(_divided(path)[0], os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _divided(path: str) -> tuple[str, str]:
+    folder, _, name = path.rpartition("/")
+    return folder or "/", name
+
+
+def _demand(folder: int, path: str) -> None:
+    """Raise OSError unless it is the folder that was looked at, which had no link on the way."""
+    if os.readlink(f"/proc/self/fd/{folder}") != _divided(path)[0]:  # noqa: PTH115  # text
+        raise OSError(f"{_divided(path)[0]} was replaced meanwhile")
+
+
+def _make_and_hold(part: Part, folder: int) -> int | None:
+    """Return it, open and locked; None for somebody's own, and what we may not make."""
+    _, name = _divided(part.path)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            is_new = _make(name, part.content, folder)
+        except OSError as error:
+            if error.errno not in _OUT_OF_REACH:
+                raise
+            return None
+        try:
+            opened = os.open(name, _LOOK, dir_fd=folder)
+        except FileNotFoundError:
+            continue  # it was removed just now
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise
+            return None  # somebody's own, and closed to us
+        # The mark is missing on a file system that knows no such bit.
+        if not is_new and not _is_marked(opened):
+            os.close(opened)
+            return None  # somebody's own
+        if _is_shared(opened) and _is_there(name, folder, opened):
+            return opened
+        os.close(opened)
+        time.sleep(_RETRY_SECONDS)
+    raise OSError(errno.ETIMEDOUT, "another run holds it", part.path)
+
+
+def _make(name: str, content: bytes | None, folder: int) -> bool:
     """Make it, unless something is there. With all that it says from its first moment on."""
     try:
-        if part.content is None:
-            os.mkdir(part.path, _FOLDER_MODE)  # noqa: PTH102  # text
+        if content is None:
+            os.mkdir(name, _FOLDER_MODE, dir_fd=folder)
         else:
-            _make_file(part.path, part.content)
+            _make_file(name, content, folder)
     except FileExistsError:
         return False
     return True
 
 
-def _make_file(path: str, content: bytes) -> None:
+def _make_file(name: str, content: bytes, folder: int) -> None:
     # Nobody can have left one of that name, and it is no longer than a name can be.
-    draft = f"{path.rpartition('/')[0]}/.{os.urandom(8).hex()}"
-    new = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    draft = f".{os.urandom(8).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    new = os.open(draft, flags, 0o600, dir_fd=folder)
     try:
         os.write(new, content)
         os.fchmod(new, _FILE_MODE)
-        os.link(draft, path)
+        os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
     finally:
-        os.unlink(draft)  # noqa: PTH108  # text
+        os.unlink(draft, dir_fd=folder)
         os.close(new)
 
 
@@ -244,10 +279,10 @@ def _is_shared(opened: int) -> bool:
     return True
 
 
-def _is_there(path: str, opened: int) -> bool:
-    """Whether the path still leads to what was opened."""
+def _is_there(name: str, folder: int, opened: int) -> bool:
+    """Whether what was opened still has that name there."""
     try:
-        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116  # two numbers of it
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return False
     return os.path.samestat(found, os.fstat(opened))
@@ -258,18 +293,23 @@ def _release(held: dict[str, int]) -> None:
         # Another run has it too, or it is not ours to remove: the last one, or the next, tries.
         with suppress(OSError):
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_there(path, opened):
-                _remove(path, opened)
+            folder = _open_folder(path)
+            try:
+                _, name = _divided(path)
+                if _is_there(name, folder, opened):
+                    _remove(name, folder, opened)
+            finally:
+                os.close(folder)
         os.close(opened)
 
 
-def _remove(path: str, opened: int) -> None:
+def _remove(name: str, folder: int, opened: int) -> None:
     is_folder = stat.S_ISDIR(os.fstat(opened).st_mode)
     try:
         if is_folder:
-            os.rmdir(path)  # noqa: PTH106  # text
+            os.rmdir(name, dir_fd=folder)
         else:
-            os.unlink(path)  # noqa: PTH108  # text
+            os.unlink(name, dir_fd=folder)
     except OSError as error:
         if error.errno != errno.ENOTEMPTY:
             raise

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,6 +156,50 @@ def test_what_is_somebodys_own_stays(
     points.release()
     assert names(tmp_path) == [".vscode", "commondir"]
     assert sweep(parts) == ()
+
+
+def test_nothing_is_made_where_a_link_leads_that_came_meanwhile(
+    points: MountPoints, tmp_path: Path
+) -> None:
+    """Another run's command may put one in a folder's place at any time."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "folder").symlink_to("elsewhere")
+    for content in (None, b""):
+        with pytest.raises(PlanRefused, match="was replaced meanwhile"):
+            points.claim([Part(f"{tmp_path}/folder/x", content)])
+    assert names(tmp_path / "elsewhere") == []
+
+
+# renameat2(2) with RENAME_EXCHANGE, as fast as can be.
+_TURNING = """
+import ctypes, sys
+kernel = ctypes.CDLL(None)
+first, second = (name.encode() for name in sys.argv[1:])
+print("turning", flush=True)
+while True:
+    assert kernel.renameat2(-100, first, -100, second, 2) == 0
+"""
+
+
+def test_nor_is_anything_removed_there(tmp_path: Path) -> None:
+    """Not even what is called the same, whenever the folder and the link change their places."""
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    folder.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/x").write_text("precious")
+    link.symlink_to("elsewhere")
+    command = [sys.executable, "-c", _TURNING, str(folder), str(link)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as turning:
+        assert turning.stdout is not None
+        turning.stdout.readline()
+        for _ in range(2_000):
+            points = MountPoints()
+            with suppress(PlanRefused):
+                points.claim([Part(f"{folder}/x", b"")])
+            points.release()
+        turning.kill()
+    assert names(tmp_path / "elsewhere") == ["x"]
+    assert (tmp_path / "elsewhere/x").read_text() == "precious"
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o1644], ids=["plain", "marked"])
