@@ -9,6 +9,7 @@ The kernel's list is /proc/self/mountinfo (proc_pid_mountinfo(5)).
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from otel.values import dataclass
@@ -73,15 +74,19 @@ class Mounts:
 
         What is mounted over such a place hides it, so that there may be something else.
         """
-        around = self._around(path)
-        if around is None:
-            return
-        place = _joined(around.root, path[len(around.point.rstrip("/")) :])
-        for each in self._of_device[around.device]:
+        device, place = self.place_of(path)
+        for each in self._of_device.get(device, ()):
             if is_within(place, each.root):
                 other = _joined(each.point, place[len(each.root.rstrip("/")) :])
                 if other != path:
                     yield other
+
+    def place_of(self, path: str) -> tuple[bytes, str]:
+        """Which device it is on, and where there; of what is on no list, nowhere."""
+        around = self._around(path)
+        if around is None:
+            return b"", path
+        return around.device, _joined(around.root, path[len(around.point.rstrip("/")) :])
 
     def _around(self, path: str) -> Mounted | None:
         while path and path not in self._seen_at:
@@ -90,9 +95,9 @@ class Mounts:
 
 
 def _plain(escaped: bytes) -> str:
-    """Space, tab, line end and backslash are octal there."""
+    """Space, tab, line end and backslash are octal there; all else is as in a path's text."""
     plain = _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), escaped)
-    return plain.decode("utf-8", "surrogateescape")
+    return plain.decode(sys.getfilesystemencoding(), "surrogateescape")
 
 
 def _joined(folder: str, rest: str) -> str:

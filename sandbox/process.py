@@ -284,9 +284,9 @@ class Fence:
     def _seal(self) -> None:
         """The monitor runs, so everything is mounted."""
         if self._insider is not None and (plan := self.launch.plan) is not None:
-            _, late = plan.divided(bubblewrap.MOST_MOUNTS)
+            early, late = plan.divided(bubblewrap.MOST_MOUNTS)
             read_only = ((mount.path, mount.access is Access.READ) for mount in late)
-            self._insider.seal(plan.identities, read_only)
+            self._insider.seal(early, plan.identities, read_only)
             if not self.launch.is_exposed:
                 self._insider.end()
                 self._insider = None

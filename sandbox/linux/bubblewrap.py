@@ -28,7 +28,7 @@ _FENCE = (
 # What of /proc is the whole host's. To the kernel root is root by number, without any capability:
 # as root, /proc/sys/kernel/core_pattern would be a way to run a program outside. bwrap covers only
 # what access(2) says is writable, which looks at folders and not at the files in them.
-_OF_THE_HOST = (
+OF_THE_HOST = (
     "acpi",
     "asound",
     "bus",
@@ -94,7 +94,7 @@ def _mount(mount: Mount, owned: Mapping[str, int]) -> list[str]:
             bind = "--bind" if mount.access is Access.WRITE else "--ro-bind"
             return [bind, mount.path, mount.path]
         case Access.PROCESSES:
-            shared = [f"{mount.path}/{name}" for name in _OF_THE_HOST]
+            shared = [f"{mount.path}/{name}" for name in OF_THE_HOST]
             covers = [word for path in shared for word in ("--ro-bind-try", path, path)]
             # Whoever can write the memory of bwrap, our init, can have it outlive its parent.
             init = f"{mount.path}/1"

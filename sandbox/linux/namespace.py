@@ -21,6 +21,7 @@ import signal
 import socket
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel.values import dataclass
@@ -29,11 +30,14 @@ from sandbox.errors import LaunchFailed
 from sandbox.launch import CaptureSockets
 from sandbox.linux.kernel import in_memory
 from sandbox.linux.supply import supply
+from sandbox.mounted import replaced
+from sandbox.other_names import read_mounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sandbox.model import Identity
+    from sandbox.plan import Mount
 
 _IP_PKTINFO = 8  # linux/in.h; the socket module does not have it before Python 3.14
 _NS_GET_USERNS = 0xB701  # linux/nsfs.h: _IO(0xb7, 0x1)
@@ -62,6 +66,8 @@ class Insider:
     """A child of ours in the namespaces of `pid`. `listen`, then `seal`; `end` at any time."""
 
     def __init__(self, pid: int, wanted: Wanted) -> None:
+        self._pid = pid
+        self._host_mounts = _mount_list("self")  # bwrap has not mounted anything yet
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.settimeout(2 * BUILD_SECONDS)
         self._child = os.fork()
@@ -99,12 +105,18 @@ class Insider:
         names = answer["names"]
         return dict(zip(names, map(_adopt, descriptors), strict=True)), answer.get("why_not")
 
-    def seal(self, folders: Mapping[str, Identity], late: Iterable[tuple[str, bool]] = ()) -> None:
-        """Once everything is mounted. `folders` are those that may be written, by their place.
+    def seal(
+        self,
+        mounts: Iterable[Mount],
+        folders: Mapping[str, Identity],
+        late: Iterable[tuple[str, bool]] = (),
+    ) -> None:
+        """Once everything is mounted, as `mounts` say. `folders` may be written, by their place.
 
         `late` are paths to be mounted on themselves, and whether read-only.
         Raises LaunchFailed when something else lies there: somebody moved it in between.
         """
+        self._demand(mounts)
         order = in_memory("mounts", json.dumps([dict(folders), list(late)]).encode())
         try:
             socket.send_fds(self._channel, [b"+"], [order])
@@ -115,6 +127,17 @@ class Insider:
             os.close(order)
         if answer != b"+":
             raise LaunchFailed(f"the mounts of the sandbox could not be sealed: {_words(answer)}")
+
+    def _demand(self, mounts: Iterable[Mount]) -> None:
+        """Raise LaunchFailed where a path led elsewhere while bwrap mounted it."""
+        try:
+            inside = read_mounts(_mount_list(self._pid))
+        except OSError as error:  # it ended just now
+            raise LaunchFailed(f"the mounts of the sandbox could not be read: {error}") from error
+        # What the host mounts in between comes along.
+        host = read_mounts(self._host_mounts + _mount_list("self"))
+        for path in replaced(mounts, host, inside):
+            raise LaunchFailed(f"{path} was replaced while the sandbox was built")
 
     @property
     def supplier(self) -> socket.socket:
@@ -127,6 +150,10 @@ class Insider:
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
+
+
+def _mount_list(pid: int | str) -> bytes:
+    return Path(f"/proc/{pid}/mountinfo").read_bytes()
 
 
 def _words(answer: bytes) -> str:

@@ -19,6 +19,7 @@ from sandbox.process import Fence
 from sandbox.streams import Streams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sandbox.launch import Listeners
@@ -35,7 +36,16 @@ def bwrap() -> str:
 class Built:
     """A fence with its listeners, up to the moment at which the command would run."""
 
-    def __init__(self, bwrap: str, folder: Path, identity: Identity) -> None:
+    def __init__(
+        self,
+        bwrap: str,
+        folder: Path,
+        identity: Identity,
+        kept: str = "",
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`kept` is read-only in the folder; `meanwhile` comes before anything is mounted."""
+        rules = [Rule(right=Right.READ, path=f"{folder}/{kept}")] if kept else []
         plan = make_plan(
             SandboxSpec(
                 working_directory=str(folder),
@@ -43,11 +53,13 @@ class Built:
                     Rule(right=Right.READ, path="/"),
                     Rule(right=Right.PRIVATE, path="/tmp"),
                     Rule(right=Right.WRITE, path=str(folder)),
+                    *rules,
                 ),
                 program=program_paths(sys.path),
                 identities={str(folder): identity},
             )
         )
+        meanwhile()
         self.fence = Fence(
             Launch(
                 command=("true",),
@@ -98,6 +110,30 @@ def test_another_folder_at_its_place_is_not(bwrap: str, folder: Path) -> None:
             asyncio.run(built.run())
     finally:
         built.fence.abandon()
+        built.close()
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_nor_is_one_below_it(bwrap: str, folder: Path, *, is_turned: bool) -> None:
+    """The command of another run made all of this, and may exchange it at any time."""
+    for name in ("folder/sub", "elsewhere"):
+        (folder.parent / name / "kept").mkdir(parents=True)
+    found = folder.stat()
+
+    def turn() -> None:
+        if is_turned:
+            (folder / "sub").rename(folder / "away")
+            (folder / "sub").symlink_to("../elsewhere")
+
+    built = Built(bwrap, folder, (found.st_dev, found.st_ino), "sub/kept", turn)
+    try:
+        if is_turned:
+            with pytest.raises(LaunchFailed, match="replaced"):
+                asyncio.run(built.run())
+            built.fence.abandon()
+        else:
+            assert asyncio.run(built.run()) == 0
+    finally:
         built.close()
 
 
