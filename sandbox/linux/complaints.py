@@ -77,6 +77,17 @@ ROWS = (
         fix="start in a folder that you may enter and that no profile hides",
     ),
     _Row(
+        # With the path, in which any word may be.
+        said=(
+            "Can't find source path",
+            "Can't get type of source",
+            "realpath(destination): No such file or directory",
+            "on destination: No such file or directory",
+        ),
+        cause="a path was moved or removed while the sandbox was built, or is out of reach",
+        fix="start it again; netproxy run --dry-run shows all paths",
+    ),
+    _Row(
         said=("Resource temporarily unavailable", "Can't fork"),
         cause="no more processes may be started",
         fix="end some, or raise the limit (ulimit -u; for a container: --pids-limit)",

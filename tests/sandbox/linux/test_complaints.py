@@ -10,6 +10,7 @@ APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
 CLONE = "kernel.unprivileged_userns_clone"
 MOST = "user.max_user_namespaces"
 NEW = "Creating new namespace failed"
+LOST = "to mount source on destination: No such file or directory"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,10 @@ NEW = "Creating new namespace failed"
         ("Can't fork for pid 1", {}, "processes", "ulimit -u"),
         (f"{NEW}: Cannot allocate memory", {}, "memory", ""),
         ("Can't create file at /x: Read-only file system", {}, "read-only", "--dry-run"),
-        ("Can't find source path /x: Permission denied", {APPARMOR: "1"}, "bwrap failed", "doctor"),
+        ("Can't find source path /x: Permission denied", {APPARMOR: "1"}, "moved", "again"),
+        ("Can't find source path /mount: No such file or directory", {}, "moved", "--dry-run"),
+        (f"Can't bind mount /x on /newroot/x: Unable {LOST}", {APPARMOR: "1"}, "moved", "again"),
+        ("Can't do it: No such thing", {APPARMOR: "1"}, "bwrap failed", "doctor"),
         ("", {}, "without a word", "doctor"),
     ],
 )
