@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from otel import durable, folders
-from otel.errors import JournalBroken, KeyUnusable
+from otel.errors import AuditUnavailable, JournalBroken, KeyUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +50,12 @@ class SigningKey:
         self._loaded: Ed25519PrivateKey | None = None
 
     def sign(self, message: bytes) -> bytes:
-        """Sign. 40 us, and 25 ms the first time."""
+        """Sign. 40 us, and 25 ms the first time. Raises AuditUnavailable."""
         if self._loaded is None:
-            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+            try:
+                from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+            except ImportError as error:  # also where there is no memory for it (ulimit -v)
+                raise AuditUnavailable(f"nothing can be signed: {error}") from error
             self._loaded = Ed25519PrivateKey.from_private_bytes(self.seed)
         return self._loaded.sign(message)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel import keys
-from otel.errors import KeyUnusable
+from otel.errors import AuditUnavailable, KeyUnusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +80,17 @@ def chosen(tmp_path: Path) -> Path:
     path.write_bytes((tmp_path / "elsewhere" / "keys" / "checkpoint.key").read_bytes())
     path.chmod(0o600)
     return path
+
+
+def test_a_signing_library_that_does_not_load_is_no_signature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no memory for it (ulimit -v) a run ends as ever, and unsigned."""
+    key = keys.open_key(tmp_path, None)
+    library = "cryptography.hazmat.primitives.asymmetric.ed25519"
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(AuditUnavailable, match="nothing can be signed"):
+        key.sign(MESSAGE)
 
 
 def test_a_key_at_a_chosen_place(tmp_path: Path, chosen: Path) -> None:
