@@ -84,12 +84,6 @@ def held_back() -> Iterator[None]:
             _call_off(number, None)
 
 
-def taken() -> int | None:
-    """What came by now while they are held back: it is the caller's, and calls nothing off."""
-    number, _hold.waiting = _hold.waiting, None
-    return number
-
-
 def _call_off(number: int, _: FrameType | None) -> None:
     if _hold.depth:
         _hold.waiting = _hold.waiting or number

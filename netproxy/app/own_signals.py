@@ -6,10 +6,9 @@ import asyncio
 import os
 import signal
 import time
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
-from netproxy.app.called_off import held_back, taken
 from netproxy.app.hang_up import FORWARDED, LOOK_AGAIN_SECONDS, HangUp
 from sandbox.linux.wake_up import awake_at
 
@@ -26,21 +25,17 @@ class OwnSignals:
     """Passes this process's signals to its command as long as the block lasts.
 
     The command must not notice us: signals go to its process group, and its stops stop us as well,
-    so that the shell's job control works.
+    so that the shell's job control works. Enter the block before the command is there, and `take`
+    it then: what came meanwhile is passed on as soon as the loop goes on.
     """
 
-    def __init__(
-        self,
-        command: Command,
-        request_reload: Callable[[], None],
-        *,
-        ends_at: float | None = None,
-    ) -> None:
+    _command: Command
+
+    def __init__(self, request_reload: Callable[[], None], *, ends_at: float | None = None) -> None:
         """Make it in a running loop. `ends_at` is not slept through: somebody else ends it then.
 
         It is a time of `time.monotonic`.
         """
-        self._command = command
         self._request_reload = request_reload
         self._hang_up = HangUp()
         self._looks: list[asyncio.TimerHandle] = []
@@ -50,11 +45,18 @@ class OwnSignals:
     def __enter__(self) -> Self:
         self._before = {number: signal.getsignal(number) for number in (*FORWARDED, signal.SIGHUP)}
         for number in FORWARDED:
-            self._loop.add_signal_handler(number, self._command.signal, number)
+            self._loop.add_signal_handler(number, self._sent, number)
         self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
-        if self._command.relay is not None:
-            self._loop.add_signal_handler(signal.SIGWINCH, self._command.relay.resize)
         return self
+
+    def take(self, command: Command) -> None:
+        """Pass them to this one. Before the loop goes on."""
+        self._command = command
+        if command.relay is not None:
+            self._loop.add_signal_handler(signal.SIGWINCH, command.relay.resize)
+
+    def _sent(self, number: int) -> None:
+        self._command.signal(number)
 
     def __exit__(self, *_: object) -> None:
         for number in (*FORWARDED, signal.SIGHUP, signal.SIGWINCH):
@@ -63,13 +65,6 @@ class OwnSignals:
             signal.signal(number, handler)
         for look in self._looks:
             look.cancel()
-
-    def had_come(self, number: int) -> None:
-        """Pass one on that came before there was a command to have it."""
-        if number == signal.SIGHUP:
-            self._hung_up()
-        else:
-            self._command.signal(number)
 
     def _hung_up(self) -> None:
         """A hang-up is the command's; any other SIGHUP asks for a reload, which never harms."""
@@ -116,7 +111,7 @@ class OwnSignals:
                 os.kill(os.getpid(), number)
             else:
                 os.killpg(os.getpgrp(), number)
-        self._loop.add_signal_handler(signal.SIGTSTP, self._command.signal, signal.SIGTSTP)
+        self._loop.add_signal_handler(signal.SIGTSTP, self._sent, signal.SIGTSTP)
 
 
 @asynccontextmanager
@@ -124,11 +119,7 @@ async def released(
     fence: Fence, request_reload: Callable[[], None], *, ends_at: float | None
 ) -> AsyncIterator[tuple[Command, OwnSignals]]:
     """Let the command run. From its first moment on what is sent to us is the command's."""
-    with ExitStack() as until_its_end:
-        with held_back():
-            command = await fence.release()
-            signals = OwnSignals(command, request_reload, ends_at=ends_at)
-            until_its_end.enter_context(signals)
-            if (number := taken()) is not None:
-                signals.had_come(number)
+    with OwnSignals(request_reload, ends_at=ends_at) as signals:
+        command = await fence.release()
+        signals.take(command)
         yield command, signals

@@ -156,18 +156,3 @@ with unwinding():
     say("not")
 """
     assert story(text) == (-signal.SIGHUP, ["done"])
-
-
-def test_what_somebody_takes_calls_nothing_off() -> None:
-    text = """
-from netproxy.app.called_off import taken
-
-with unwinding():
-    with held_back():
-        say(taken())
-        tell(signal.SIGTERM)
-        say(taken())
-        say(taken())
-    say("on")
-"""
-    assert story(text) == (0, ["None", str(int(signal.SIGTERM)), "None", "on"])

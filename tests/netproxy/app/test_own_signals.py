@@ -56,7 +56,8 @@ def test_a_hang_up_is_the_commands_and_any_other_sighup_is_ours(
 ) -> None:
     async def story() -> list[str]:
         command = FakeCommand()
-        signals = OwnSignals(cast("Command", command), lambda: command.told.append("reload"))
+        signals = OwnSignals(lambda: command.told.append("reload"))
+        signals.take(cast("Command", command))
         signals._hang_up = cast("HangUp", hang_up)
         with signals:
             os.kill(os.getpid(), signal.SIGHUP)
@@ -71,7 +72,8 @@ def test_a_hang_up_is_the_commands_and_any_other_sighup_is_ours(
 def test_what_is_sent_to_us_reaches_the_command_and_later_ends_nobody() -> None:
     async def story() -> list[str]:
         command = FakeCommand()
-        with OwnSignals(cast("Command", command), lambda: None):
+        with OwnSignals(lambda: None) as signals:
+            signals.take(cast("Command", command))
             os.kill(os.getpid(), signal.SIGUSR1)
             await until(lambda: command.told)
         return command.told
@@ -84,6 +86,7 @@ def test_what_is_sent_to_us_reaches_the_command_and_later_ends_nobody() -> None:
     [
         pytest.param(signal.SIGTERM, [f"signal {signal.SIGTERM:d}"], id="SIGTERM"),
         pytest.param(signal.SIGINT, [f"signal {signal.SIGINT:d}"], id="SIGINT"),
+        pytest.param(signal.SIGUSR1, [f"signal {signal.SIGUSR1:d}"], id="SIGUSR1"),
         pytest.param(signal.SIGHUP, ["reload"], id="SIGHUP"),
     ],
 )
@@ -113,8 +116,8 @@ def test_what_comes_while_the_command_starts_is_the_commands(
 
 def test_whoever_heard_them_before_hears_them_afterwards() -> None:
     async def story() -> list[str]:
-        with OwnSignals(cast("Command", FakeCommand()), lambda: None):
-            pass
+        with OwnSignals(lambda: None) as signals:
+            signals.take(cast("Command", FakeCommand()))
         os.kill(os.getpid(), signal.SIGUSR2)
         await until(lambda: heard)
         return heard
