@@ -303,7 +303,7 @@ points.watch_over(parts)
 if sys.argv[1] == "claimed":
     points.claim(parts)
 else:
-    mountpoints._make(parts[0])
+    mountpoints._make(".vscode", None, mountpoints._open_folder(parts[0].path))
 print("ready", flush=True)
 time.sleep(60)
 """
