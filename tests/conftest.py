@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pwd
 import shutil
@@ -17,7 +18,7 @@ from tests.support.privilege import like_anybody
 from tests.support.reading import in_turns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from xdist.remote import Producer
@@ -35,6 +36,9 @@ settings.register_profile(
 )
 settings.register_profile("many", settings.get_profile("suite"), max_examples=500)
 settings.load_profile("suite")
+
+# Up to here a parameter is told of by itself.
+_NAMED = 200
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,6 +58,27 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["XDG_RUNTIME_DIR"] = state
         config.add_cleanup(lambda: shutil.rmtree(state, ignore_errors=True))
     in_turns(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Twelve thousand tests stay to the end: nobody looks for garbage among them.
+
+    To look through them once takes half a second, and reading them does so again and again.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A long value has no place in the name of its test, of which every worker is told all."""
+    if isinstance(val, str | bytes) and len(val) > _NAMED:
+        return f"{argname} of {len(val)}"
+    return None
 
 
 @pytest.hookimpl(optionalhook=True)
