@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netproxy.app.cli import VERBS
+from tests.support.people import myself, open_folder, remove
 from tests.support.ports import free_port
 from tests.support.runs import PATIENCE_SECONDS, Netproxy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.people import Person
@@ -66,13 +68,21 @@ def netproxy(me: Person, base: Path) -> Netproxy:
     return Netproxy(me, base)
 
 
-@pytest.fixture
-def lived_in(netproxy: Netproxy) -> Netproxy:
-    """With a project that is trusted, and a journal."""
+def live_in(netproxy: Netproxy) -> None:
+    """A project that is trusted, and a journal."""
     (netproxy.workspace / "netproxy.toml").write_text("")
     assert netproxy("trust", "--yes").status == 0
     assert netproxy("run", "--ask", "never", "--", "true").status == 0
-    return netproxy
+
+
+@pytest.fixture(scope="module")
+def lived_in() -> Iterator[Netproxy]:
+    """Everybody's: what is typed here only reads."""
+    folder = open_folder()
+    netproxy = Netproxy(myself(folder), folder)
+    live_in(netproxy)
+    yield netproxy
+    remove(folder)
 
 
 def test_every_verb_is_here() -> None:
@@ -112,15 +122,16 @@ def test_a_service_that_nobody_hears_serves(netproxy: Netproxy, where: str) -> N
         assert service.wait(PATIENCE_SECONDS) == 0
 
 
-def test_damage_that_can_not_be_told_hides_no_record(lived_in: Netproxy) -> None:
+def test_damage_that_can_not_be_told_hides_no_record(netproxy: Netproxy) -> None:
     """A damaged line in the middle: what is after it is shown, whoever hears of it."""
-    (journal,) = lived_in.state.rglob("*.jsonl")
+    live_in(netproxy)
+    (journal,) = netproxy.state.rglob("*.jsonl")
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join([lines[0], "damaged\n", *lines[1:]]))
-    heard = lived_in("audit", "query", "--json")
+    heard = netproxy("audit", "query", "--json")
     assert len(heard.out.splitlines()) == len(lines)
     for where in ("2>&-", "2>/dev/full"):
-        assert end(lived_in, "audit query --json", where) == (heard.status, heard.out)
+        assert end(netproxy, "audit query --json", where) == (heard.status, heard.out)
 
 
 def answers(port: int) -> bool:
