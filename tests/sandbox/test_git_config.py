@@ -57,6 +57,7 @@ def test_what_git_gives_up_on_hides_nothing_after_it() -> None:
     assert ("core.hookspath", "y") in list(values(text))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "piece",
     [

@@ -2,7 +2,8 @@
 
 Tracing doubles the time of whatever it watches. And a branch of a pure module that only somebody
 else's test takes is not tested: the next change there leaves it untried. Nor is one that only
-Hypothesis takes, by the chance of its examples: properties run unmeasured.
+Hypothesis takes, by the chance of its examples: properties run unmeasured. So do tests that are
+marked `unmeasured`: a megabyte that is read line by line is traced line by line.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Pause the measurement while another test runs: stopping it would take it longer."""
-    if str(item.path).startswith(_OWN) and not _is_property(item):
+    if str(item.path).startswith(_OWN) and not _is_unmeasured(item):
         for cache in _CACHES:  # what another test left there would not be run again
             cache.cache_clear()
         return (yield)
@@ -61,8 +62,9 @@ def _read_in(name: str) -> None:
     _CACHES.extend(value for value in values if isinstance(value, _lru_cache_wrapper))
 
 
-def _is_property(item: pytest.Item) -> bool:
-    return getattr(getattr(item, "obj", None), "is_hypothesis_test", False) is True
+def _is_unmeasured(item: pytest.Item) -> bool:
+    is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False) is True
+    return is_property or item.get_closest_marker("unmeasured") is not None
 
 
 @contextmanager

@@ -196,6 +196,7 @@ def test_what_covers_a_cover_covers(outer: Rule, middle: Rule, inner: Rule) -> N
         assert covers([outer], inner)
 
 
+@pytest.mark.unmeasured
 def test_many_rules_are_checked_at_once() -> None:
     """A wide margin for a busy machine: comparing each with each would take a minute."""
     many = [allow(f"h{number}.example.org") for number in range(10_000)]

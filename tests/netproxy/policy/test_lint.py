@@ -286,6 +286,7 @@ def test_a_rule_that_is_said_to_be_hidden_or_superfluous_changes_nothing(
             assert (before.verdict, before.reason) == (after.verdict, after.reason)
 
 
+@pytest.mark.unmeasured
 def test_a_long_list_is_looked_through_once() -> None:
     """A wide margin: with each compared to each it would be minutes."""
     listed = rules(

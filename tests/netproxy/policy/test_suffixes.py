@@ -75,6 +75,7 @@ def test_an_address_has_no_registered_owner(literal: str) -> None:
     assert registrable_domain(literal) is None
 
 
+@pytest.mark.unmeasured
 def test_the_whole_list_is_read_as_the_library_reads_it() -> None:
     assert len(LISTED) > 9000
     for suffix in LISTED:

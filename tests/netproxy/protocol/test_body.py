@@ -92,6 +92,7 @@ def test_a_chunk_that_two_readers_could_read_differently_is_refused(body: bytes)
         chunked([body[i : i + 1] for i in range(len(body))])
 
 
+@pytest.mark.unmeasured
 def test_what_is_left_of_a_buffer_is_not_copied_for_each_chunk() -> None:
     """64 KiB of chunks of one byte were a tenth of a second, in which nobody else was served."""
     data = b"1\r\nx\r\n" * 50_000

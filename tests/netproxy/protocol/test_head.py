@@ -87,6 +87,7 @@ def test_other_protocols_are_named(start: bytes, word: str) -> None:
         refuse_foreign(start)
 
 
+@pytest.mark.unmeasured
 def test_long_heads_are_not_read_again_for_each_byte() -> None:
     """64 KiB byte by byte: a reader that starts over would need minutes."""
     slow = reader()

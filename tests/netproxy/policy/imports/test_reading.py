@@ -136,8 +136,11 @@ LAUGHS = 'a: &a ["lol", "lol"]\n' + "".join(
         ("%YAML 1.9\n--- a", "file:1 directives are not read"),
         ('a: "\\UFFFFFFFF"', "file:1 is not YAML: chr() arg not in range"),
         ("a: \x00", "file:1 is not YAML: unacceptable character"),
-        ("[" * 100_000, "file:1 is nested too deeply"),
-        ("- " * 100_000 + "x", "file:1 is nested too deeply"),
+        ("[" * 2_000, "file:1 is nested too deeply"),
+        pytest.param("[" * 100_000, "file:1 is nested too deeply", marks=pytest.mark.unmeasured),
+        pytest.param(
+            "- " * 100_000 + "x", "file:1 is nested too deeply", marks=pytest.mark.unmeasured
+        ),
     ],
 )
 def test_hostile_yaml(text: str, said: str) -> None:
