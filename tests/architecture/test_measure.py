@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.architecture.measure import report
 from tests.architecture.sources import modules
+
+# With those who have the same sources parsed already.
+pytestmark = pytest.mark.xdist_group("sources")
 
 
 def test_the_figures() -> None:

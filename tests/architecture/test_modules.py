@@ -10,6 +10,8 @@ import pytest
 from tests.architecture.measure import cycles, ignores, import_graph
 from tests.architecture.sources import PACKAGES, ROOT, Module, length, modules
 
+pytestmark = pytest.mark.xdist_group("sources")
+
 MODULES = modules()
 BY_PATH = {str(module.path): module for module in MODULES}
 FILE_LINES, FUNCTION_LINES = 400, 50
