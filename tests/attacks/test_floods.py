@@ -128,7 +128,7 @@ def many(target: Target, count: int, stack: ExitStack, sent: bytes) -> list[sock
 def test_ten_thousand_half_open_connections(target: Target) -> None:
     with descriptors(10_000) as count, ExitStack() as stack:
         many(target, count, stack, b"GET http://")
-        target.notices_nothing(1.0)
+        target.notices_nothing()
         target.grew_little()
         held = list(Path(f"/proc/{target.service.process.pid}/fd").iterdir())
         assert len(held) < 1024 + 64 + 100, "the rest waits in the kernel's queue"
@@ -236,7 +236,7 @@ def test_an_upload_as_fast_as_it_is_read_stops_nobody(target: Target) -> None:
             % (authority, authority)
         )
         with endless(client, CHUNKS):
-            target.notices_nothing(1.0)
+            target.notices_nothing()
         target.grew_little()
 
 
@@ -253,7 +253,7 @@ def test_an_answer_as_fast_as_it_is_read_stops_nobody(target: Target) -> None:
         asked = b"GET http://%s/ HTTP/1.1\r\nHost: %s\r\n\r\n" % (authority, authority)
         with endless(client, b""):
             client.sendall(asked)
-            target.notices_nothing(1.0)
+            target.notices_nothing()
         is_measured.set()
         target.grew_little()
 
@@ -261,7 +261,7 @@ def test_an_answer_as_fast_as_it_is_read_stops_nobody(target: Target) -> None:
 def test_refused_requests_one_upon_the_other_stop_nobody(target: Target) -> None:
     asked = b"GET http://refused.test/ HTTP/1.1\r\nHost: refused.test\r\n\r\n"
     with target.attacks() as client, endless(client, asked * 700):
-        target.notices_nothing(1.0)
+        target.notices_nothing()
     target.grew_little()
 
 
