@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
+from functools import cache
 
 import pytest
 
@@ -14,9 +15,14 @@ NO_OPTION = 0x00050000 | errno.ENOPROTOOPT
 MACHINES = ("x86_64", "aarch64")
 
 
+@cache
+def program_of(machine: str) -> list[tuple[int, ...]]:
+    return list(struct.iter_unpack("=HBBI", notify_filter(machine)))
+
+
 def outcome(machine: str, number: int, *arguments: int, architecture: int | None = None) -> int:
     """Run the program on one system call, as the kernel does."""
-    program = list(struct.iter_unpack("=HBBI", notify_filter(machine)))
+    program = program_of(machine)
     arch = calls_of(machine).architecture if architecture is None else architecture
     six = (*arguments, *(0,) * (6 - len(arguments)))
     data = struct.pack("=IIQ6Q", number, arch, 0, *six)
