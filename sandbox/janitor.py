@@ -34,7 +34,7 @@ _PROCESS_GROUP = 1 << 2
 class Janitor:
     """Make it before there are threads (it forks), and before what it shall end. `dismiss` it."""
 
-    def __init__(self, tidy: Callable[[], None], *, info: int | None = None) -> None:
+    def __init__(self, tidy: Callable[[], object], *, info: int | None = None) -> None:
         """`tidy` is called, in its process, if we were killed.
 
         `info`: where bwrap reports, if we don't live to say which process it is.
@@ -91,7 +91,7 @@ class _Group:
                 os.killpg(self._pid, signal.SIGKILL)
 
 
-def _wait(orders: socket.socket, tidy: Callable[[], None], info: int | None) -> None:
+def _wait(orders: socket.socket, tidy: Callable[[], object], info: int | None) -> None:
     """Run in the forked child; never returns. Keeps nothing of ours open but what it is given."""
     group: _Group | None = None
     try:

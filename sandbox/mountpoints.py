@@ -97,7 +97,7 @@ class MountPoints:
         `info`: where bwrap will report, which is started behind that.
         """
         wanted = tuple(parts)
-        self._janitor = Janitor(lambda: _swept(wanted), info=info)
+        self._janitor = Janitor(lambda: sweep(wanted), info=info)
 
     def started(self, pid: int) -> None:
         """Have that process group ended, too, if we are killed; once somebody watches over it."""
@@ -151,10 +151,6 @@ def _moved(opened: int, lowest: int) -> int:
     moved = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, lowest)
     os.close(opened)
     return moved
-
-
-def _swept(parts: Iterable[Part]) -> None:
-    sweep(parts)
 
 
 def sweep(parts: Iterable[Part]) -> tuple[str, ...]:

@@ -57,8 +57,7 @@ def sandbox_spec(
     made = [settings.audit_directory, control_folder(environ, home)]
     if settings.approvals.store is not None:  # who writes it allows himself everything
         made.append(settings.approvals.store.parent)
-    ours = [*made, state_home(environ, home), config_home(environ, home)]
-    ours += _usual_places(homes)
+    ours = [*made, state_home(environ, home), config_home(environ, home), *_usual_places(homes)]
     if settings.evidence.key is not None:  # who reads it can sign a history of his own
         ours.append(settings.evidence.key.parent)
     # The usual policy file, read or not: it may be a link into a folder that is worked on.

@@ -166,18 +166,13 @@ exec sleep {mark}
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_nothing_is_left_of_a_sandbox_that_is_just_being_built(
-    me: Person, base: Path, number: signal.Signals
-) -> None:
-    netproxy = Netproxy(me, base)
-    mark = f"8{os.getpid()}.{number}"
+def begun_with(netproxy: Netproxy, base: Path, bwrap: str) -> subprocess.Popen[bytes]:
+    """A run whose bwrap is this script."""
     (base / "bin").mkdir()
-    (base / "bin" / "bwrap").write_text(_BWRAP.format(mark=mark))
+    (base / "bin" / "bwrap").write_text(bwrap)
     (base / "bin" / "bwrap").chmod(0o755)
-    before = seen_on_the_machine(netproxy)
     words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--", "true")
-    run = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-I", "-c", _MAIN, *words],
         cwd=netproxy.workspace,
         env=netproxy.environment({"PATH": f"{base}/bin:{os.defpath}"}),
@@ -185,6 +180,16 @@ def test_nothing_is_left_of_a_sandbox_that_is_just_being_built(
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_of_a_sandbox_that_is_just_being_built(
+    me: Person, base: Path, number: signal.Signals
+) -> None:
+    netproxy = Netproxy(me, base)
+    mark = f"8{os.getpid()}.{number}"
+    before = seen_on_the_machine(netproxy)
+    run = begun_with(netproxy, base, _BWRAP.format(mark=mark))
     wait_for(lambda: len(processes(mark)) == 2)
     assert (netproxy.workspace / ".vscode").exists()
     run.send_signal(number)
@@ -212,20 +217,11 @@ def test_nothing_is_left_of_a_sandbox_that_has_just_been_begun(
 ) -> None:
     """Nobody knows of bwrap yet, and it finds nobody to tell of its child: that would wait."""
     netproxy = Netproxy(me, base)
-    (base / "bin").mkdir()
-    behind = _BEHIND.format(number=int(number), bwrap=find_bwrap(os.defpath))
-    (base / "bin" / "bwrap").write_text(behind)
-    (base / "bin" / "bwrap").chmod(0o755)
     before = seen_on_the_machine(netproxy)
-    words = ("run", "--audit-dir", str(netproxy.audit), "--ask", "never", "--", "true")
-    with subprocess.Popen(
-        [sys.executable, "-I", "-c", _MAIN, *words],
-        cwd=netproxy.workspace,
-        env=netproxy.environment({"PATH": f"{base}/bin:{os.defpath}"}),
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as run:
+    behind = _BEHIND.format(number=int(number), bwrap=find_bwrap(os.defpath))
+    with begun_with(netproxy, base, behind) as run:
         run.communicate(timeout=PATIENCE_SECONDS)  # nobody else holds the pipe
     wait_for(lambda: not processes(str(netproxy.workspace)))
     assert_nothing_is_left(netproxy, before)
+    ended = netproxy.events("netproxy.session.ended")
+    assert len(ended) == (number != signal.SIGKILL)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import signal
+import subprocess
 import sys
+from contextlib import contextmanager
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from netproxy.app.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 GROUPS = ("approvals", "audit", "policy", "webhook")
 
@@ -52,3 +59,37 @@ def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, words: list[str
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     assert main(words) == 130
+
+
+def test_nor_is_one_behind_the_end_of_a_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def interrupted() -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("netproxy.app.cli.standard_streams", interrupted)
+    assert main(["--version"]) == 130
+
+
+# Handing over takes that long.
+_CALLED_OFF = """
+import os, signal
+from netproxy.app.cli import run
+
+def handed_over(arguments, environ):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        print("unwound", flush=True)
+
+run.handed_over = handed_over
+run.main(["--", "true"])
+"""
+
+
+def test_a_launcher_unwinds_too() -> None:
+    """What it has built is to be abandoned: the default would end it as it stands."""
+    done = subprocess.run(
+        [sys.executable, "-c", _CALLED_OFF], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "unwound\n"), done.stderr
