@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchFailed
-from bench.processes import free_port, started
+from bench.ports import free_port
+from bench.processes import started
 from otel import AuditMode, JournalBroken, read, verify
 
 if TYPE_CHECKING:

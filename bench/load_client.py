@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchFailed
-from bench.processes import LOAD_CORE, child, free_port, require, started
+from bench.ports import free_port
+from bench.processes import LOAD_CORE, child, require, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import resource
 import shutil
 import signal
@@ -28,7 +27,6 @@ LOAD_CORE = ("taskset", "-c", str(CORES[-1]))
 # mitmdump takes two seconds to start on a busy machine.
 START_SECONDS = 20.0
 END_SECONDS = 10.0
-_CHOSEN = range(20_000, 32_000)
 # A start that compiles every module anew is nobody's start.
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
@@ -211,18 +209,3 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.01)
     said = log.read_text(errors="replace")[-2000:]
     raise BenchFailed(f"{process.args!r} does not listen on {port}; it said:\n{said}")
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on, and that no connection is given.
-
-    The kernel gives those from 32,768 on (net.ipv4.ip_local_port_range), as soon as they are free.
-    """
-    for port in random.sample(_CHOSEN, 100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise BenchFailed("no free port on loopback")

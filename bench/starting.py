@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from bench.bars import Verdict
 from bench.errors import BenchFailed
 from bench.peers_table import machine
-from bench.processes import ENVIRONMENT, free_port, require, started
+from bench.ports import free_port
+from bench.processes import ENVIRONMENT, require, started
 from bench.subjects import NETPROXY_COMMAND
 
 if TYPE_CHECKING:

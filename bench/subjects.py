@@ -20,7 +20,8 @@ from bench.errors import BenchFailed
 from bench.figures import BARE_LOOP, INSIDE, NETPROXY, NO_PROXY, RELAY, UNRECORDED
 from bench.load_client import LoadClient, build, load_client, origin
 from bench.peers import PEERS, UNPRIVILEGED, Peer, Place
-from bench.processes import PROXY_CORE, Tree, free_port, started
+from bench.ports import free_port
+from bench.processes import PROXY_CORE, Tree, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.ports import free_port
+from bench.ports import free_port
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.ports import free_port
 from tests.support import world
-from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchFailed
+from bench.ports import free_port
 from bench.processes import (
     Others,
     Stat,
     Tree,
     busy_ticks,
     family_of,
-    free_port,
     held_back,
     read_stat,
     require,

@@ -7,7 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from bench.processes import free_port, started
+from bench.ports import free_port
+from bench.processes import started
 from otel import read, verify
 
 if TYPE_CHECKING:

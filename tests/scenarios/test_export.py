@@ -13,11 +13,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 
+from bench.ports import free_port
 from otel import statuses
 from tests.support.fair_clock import share
 from tests.support.otlp_grpc_receiver import GrpcReceiver
 from tests.support.otlp_receiver import OtlpReceiver, attributes_of, uids_of
-from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 
 if TYPE_CHECKING:

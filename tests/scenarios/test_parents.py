@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.ports import free_port
 from tests.support.origins import Recorder, origin
-from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 from tests.support.sshd import sshd
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.ports import free_port
 from netproxy.app.cli import VERBS
 from tests.support.people import myself, open_folder, remove
-from tests.support.ports import free_port
 from tests.support.runs import PATIENCE_SECONDS, Netproxy
 
 if TYPE_CHECKING:

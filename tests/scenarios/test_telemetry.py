@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.ports import free_port
 from tests.support.fair_clock import share
-from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 from tests.support.signal_receiver import SignalReceiver, plain

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.ports import free_port
 from otel import attributes as a
 from tests.support.example_receiver import receiver
-from tests.support.ports import free_port
 from tests.support.runs import Netproxy
 from tests.support.services import Service
 from tests.support.sites import Site, named

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.ports import free_port
+from bench.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
